@@ -1,0 +1,1 @@
+"""What hermesd knows and decides: values, tables and rules, without clock, I/O or concurrency."""

@@ -1,0 +1,38 @@
+"""What a fresh profile's home contains.
+
+Owns: names, modes and texts, compatible with hermes-agent 0.19.0 (`hermes profile create`), but private from
+the first byte: directories 0700, files 0600. Must not know how they are written.
+"""
+
+import json
+from collections.abc import Mapping
+
+DIRECTORIES = ("memories", "sessions", "skills", "skins", "logs", "plans", "workspace", "cron", "home")
+
+STAGING = ".hermesd"
+"""Directory below `profiles/` for what is being made or removed; hermes-agent ignores the name."""
+
+ENV_TEXT = """\
+# Secrets of this profile: API keys and bot tokens, one KEY=value a line.
+# Values here win over the shell's environment.
+# Settings that are not secret belong in config.yaml.
+"""
+
+SOUL_TEXT = """\
+You are a helpful, knowledgeable and direct assistant. You explain what you do and why, say when you are not
+sure, and ask when a request can be read in more than one way. You prefer a short answer that works to a long
+one that impresses, and you finish what you start.
+"""
+
+OPT_OUT_TEXT = "Bundled skills are not copied into this profile. Delete this file to have them again.\n"
+
+
+def fresh_files(*, description: str, with_skills: bool) -> Mapping[str, str]:
+    """Relative path and text of each file in a fresh home."""
+    files = {".env": ENV_TEXT, "SOUL.md": SOUL_TEXT}
+    if description:
+        quoted = json.dumps(description, ensure_ascii=False)  # a JSON string is a YAML string
+        files["profile.yaml"] = f"description: {quoted}\ndescription_auto: false\n"
+    if not with_skills:
+        files[".no-bundled-skills"] = OPT_OUT_TEXT
+    return files

@@ -1,0 +1,65 @@
+"""Operations and events as values. Owns their shape; must not know who runs or records them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class OperationState(StrEnum):
+    """Where an operation stands."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an operation has come; `total` 0 means not known."""
+
+    phase: str = ""
+    detail: str = ""
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class OperationError:
+    """Why an operation failed, in the terms of `domain/errors.py`."""
+
+    reason: str
+    message: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One long-running piece of work. Times are seconds since the epoch."""
+
+    id: str
+    kind: str
+    profile: str
+    parameters: str
+    """What was asked for, in a form that is equal for identical requests. Never holds a secret."""
+    requester: str
+    started_at_s: float
+    state: OperationState = OperationState.RUNNING
+    progress: Progress = Progress()
+    warnings: tuple[str, ...] = ()
+    error: OperationError | None = None
+    finished_at_s: float | None = None
+    elapsed_s: float = 0.0
+    """By a clock that never jumps; while it runs, as of the last change."""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One recorded event. `token` grows by one from 1."""
+
+    token: int
+    kind: str
+    profile: str
+    message: str
+    facts: Mapping[str, str]
+    at_s: float

@@ -1,0 +1,358 @@
+"""What services ask of the system, each port one kind of thing.
+
+Every port is a structural type. Its adapter in `hermesd/adapters/` and its fake in `tests/fakes/` pass the same
+contract suite. Methods that are not `async` may block on local files and are called in a thread; they raise
+`HermesError` for what people can mend and never return a success flag.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from hermesd.domain.alias import Alias
+from hermesd.domain.gateway import Gateway
+from hermesd.domain.operation import Happening, Operation
+from hermesd.domain.process import (
+    ExitReport,
+    ExitStatus,
+    LastExit,
+    Probe,
+    ProcessIdentity,
+    SpawnSpec,
+)
+from hermesd.domain.profile import Home, HomeIdentity, ProfileName
+from hermesd.domain.runtime import InstallProgress, Launch, Runtime
+
+
+class Clock(Protocol):
+    """Time as a parameter, so that tests own it."""
+
+    def now_s(self) -> float:
+        """Seconds since the epoch; may jump."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment; never jumps."""
+
+    async def sleep_s(self, seconds: float) -> None:
+        """Returns after `seconds` of monotonic time."""
+
+
+@dataclass(frozen=True)
+class GatewayRecord:
+    """What is remembered of one gateway, whatever happens to the daemon."""
+
+    profile_id: str
+    gateway: Gateway = Gateway()
+    spawn_id: str = ""
+    """The start under way or running, recorded before the process exists; empty when there is none."""
+    process: ProcessIdentity | None = None
+    since_s: float | None = None
+    """When the shown state began, seconds since the epoch."""
+    restarts: int = 0
+    next_start_at_s: float | None = None
+    last_exit: LastExit | None = None
+    detail: str = ""
+
+
+class Store(Protocol):
+    """The daemon's durable memory. Each call is one transaction, durable when it returns.
+
+    Raises `DiskFull`, `StateCorrupt` or `NotPermitted`; nothing is written then.
+    """
+
+    async def profile_id(self, identity: HomeIdentity) -> str:
+        """The stable id bound to a home, made and bound at first sight."""
+
+    async def forget_profile(self, profile_id: str) -> None:
+        """Drops the binding and the gateway's record. Unknown ids are ignored."""
+
+    async def gateways(self) -> list[GatewayRecord]:
+        """Every record."""
+
+    async def save_gateway(self, record: GatewayRecord) -> None:
+        """Writes a record, replacing the one of the same profile."""
+
+    async def operations(self, *, profile: str, limit: int) -> list[Operation]:
+        """Newest first; `profile` empty for all."""
+
+    async def save_operation(self, operation: Operation) -> None:
+        """Writes an operation, replacing the one of the same id; the oldest beyond 1,000 go."""
+
+    async def append_event(
+        self, *, kind: str, profile: str, message: str, facts: Mapping[str, str], at_s: float
+    ) -> Happening:
+        """Adds an event under the next token; the oldest beyond 10,000 go."""
+
+    async def events(self, *, after: int, profile: str, limit: int) -> list[Happening]:
+        """The newest `limit` events with a token above `after`, oldest first; `profile` empty for all."""
+
+    async def registered_runtimes(self) -> list[Runtime]:
+        """Runtimes that were found rather than installed."""
+
+    async def register_runtime(self, runtime: Runtime) -> None:
+        """Writes a registration, replacing the one of the same name."""
+
+    async def current_runtime(self) -> str:
+        """Name of the runtime in use; empty if none was chosen."""
+
+    async def use_runtime(self, name: str) -> None:
+        """Chooses the runtime in use."""
+
+
+class Homes(Protocol):
+    """The directory tree of profiles, which is the truth about them."""
+
+    def scan(self) -> list[Home]:
+        """Every home, the default first if the root exists, then by name.
+
+        Entries below `profiles/` that are no directory, have no legal name or are called `default` are not
+        homes. Raises `NotPermitted`.
+        """
+
+    def find(self, name: ProfileName) -> Home | None:
+        """One home, or `None`."""
+
+    def create(self, name: ProfileName, files: Mapping[str, str], directories: Sequence[str]) -> Home:
+        """Makes a home, published by one rename: wholly there or not at all.
+
+        Directories are 0700 and files 0600 from the first byte. Raises `ProfileExists`, `DiskFull`,
+        `NotPermitted`.
+        """
+
+    def move_to_trash(self, home: Home) -> Path:
+        """Takes a home out of the tree by one rename and returns where it lies now."""
+
+    def purge(self, trashed: Path) -> None:
+        """Deletes a home that `move_to_trash` returned. Gone already is fine."""
+
+    def recover(self) -> None:
+        """Removes what an interrupted `create` or purge left in staging."""
+
+    def sticky_default(self) -> ProfileName:
+        """The sticky default; unreadable, malformed or dangling ones count as `default`."""
+
+    def write_sticky_default(self, name: ProfileName) -> None:
+        """Writes the sticky default in hermes-agent's format; `default` removes the file."""
+
+
+class Aliases(Protocol):
+    """Alias programs in the person's bin directory."""
+
+    def scan(self) -> list[Alias]:
+        """Every alias, hermes-agent's too, by name."""
+
+    def create(self, name: str, profile: ProfileName) -> Alias:
+        """Writes an alias, or leaves an identical one alone.
+
+        Raises `AliasTaken` if the name is impossible, a file there is not ours, or another program of that
+        name is on PATH.
+        """
+
+    def remove(self, alias: Alias) -> None:
+        """Removes an alias that is still ours and still this profile's; anything else is left alone."""
+
+
+class Backend(Protocol):
+    """Keeps a gateway's process tree together."""
+
+    async def start(self, spec: SpawnSpec) -> ProcessIdentity:
+        """Starts a process in a session of its own.
+
+        Raises `RuntimeMissing` if the program is not there, `DiskFull`, `NotPermitted`, and `ProfileBusy` if
+        the lock is held, which means that something of an earlier tree still lives.
+        """
+
+    async def find(self, spawn_id: str, process: ProcessIdentity | None) -> ProcessIdentity | None:
+        """The main process of a recorded start if it is provably that one and alive (no zombie).
+
+        Without a recorded process (the daemon died between spawn and record) it is searched by spawn id.
+        """
+
+    async def wait(self, process: ProcessIdentity) -> ExitStatus:
+        """Returns when the process has ended, with whatever the kernel tells about how."""
+
+    async def terminate(self, process: ProcessIdentity) -> None:
+        """Sends SIGTERM to the main process if it is still this one."""
+
+    async def kill(self, process: ProcessIdentity) -> None:
+        """Sends SIGKILL to every process of the tree that can be proven to be of it."""
+
+    async def clear(self, spawn_id: str, lock_path: Path) -> None:
+        """After the main process ended: ends what is left of its tree, until nothing holds the lock.
+
+        Raises `GatewayStuck` if something survives SIGKILL for 10 s.
+        """
+
+
+class Logs(Protocol):
+    """Captured output of gateways, a bounded set of files each."""
+
+    def path(self, profile_id: str) -> Path:
+        """Where the output of this profile's gateway is captured."""
+
+    def tail(self, profile_id: str, lines: int) -> list[str]:
+        """The last lines, oldest first, without line ends, rotated files included."""
+
+    def follow(self, profile_id: str, lines: int) -> AsyncIterator[str]:
+        """The last lines, then new ones as they are written, across rotation, none twice, none lost."""
+
+    def rotate(self, profile_id: str) -> None:
+        """Copies and truncates the file if it is over its limit, keeping a bounded number."""
+
+    def remove(self, profile_id: str) -> None:
+        """Deletes every file of this profile. Gone already is fine."""
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """The agent's HTTP API as a profile configures it."""
+
+    is_enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8642
+
+
+@dataclass(frozen=True)
+class ProfileFacts:
+    """What a home's files say, read without running the agent or opening its database."""
+
+    description: str = ""
+    model: str = ""
+    provider: str = ""
+    base_url: str = ""
+    skill_count: int = 0
+    distribution: str = ""
+    """Name and version of the distribution, as `name@version`."""
+    api_server: ApiServer = ApiServer()
+    drain_s: float = 0.0
+    """How long the gateway may take to finish its turns before it ends."""
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelEndpoint:
+    """A model to point a profile at. Empty fields keep what is configured."""
+
+    model: str = ""
+    base_url: str = ""
+    key_env: str = ""
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a profile is to be set up."""
+
+    endpoint: ModelEndpoint | None = None
+    enable_api_server: bool = False
+    api_server_port: int = 0
+    """0 takes the lowest free one from `FIRST_API_PORT`."""
+
+
+FIRST_API_PORT = 8643
+"""Ports are handed out from here: 8642 is what an agent takes that nobody gave a port."""
+
+
+class Agent(Protocol):
+    """One kind of agent. The only place that knows its files, flags and exit codes."""
+
+    kind: str
+
+    def version(self, executable: Path) -> str:
+        """Asks the executable for its version. Raises `Incompatible` if it cannot say."""
+
+    def facts(self, home: Home) -> ProfileFacts:
+        """Reads a home. Never raises: what cannot be read is named in `problems`."""
+
+    def check(self, home: Home, *, is_running: bool) -> None:
+        """Refuses a start that cannot succeed, before anything is done.
+
+        Raises `ConfigInvalid`; `PortInUse` with who holds it where the kernel tells (not asked for when
+        `is_running`, for then it is the gateway itself).
+        """
+
+    def launch(self, runtime: Runtime, home: Home) -> Launch:
+        """How the gateway of this home is started."""
+
+    def probe(self, home: Home, process: ProcessIdentity) -> Probe:
+        """How far a started gateway is. A claim that another process or an earlier start left is not believed."""
+
+    def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
+        """Tells the agent that the coming SIGTERM is meant, so that it ends with 0."""
+
+    def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
+        """What an unasked end means."""
+
+    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> int | None:
+        """Pid of a living gateway of this home that is not `own`, by record and held lock; else `None`."""
+
+    def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
+        """How one of the agent's own commands is run for this home."""
+
+    def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
+        """Brings the home to `setup`, changing nothing that is so already; returns what was changed.
+
+        Raises `ConfigInvalid`, `ArgumentInvalid`, `PortInUse`, `DiskFull`, `NotPermitted`.
+        """
+
+    def bundled_skills(self, runtime: Runtime) -> Path | None:
+        """Directory of the skills that come with the runtime; `None` if it brings none."""
+
+
+class Installer(Protocol):
+    """Installs hermes-agent into environments of its own."""
+
+    def versions(self) -> list[str]:
+        """Versions that can be installed, the newest first."""
+
+    def installed(self) -> list[Runtime]:
+        """Complete installations, by name. One that was cut off does not count."""
+
+    def install(
+        self, version: str, report: Callable[[InstallProgress], None], is_cancelled: Callable[[], bool]
+    ) -> Runtime:
+        """Installs a version, or returns the complete installation that is there.
+
+        Waits for another installation of the same version and cleans up after one that was cut off. Raises
+        `NotFound` for a version without a lock file, `SourceUnreachable`, `DiskFull`, `Incompatible`,
+        `Cancelled`.
+        """
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything services are given, made by `hermesd/app.py` or by a test."""
+
+    clock: Clock
+    store: Store
+    homes: Homes
+    aliases: Aliases
+    backend: Backend
+    logs: Logs
+    installer: Installer
+    agents: Mapping[str, Agent]
+    """By kind."""
+    roll: Callable[[], float]
+    """A random number in [0, 1), for jitter."""
+    new_id: Callable[[], str]
+    """A fresh id: 12 lower-case letters and digits."""
+
+
+__all__ = [
+    "FIRST_API_PORT",
+    "Agent",
+    "Aliases",
+    "ApiServer",
+    "Backend",
+    "Clock",
+    "GatewayRecord",
+    "Homes",
+    "Installer",
+    "Logs",
+    "ModelEndpoint",
+    "Ports",
+    "ProfileFacts",
+    "Setup",
+    "Store",
+]

@@ -1,0 +1,104 @@
+"""Processes as the kernel and our own record identify them, and how they end.
+
+Owns: what identifies a process and what an end means. Must not know how a process is started or watched.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hermesd.domain.gateway import Event
+
+SPAWN_ID_VARIABLE = "HERMESD_SPAWN_ID"
+"""Environment variable that marks every process of a gateway's tree with the start it comes from."""
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """One process and no other: a pid alone is reused, a start time alone repeats after a reboot."""
+
+    boot_id: str
+    pid: int
+    start_ticks: int
+    """Start time in clock ticks since boot: field 22 of /proc/PID/stat."""
+    spawn_id: str
+
+
+@dataclass(frozen=True)
+class SpawnSpec:
+    """All that a new gateway process gets. Nothing else reaches it."""
+
+    spawn_id: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    """The whole environment; the spawn id is added to it."""
+    working_directory: Path
+    log_path: Path
+    """Receives standard output and error, appended."""
+    lock_path: Path
+    """Locked before the start and inherited, so that it stays locked while any of the tree lives."""
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How a process ended. Both fields are `None` when the kernel no longer tells."""
+
+    code: int | None = None
+    signal: int | None = None
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            return f"signal {self.signal}"
+        return "unknown" if self.code is None else f"exit code {self.code}"
+
+
+class ExitCause(StrEnum):
+    """Why a gateway's process ended, as people are told."""
+
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+    RESTART_REQUESTED = "restart_requested"
+    MISCONFIGURED = "misconfigured"
+    PORT_TAKEN = "port_taken"
+    START_TIMEOUT = "start_timeout"
+    UNKNOWN = "unknown"
+    NOT_LAUNCHED = "not_launched"
+    HUNG = "hung"
+
+
+@dataclass(frozen=True)
+class ExitReport:
+    """What an agent's end means: the event for the machine, and the story for people."""
+
+    event: Event
+    cause: ExitCause
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class LastExit:
+    """The last end of a gateway, as it is recorded and shown."""
+
+    cause: ExitCause
+    status: ExitStatus
+    detail: str
+    at_s: float
+    """Seconds since the epoch."""
+
+
+class Phase(StrEnum):
+    """How far an agent has come since its start."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What an agent says of itself."""
+
+    phase: Phase
+    detail: str = ""
+    """What it waits for or suffers from; empty when ready."""

@@ -1,0 +1,27 @@
+"""The daemon's settings as values, with every default. Must not know the file they come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hermesd.domain.policy import Policy
+
+
+@dataclass(frozen=True)
+class ProfileSettings:
+    """Settings of one profile, `[profile.NAME]` in the settings file."""
+
+    command: tuple[str, ...] = ()
+    """A program with its arguments to supervise in place of hermes-agent; empty for hermes-agent."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings."""
+
+    policy: Policy = Policy()
+    """`[gateway]`."""
+    profiles: Mapping[str, ProfileSettings] = field(default_factory=dict)
+
+    def of(self, profile: str) -> ProfileSettings:
+        """The settings of one profile."""
+        return self.profiles.get(profile, ProfileSettings())

@@ -1,0 +1,1 @@
+"""Generated from `proto/hermesd/v1`; do not edit. See `proto/README.md`."""
