@@ -52,9 +52,7 @@ def delay_s(policy: Policy, gateway: Gateway, timer: Timer, *, drain_s: float, r
         case Timer.KILL_RETRY:
             return policy.kill_retry_s
         case Timer.PORT_BACKOFF:
-            return max(policy.backoff_port_s, _backoff_s(policy, gateway.attempts)) * (
-                1 + policy.jitter * roll
-            )
+            return max(policy.backoff_port_s, _backoff_s(policy, gateway.attempts)) * (1 + policy.jitter * roll)
         case Timer.BUDGET:
             return policy.backoff_rare_s
         case Timer.BACKOFF:
@@ -67,4 +65,4 @@ def delay_s(policy: Policy, gateway: Gateway, timer: Timer, *, drain_s: float, r
 def _backoff_s(policy: Policy, attempts: int) -> float:
     if attempts >= ALERT_AT:
         return policy.backoff_rare_s
-    return min(policy.backoff_first_s * 2 ** max(attempts - 1, 0), policy.backoff_limit_s)
+    return min(policy.backoff_first_s * 2.0 ** max(attempts - 1, 0), policy.backoff_limit_s)
