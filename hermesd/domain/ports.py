@@ -55,6 +55,13 @@ class GatewayRecord:
     detail: str = ""
 
 
+OPERATIONS_KEPT = 1_000
+"""Operations in the history; the oldest beyond them are dropped."""
+
+EVENTS_KEPT = 10_000
+"""Events in the history; the oldest beyond them are dropped."""
+
+
 class Store(Protocol):
     """The daemon's durable memory. Each call is one transaction, durable when it returns.
 
@@ -77,12 +84,12 @@ class Store(Protocol):
         """Newest first; `profile` empty for all."""
 
     async def save_operation(self, operation: Operation) -> None:
-        """Writes an operation, replacing the one of the same id; the oldest beyond 1,000 go."""
+        """Writes an operation, replacing the one of the same id; the oldest beyond `OPERATIONS_KEPT` go."""
 
     async def append_event(
         self, *, kind: str, profile: str, message: str, facts: Mapping[str, str], at_s: float
     ) -> Happening:
-        """Adds an event under the next token; the oldest beyond 10,000 go."""
+        """Adds an event under the next token; the oldest beyond `EVENTS_KEPT` go."""
 
     async def events(self, *, after: int, profile: str, limit: int) -> list[Happening]:
         """The newest `limit` events with a token above `after`, oldest first; `profile` empty for all."""
@@ -123,11 +130,11 @@ class Homes(Protocol):
     def move_to_trash(self, home: Home) -> Path:
         """Takes a home out of the tree by one rename and returns where it lies now."""
 
-    def purge(self, trashed: Path) -> None:
-        """Deletes a home that `move_to_trash` returned. Gone already is fine."""
+    def purge(self, home: Home) -> None:
+        """Takes a home out of the tree by one rename and deletes it; `recover` finishes what is cut off."""
 
     def recover(self) -> None:
-        """Removes what an interrupted `create` or purge left in staging."""
+        """Removes what an interrupted `create` or `purge` left in staging."""
 
     def sticky_default(self) -> ProfileName:
         """The sticky default; unreadable, malformed or dangling ones count as `default`."""
@@ -183,6 +190,16 @@ class Backend(Protocol):
 
         Raises `GatewayStuck` if something survives SIGKILL for 10 s.
         """
+
+
+class Processes(Protocol):
+    """Processes of other people's making, looked at and never touched."""
+
+    def identify(self, pid: int) -> ProcessIdentity | None:
+        """The process that has this pid now, without a spawn id; `None` if there is none."""
+
+    def is_alive(self, process: ProcessIdentity) -> bool:
+        """Whether this very process exists and is no zombie."""
 
 
 class Logs(Protocol):
@@ -329,10 +346,17 @@ class Ports:
     homes: Homes
     aliases: Aliases
     backend: Backend
+    processes: Processes
     logs: Logs
     installer: Installer
     agents: Mapping[str, Agent]
     """By kind."""
+    user_home: Path
+    """The user's home directory, where gateways are started."""
+    lock_directory: Path
+    """Where each profile's lock file lies, private to the daemon's user."""
+    gateway_environment: Mapping[str, str]
+    """What every gateway's environment begins with."""
     roll: Callable[[], float]
     """A random number in [0, 1), for jitter."""
     new_id: Callable[[], str]
@@ -340,7 +364,9 @@ class Ports:
 
 
 __all__ = [
+    "EVENTS_KEPT",
     "FIRST_API_PORT",
+    "OPERATIONS_KEPT",
     "Agent",
     "Aliases",
     "ApiServer",
@@ -352,6 +378,7 @@ __all__ = [
     "Logs",
     "ModelEndpoint",
     "Ports",
+    "Processes",
     "ProfileFacts",
     "Setup",
     "Store",

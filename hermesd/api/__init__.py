@@ -1,0 +1,1 @@
+"""The gRPC API: parse, call a service, convert. Decides nothing."""

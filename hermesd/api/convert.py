@@ -1,0 +1,183 @@
+"""Domain values as messages of the contract. Pure; one function a message."""
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from hermesd.domain import operation as operations
+from hermesd.domain.gateway import State
+from hermesd.domain.process import LastExit
+from hermesd.domain.runtime import Runtime
+from hermesd.services.gateways import GatewayView
+from hermesd.services.profiles import ProfileView
+from hermesd.services.terminals import Terminal
+from hermesd.v1 import (
+    errors_pb2,
+    events_pb2,
+    gateways_pb2,
+    operations_pb2,
+    profiles_pb2,
+    runtimes_pb2,
+    terminals_pb2,
+)
+
+STATES = {
+    State.STOPPED: gateways_pb2.GATEWAY_STATE_STOPPED,
+    State.STARTING: gateways_pb2.GATEWAY_STATE_STARTING,
+    State.RUNNING: gateways_pb2.GATEWAY_STATE_READY,
+    State.STOPPING: gateways_pb2.GATEWAY_STATE_STOPPING,
+    State.KILLING: gateways_pb2.GATEWAY_STATE_STOPPING,
+    State.BACKOFF: gateways_pb2.GATEWAY_STATE_BACKOFF,
+    State.PARKED: gateways_pb2.GATEWAY_STATE_PARKED,
+    State.FAILED: gateways_pb2.GATEWAY_STATE_FAILED,
+}
+
+
+def timestamp(at_s: float | None) -> Timestamp | None:
+    """Seconds since the epoch as a message; `None` stays absent."""
+    if at_s is None:
+        return None
+    message = Timestamp()
+    message.FromNanoseconds(round(at_s * 1e9))
+    return message
+
+
+def duration(seconds: float) -> Duration:
+    """A span as a message."""
+    message = Duration()
+    message.FromNanoseconds(round(seconds * 1e9))
+    return message
+
+
+def gateway(view: GatewayView) -> gateways_pb2.Gateway:
+    """A gateway."""
+    record = view.record
+    process = record.process
+    return gateways_pb2.Gateway(
+        profile=view.name.text,
+        wish=gateways_pb2.WISH_UP if record.gateway.wanted_up else gateways_pb2.WISH_DOWN,
+        state=_state(view),
+        since=timestamp(record.since_s),
+        process=gateways_pb2.GatewayProcess(
+            pid=process.pid,
+            start_ticks=process.start_ticks,
+            boot_id=process.boot_id,
+            spawn_id=process.spawn_id,
+        )
+        if process
+        else None,
+        restarts=record.restarts,
+        next_start_at=timestamp(record.next_start_at_s),
+        last_exit=_last_exit(record.last_exit),
+        detail=record.detail,
+        log_path=view.log_path,
+        foreign_pid=view.foreign_pid or 0,
+    )
+
+
+def _state(view: GatewayView) -> gateways_pb2.GatewayState.ValueType:
+    if view.foreign_pid is not None:
+        return gateways_pb2.GATEWAY_STATE_FOREIGN
+    if view.record.gateway.state is State.RUNNING and view.record.detail:
+        return gateways_pb2.GATEWAY_STATE_DEGRADED
+    return STATES[view.record.gateway.state]
+
+
+def _last_exit(end: LastExit | None) -> gateways_pb2.GatewayExit | None:
+    if end is None:
+        return None
+    return gateways_pb2.GatewayExit(
+        cause=gateways_pb2.ExitCause.Value(f"EXIT_CAUSE_{end.cause.name}"),
+        code=end.status.code,
+        signal=end.status.signal,
+        detail=end.detail,
+        at=timestamp(end.at_s),
+    )
+
+
+def profile(view: ProfileView) -> profiles_pb2.Profile:
+    """A profile."""
+    home, facts = view.known.home, view.facts
+    api = facts.api_server
+    return profiles_pb2.Profile(
+        name=home.name.text,
+        id=view.known.id,
+        path=str(home.path),
+        description=facts.description,
+        model=facts.model,
+        provider=facts.provider,
+        base_url=facts.base_url,
+        is_sticky_default=view.is_sticky_default,
+        aliases=view.aliases,
+        skill_count=facts.skill_count,
+        distribution=facts.distribution,
+        api_server=profiles_pb2.ApiServer(enabled=api.is_enabled, host=api.host, port=api.port),
+        runtime=view.runtime,
+        gateway=gateway(view.gateway),
+        problems=facts.problems,
+        created_at=timestamp(home.identity.birth_ns / 1e9) if home.identity.birth_ns else None,
+    )
+
+
+def operation(done: operations.Operation) -> operations_pb2.Operation:
+    """An operation."""
+    error = done.error
+    return operations_pb2.Operation(
+        id=done.id,
+        kind=done.kind,
+        profile=done.profile,
+        requester=done.requester,
+        state=operations_pb2.OperationState.Value(f"OPERATION_STATE_{done.state.name}"),
+        progress=operations_pb2.OperationProgress(
+            phase=done.progress.phase,
+            detail=done.progress.detail,
+            done=done.progress.done,
+            total=done.progress.total,
+        ),
+        warnings=done.warnings,
+        error=operations_pb2.OperationError(
+            reason=errors_pb2.Reason.Value(f"REASON_{error.reason}"),
+            message=error.message,
+            metadata=error.metadata,
+        )
+        if error
+        else None,
+        started_at=timestamp(done.started_at_s),
+        finished_at=timestamp(done.finished_at_s),
+        elapsed=duration(done.elapsed_s),
+    )
+
+
+def event(happening: operations.Happening) -> events_pb2.Event:
+    """An event."""
+    return events_pb2.Event(
+        token=happening.token,
+        kind=happening.kind,
+        profile=happening.profile,
+        message=happening.message,
+        facts=happening.facts,
+        at=timestamp(happening.at_s),
+    )
+
+
+def runtime(found: Runtime, *, is_current: bool) -> runtimes_pb2.Runtime:
+    """A runtime."""
+    return runtimes_pb2.Runtime(
+        name=found.name,
+        kind=found.kind,
+        version=found.version,
+        executable=str(found.executable),
+        is_managed=found.is_managed,
+        is_current=is_current,
+    )
+
+
+def terminal(opened: Terminal) -> terminals_pb2.Terminal:
+    """A terminal."""
+    return terminals_pb2.Terminal(
+        id=opened.id,
+        profile=opened.profile.text,
+        verb=opened.verb,
+        pid=opened.process.pid,
+        working_directory=opened.working_directory,
+        started_at=timestamp(opened.started_at_s),
+    )

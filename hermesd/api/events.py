@@ -1,0 +1,36 @@
+"""Serves `EventsService`."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from hermesd.api import convert
+from hermesd.services.events import Events
+from hermesd.v1 import events_pb2, events_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+DEFAULT_PAGE = 100
+
+
+class EventsServicer(events_pb2_grpc.EventsServiceServicer):
+    """Translates for `services/events.py`."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    async def ListEvents(
+        self, request: events_pb2.ListEventsRequest, context: Context
+    ) -> events_pb2.ListEventsResponse:
+        recent = await self._events.recent(profile=request.profile, limit=request.page_size or DEFAULT_PAGE)
+        return events_pb2.ListEventsResponse(events=[convert.event(one) for one in recent])
+
+    async def WatchEvents(
+        self, request: events_pb2.WatchEventsRequest, context: Context
+    ) -> AsyncIterator[events_pb2.WatchEventsResponse]:
+        async for item in self._events.watch(after=request.resume_token, profile=request.profile):
+            if isinstance(item, int):
+                yield events_pb2.WatchEventsResponse(gap=events_pb2.Gap(next_token=item))
+            else:
+                yield events_pb2.WatchEventsResponse(event=convert.event(item))

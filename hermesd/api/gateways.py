@@ -1,0 +1,58 @@
+"""Serves `GatewaysService`."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from hermesd.api import convert
+from hermesd.api.requests import requester
+from hermesd.domain.profile import ProfileName
+from hermesd.services.gateways import Gateways
+from hermesd.v1 import gateways_pb2, gateways_pb2_grpc, operations_pb2
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+DEFAULT_LINES = 100
+
+
+class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
+    """Translates for `services/gateways.py`."""
+
+    def __init__(self, gateways: Gateways) -> None:
+        self._gateways = gateways
+
+    async def ListGateways(
+        self, request: gateways_pb2.ListGatewaysRequest, context: Context
+    ) -> gateways_pb2.ListGatewaysResponse:
+        views = await self._gateways.all()
+        return gateways_pb2.ListGatewaysResponse(gateways=[convert.gateway(view) for view in views])
+
+    async def GetGateway(self, request: gateways_pb2.GetGatewayRequest, context: Context) -> gateways_pb2.Gateway:
+        return convert.gateway(await self._gateways.get(ProfileName.parse(request.profile)))
+
+    async def StartGateway(
+        self, request: gateways_pb2.StartGatewayRequest, context: Context
+    ) -> operations_pb2.Operation:
+        name = ProfileName.parse(request.profile)
+        return convert.operation(await self._gateways.start(name, requester(context)))
+
+    async def StopGateway(
+        self, request: gateways_pb2.StopGatewayRequest, context: Context
+    ) -> operations_pb2.Operation:
+        name = ProfileName.parse(request.profile)
+        return convert.operation(await self._gateways.stop(name, requester(context)))
+
+    async def RestartGateway(
+        self, request: gateways_pb2.RestartGatewayRequest, context: Context
+    ) -> operations_pb2.Operation:
+        name = ProfileName.parse(request.profile)
+        return convert.operation(await self._gateways.restart(name, requester(context)))
+
+    async def ReadGatewayLog(
+        self, request: gateways_pb2.ReadGatewayLogRequest, context: Context
+    ) -> AsyncIterator[gateways_pb2.LogLine]:
+        name = ProfileName.parse(request.profile)
+        lines = request.lines if request.HasField("lines") else DEFAULT_LINES
+        async for text in self._gateways.read_log(name, lines=lines, follow=request.follow):
+            yield gateways_pb2.LogLine(text=text)

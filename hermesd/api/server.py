@@ -1,0 +1,71 @@
+"""The gRPC server: servicers, health and reflection on one unix socket.
+
+Owns: what is served. Must not know where the socket lies or who may reach it: the directory sees to that.
+"""
+
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from hermesd.api.daemon import DaemonServicer
+from hermesd.api.errors import Translator
+from hermesd.api.events import EventsServicer
+from hermesd.api.gateways import GatewaysServicer
+from hermesd.api.operations import OperationsServicer
+from hermesd.api.profiles import ProfilesServicer
+from hermesd.api.runtimes import RuntimesServicer
+from hermesd.api.terminals import TerminalsServicer
+from hermesd.v1 import (
+    daemon_pb2,
+    daemon_pb2_grpc,
+    events_pb2,
+    events_pb2_grpc,
+    gateways_pb2,
+    gateways_pb2_grpc,
+    operations_pb2,
+    operations_pb2_grpc,
+    profiles_pb2,
+    profiles_pb2_grpc,
+    runtimes_pb2,
+    runtimes_pb2_grpc,
+    terminals_pb2,
+    terminals_pb2_grpc,
+)
+
+FILES = (
+    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, daemon_pb2,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Servicers:
+    """One servicer a noun."""
+
+    profiles: ProfilesServicer
+    gateways: GatewaysServicer
+    operations: OperationsServicer
+    events: EventsServicer
+    runtimes: RuntimesServicer
+    terminals: TerminalsServicer
+    daemon: DaemonServicer
+
+
+async def make_server(servicers: Servicers) -> grpc.aio.Server:
+    """A server that is not bound yet."""
+    server = grpc.aio.server(interceptors=[Translator()])
+    profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(servicers.profiles, server)
+    gateways_pb2_grpc.add_GatewaysServiceServicer_to_server(servicers.gateways, server)
+    operations_pb2_grpc.add_OperationsServiceServicer_to_server(servicers.operations, server)
+    events_pb2_grpc.add_EventsServiceServicer_to_server(servicers.events, server)
+    runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(servicers.runtimes, server)
+    terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
+    daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
+    names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
+    checks = health.aio.HealthServicer()
+    for name in ["", *names]:
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    return server

@@ -1,0 +1,39 @@
+"""Serves `TerminalsService`."""
+
+from typing import Any
+
+import grpc
+
+from hermesd.api import convert
+from hermesd.domain.profile import ProfileName
+from hermesd.services.terminals import Caller, Terminals
+from hermesd.v1 import terminals_pb2, terminals_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class TerminalsServicer(terminals_pb2_grpc.TerminalsServiceServicer):
+    """Translates for `services/terminals.py`."""
+
+    def __init__(self, terminals: Terminals) -> None:
+        self._terminals = terminals
+
+    async def OpenTerminal(
+        self, request: terminals_pb2.OpenTerminalRequest, context: Context
+    ) -> terminals_pb2.OpenTerminalResponse:
+        name = ProfileName.parse(request.profile)
+        caller = Caller(request.pid, request.working_directory, list(request.environment_names))
+        plan = await self._terminals.open(name, list(request.arguments), caller)
+        return terminals_pb2.OpenTerminalResponse(
+            terminal=plan.terminal.id,
+            executable=plan.argv[0],
+            argv=plan.argv,
+            environment_set=plan.environment_set,
+            environment_unset=plan.environment_unset,
+        )
+
+    async def ListTerminals(
+        self, request: terminals_pb2.ListTerminalsRequest, context: Context
+    ) -> terminals_pb2.ListTerminalsResponse:
+        found = await self._terminals.all(request.profile)
+        return terminals_pb2.ListTerminalsResponse(terminals=[convert.terminal(one) for one in found])

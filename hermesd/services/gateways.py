@@ -1,0 +1,316 @@
+"""Gateways: one keeper each, and the operations that people start on them.
+
+Owns: which keepers there are, and when an operation counts as done. Must not know how a keeper does its work.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from hermesd.domain.errors import (
+    ArgumentInvalid,
+    Cancelled,
+    GatewayCrashed,
+    GatewayMisconfigured,
+    GatewayNotReady,
+    GatewayStuck,
+    HermesError,
+    PortInUse,
+)
+from hermesd.domain.gateway import LIVE, Event, State
+from hermesd.domain.operation import Operation
+from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.process import ExitCause, ExitStatus
+from hermesd.domain.profile import Home, ProfileName
+from hermesd.domain.settings import Settings
+from hermesd.services.events import Events
+from hermesd.services.homes import Identified, KnownHomes
+from hermesd.services.keeper import Keeper, foreign_error
+from hermesd.services.operations import Job, Operations, Request
+from hermesd.services.runtimes import Runtimes
+from hermesd.services.tasks import background
+
+NOT_STARTING = frozenset({State.BACKOFF, State.PARKED, State.FAILED})
+"""States that mean that the start at hand did not work, whatever is tried later."""
+
+MOST_LINES = 100_000
+"""Lines of captured output that one call can ask for."""
+
+LOG_CHECK_S = 30.0
+"""How often captured output is checked against its limit."""
+
+
+@dataclass(frozen=True)
+class GatewayView:
+    """A gateway as it is shown."""
+
+    name: ProfileName
+    record: GatewayRecord
+    foreign_pid: int | None
+    log_path: str
+
+
+class Gateways:
+    """Starts, stops and shows gateways."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        settings: Settings,
+        events: Events,
+        operations: Operations,
+        homes: KnownHomes,
+        runtimes: Runtimes,
+    ) -> None:
+        self._ports = ports
+        self._policy = settings.policy
+        self._events = events
+        self._operations = operations
+        self._homes = homes
+        self._runtimes = runtimes
+        self._keepers: dict[str, Keeper] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._housekeeping: asyncio.Task[None] | None = None
+
+    async def recover(self) -> None:
+        """Takes up every gateway an earlier daemon kept."""
+        found = {known.id: known.home for known in await self._homes.scan()}
+        for record in await self._ports.store.gateways():
+            if record.profile_id in found:
+                await self._keep(record, found[record.profile_id]).resume()
+            elif record.gateway.state not in LIVE:
+                await self._ports.store.forget_profile(record.profile_id)
+        self._housekeeping = background(self._rotate_logs(), "log rotation")
+
+    async def close(self, *, drain: bool) -> None:
+        """Lets go of every gateway; with `drain` each is ended first, within its grace. Wishes stay."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        if drain:
+            await asyncio.gather(*(keeper.halt() for keeper in self._keepers.values()))
+        for keeper in self._keepers.values():
+            keeper.close()
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def all(self) -> list[GatewayView]:
+        """The gateway of every profile."""
+        return [await self.view(known) for known in await self._homes.scan()]
+
+    async def get(self, name: ProfileName) -> GatewayView:
+        """The gateway of one profile.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+        """
+        return await self.view(await self._homes.get(name))
+
+    async def view(self, known: Identified) -> GatewayView:
+        """The gateway of a home as it is now."""
+        keeper = self._keepers.get(known.id)
+        record = keeper.record if keeper else GatewayRecord(known.id)
+        foreign: int | None = None
+        if record.gateway.state not in LIVE:
+            agent = self._runtimes.agent_of(known.home.name)
+            foreign = await asyncio.to_thread(agent.foreign_gateway, known.home, record.process)
+        return GatewayView(known.home.name, record, foreign, str(self._ports.logs.path(known.id)))
+
+    async def start(self, name: ProfileName, requester: str) -> Operation:
+        """Wishes the gateway up and follows it until it is ready.
+
+        Raises:
+            ProfileNotFound, RuntimeMissing, ConfigInvalid, PortInUse, GatewayForeign: it could not start, and
+                the wish is as it was.
+        """
+        keeper = await self._checked(name)
+        return await self._begin("gateway.start", name, requester, lambda job: self._start(keeper, job))
+
+    async def stop(self, name: ProfileName, requester: str) -> Operation:
+        """Wishes the gateway down and follows it until its process is gone.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+            GatewayForeign: the gateway that runs is not hermesd's to stop.
+        """
+        known = await self._homes.get(name)
+        keeper = self._keeper_of(known)
+        if keeper.record.gateway.state not in LIVE:
+            await self._refuse_foreign(keeper)
+        return await self._begin("gateway.stop", name, requester, lambda job: self._stop(keeper, job))
+
+    async def restart(self, name: ProfileName, requester: str) -> Operation:
+        """Ends the gateway if it runs, starts it and follows it until it is ready.
+
+        Raises:
+            ProfileNotFound, RuntimeMissing, ConfigInvalid, PortInUse, GatewayForeign: it could not start
+                again, and nothing was touched.
+        """
+        keeper = await self._checked(name)
+        return await self._begin("gateway.restart", name, requester, lambda job: self._restart(keeper, job))
+
+    async def read_log(self, name: ProfileName, *, lines: int, follow: bool) -> AsyncIterator[str]:
+        """The last lines of a gateway's captured output, then, with `follow`, new ones as they come.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+            ArgumentInvalid: `lines` is above `MOST_LINES`.
+        """
+        if lines > MOST_LINES:
+            raise ArgumentInvalid(f"{lines} lines are more than can be sent", hint=f"ask for at most {MOST_LINES}")
+        known = await self._homes.get(name)
+        if follow:
+            async for line in self._ports.logs.follow(known.id, lines):
+                yield line
+            return
+        for line in await asyncio.to_thread(self._ports.logs.tail, known.id, lines):
+            yield line
+
+    async def remove(self, known: Identified, job: Job) -> None:
+        """Ends the gateway of a profile that is being deleted, for good.
+
+        Raises:
+            GatewayForeign, GatewayStuck: it cannot be ended.
+        """
+        keeper = self._keeper_of(known)
+        await self._refuse_foreign(keeper)
+        await self._stop(keeper, job)
+        keeper.close()
+        self._tasks.pop(known.id).cancel()
+        del self._keepers[known.id]
+
+    async def _begin(
+        self, kind: str, name: ProfileName, requester: str, work: Callable[[Job], Awaitable[None]]
+    ) -> Operation:
+        return await self._operations.start(Request(kind, name.text), requester, work)
+
+    async def _start(self, keeper: Keeper, job: Job) -> None:
+        await keeper.command(Event.START)
+        await self._until_ready(keeper, job)
+
+    async def _restart(self, keeper: Keeper, job: Job) -> None:
+        replaced = keeper.record.spawn_id
+        await keeper.command(Event.RESTART)
+        await self._until_ready(keeper, job, replaced=replaced)
+
+    async def _until_ready(self, keeper: Keeper, job: Job, *, replaced: str = "") -> None:
+        """Follows a start to its end. That the `replaced` process is still ready does not count."""
+        attempts = keeper.record.gateway.attempts
+        while True:
+            record = keeper.record
+            state = record.gateway.state
+            job.report(_phase(record), record.detail)
+            if not record.gateway.wanted_up:
+                raise Cancelled("a later command stopped the gateway", profile=keeper.home.name.text)
+            if state is State.RUNNING and (not replaced or record.spawn_id != replaced):
+                if record.detail:
+                    job.warn(f"up, but degraded: {record.detail}")
+                return
+            if state in NOT_STARTING or record.gateway.attempts > attempts:
+                raise _start_failure(keeper)
+            await keeper.changed()
+
+    async def _stop(self, keeper: Keeper, job: Job) -> None:
+        await keeper.command(Event.STOP)
+        killing_since_s: float | None = None
+        while keeper.record.gateway.state is not State.STOPPED:
+            if keeper.record.gateway.wanted_up:
+                raise Cancelled("a later command started the gateway", profile=keeper.home.name.text)
+            job.report(_phase(keeper.record))
+            if keeper.record.gateway.state is State.KILLING:
+                now_s = self._ports.clock.monotonic_s()
+                killing_since_s = now_s if killing_since_s is None else killing_since_s
+                if now_s - killing_since_s >= self._policy.stuck_s:
+                    raise _stuck(keeper)
+            await keeper.changed()
+
+    async def _checked(self, name: ProfileName) -> Keeper:
+        """The keeper of a profile whose gateway could start now."""
+        known = await self._homes.get(name)
+        self._operations.refuse_if_changing(name.text)
+        choice = await self._runtimes.choice_for(name)
+        keeper = self._keeper_of(known)
+        is_live = keeper.record.gateway.state in LIVE
+        if not is_live:
+            await self._refuse_foreign(keeper)
+        await asyncio.to_thread(choice.agent.check, known.home, is_running=is_live)
+        return keeper
+
+    async def _refuse_foreign(self, keeper: Keeper) -> None:
+        agent = self._runtimes.agent_of(keeper.home.name)
+        own = keeper.record.process
+        if foreign := await asyncio.to_thread(agent.foreign_gateway, keeper.home, own):
+            raise foreign_error(keeper.home, foreign)
+
+    def _keeper_of(self, known: Identified) -> Keeper:
+        keeper = self._keepers.get(known.id)
+        if keeper is None:
+            return self._keep(GatewayRecord(known.id), known.home)
+        keeper.home = known.home
+        return keeper
+
+    def _keep(self, record: GatewayRecord, home: Home) -> Keeper:
+        keeper = Keeper(
+            record,
+            home,
+            ports=self._ports,
+            policy=self._policy,
+            runtimes=self._runtimes,
+            events=self._events,
+            find_home=self._homes.home_of,
+        )
+        self._keepers[record.profile_id] = keeper
+        self._tasks[record.profile_id] = background(keeper.run(), f"keeper of {home.name}")
+        return keeper
+
+    async def _rotate_logs(self) -> None:
+        while True:
+            await self._ports.clock.sleep_s(LOG_CHECK_S)
+            for profile_id, keeper in list(self._keepers.items()):
+                if keeper.record.gateway.state in LIVE:
+                    await asyncio.to_thread(self._ports.logs.rotate, profile_id)
+
+
+def _phase(record: GatewayRecord) -> str:
+    return "ready" if record.gateway.state is State.RUNNING else record.gateway.state.value
+
+
+def _start_failure(keeper: Keeper) -> HermesError:
+    """Why a start failed, as the person who asked for it is told."""
+    if keeper.failure is not None:
+        return keeper.failure
+    name = keeper.home.name.text
+    end = keeper.record.last_exit
+    cause = end.cause if end else ExitCause.UNKNOWN
+    kind = FAILURES.get(cause, GatewayCrashed)
+    ended = f"it ended with {end.status}" if end and end.status != ExitStatus() else f"cause: {cause}"
+    why = ". ".join(part for part in (end.detail if end else "", ended) if part)
+    hint = (
+        "it waits for you" if keeper.record.gateway.state is State.FAILED else "it will be tried again by itself"
+    )
+    return kind(
+        f"gateway '{name}' did not start",
+        hint=hint,
+        fixes=[f"hermesctl gateway logs {name}", f"hermesctl gateway start {name}"],
+        why=why,
+        profile=name,
+    )
+
+
+def _stuck(keeper: Keeper) -> GatewayStuck:
+    name = keeper.home.name.text
+    pid = keeper.record.process.pid if keeper.record.process else 0
+    return GatewayStuck(
+        f"gateway '{name}' did not end",
+        hint="its process survives SIGKILL, as one does that waits for a broken disk or network mount",
+        fixes=[f"hermesctl gateway status {name}"],
+        profile=name,
+        pid=str(pid),
+    )
+
+
+FAILURES: Mapping[ExitCause, type[HermesError]] = {
+    ExitCause.PORT_TAKEN: PortInUse,
+    ExitCause.MISCONFIGURED: GatewayMisconfigured,
+    ExitCause.START_TIMEOUT: GatewayNotReady,
+}
+"""The failure that a cause of exit stands for; any other is a crash."""

@@ -1,0 +1,259 @@
+"""Operations: work that outlives its caller.
+
+Owns: joining identical requests, refusing conflicting ones, recording, watching, and what becomes of work that
+a dead daemon left. Must not know what any operation does.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from hermesd.domain.errors import Cancelled, HermesError, Interrupted, NotFound, ProfileBusy
+from hermesd.domain.operation import Operation, OperationError, OperationState, Progress
+from hermesd.domain.ports import OPERATIONS_KEPT, Ports
+from hermesd.services.events import Events
+
+log = logging.getLogger(__name__)
+
+KEPT_IN_MEMORY = 100
+"""Finished operations that can still be read when the store could not take them."""
+
+
+class Job:
+    """What the work of an operation is given: a way to report, to warn and to notice a cancellation."""
+
+    def __init__(self, operation: Operation, began_s: float, changed: Callable[[Operation], None]) -> None:
+        self.operation = operation
+        self.began_s = began_s
+        self.is_cancelled = False
+        self._changed = changed
+
+    def report(self, phase: str, detail: str = "", done: int = 0, total: int = 0) -> None:
+        """Says how far the work has come."""
+        progress = Progress(phase, detail, done, total)
+        self._changed(replace(self.operation, progress=progress))
+
+    def warn(self, text: str) -> None:
+        """Adds what the person should know although the work goes on."""
+        self._changed(replace(self.operation, warnings=(*self.operation.warnings, text)))
+
+
+Work = Callable[[Job], Awaitable[None]]
+Resume = Callable[[Operation], Work | None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. Two equal requests are one operation while it runs."""
+
+    kind: str
+    profile: str = ""
+    parameters: str = ""
+    """Distinguishes requests of one kind; never holds a secret."""
+    is_exclusive: bool = False
+    """Whether it changes the profile itself, so that nothing else may work on the profile meanwhile."""
+
+
+class Operations:
+    """Runs, records and shows operations."""
+
+    def __init__(self, ports: Ports, events: Events) -> None:
+        self._ports = ports
+        self._events = events
+        self._jobs: dict[str, Job] = {}
+        self._requests: dict[str, Request] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._change = asyncio.Event()
+
+    async def start(self, request: Request, requester: str, work: Work) -> Operation:
+        """Begins `work`, or joins the identical operation that runs.
+
+        Raises:
+            ProfileBusy: another operation stands in the way.
+        """
+        for id_, other in self._requests.items():
+            if other == request:
+                return self._jobs[id_].operation
+        self._refuse_conflict(request)
+        operation = Operation(
+            id=self._ports.new_id(),
+            kind=request.kind,
+            profile=request.profile,
+            parameters=request.parameters,
+            requester=requester,
+            started_at_s=self._ports.clock.now_s(),
+        )
+        self._admit(operation, request)
+        try:
+            await self._ports.store.save_operation(operation)
+        except HermesError:
+            self._forget(operation.id)
+            raise
+        self._launch(operation.id, work)
+        return operation
+
+    def refuse_if_changing(self, profile: str) -> None:
+        """Refuses work on a profile that is itself being changed.
+
+        Raises:
+            ProfileBusy: an exclusive operation works on it.
+        """
+        for id_, other in self._requests.items():
+            if other.profile == profile and other.is_exclusive:
+                raise _busy(self._jobs[id_].operation)
+
+    async def all(self, *, profile: str, limit: int) -> list[Operation]:
+        """Newest first; running ones with their progress as of now."""
+        recorded = await self._ports.store.operations(profile=profile, limit=limit)
+        return [self._current(operation) for operation in recorded]
+
+    async def get(self, id_: str) -> Operation:
+        """One operation.
+
+        Raises:
+            NotFound: there is none of this id in the history.
+        """
+        if id_ in self._jobs:
+            return self._current(self._jobs[id_].operation)
+        for operation in await self._ports.store.operations(profile="", limit=OPERATIONS_KEPT):
+            if operation.id == id_:
+                return operation
+        raise NotFound(f"there is no operation '{id_}'", fixes=["hermesctl operations list"])
+
+    async def watch(self, id_: str) -> AsyncIterator[Operation]:
+        """Yields the operation now and after each change, until it has finished."""
+        shown: Operation | None = None
+        while True:
+            change = self._change
+            current = await self.get(id_)
+            if shown is None or replace(current, elapsed_s=shown.elapsed_s) != shown:
+                shown = current
+                yield current
+            if current.state is not OperationState.RUNNING:
+                return
+            await change.wait()
+
+    async def cancel(self, id_: str) -> Operation:
+        """Asks an operation to stop; work that cannot stop half-way finishes."""
+        if job := self._jobs.get(id_):
+            job.is_cancelled = True
+        return await self.get(id_)
+
+    async def recover(self, resume: Mapping[str, Resume]) -> None:
+        """Settles what the last daemon left running: resumed where its kind can be, else failed and said so."""
+        for operation in await self._ports.store.operations(profile="", limit=OPERATIONS_KEPT):
+            if operation.state is not OperationState.RUNNING:
+                continue
+            resumed = resume.get(operation.kind, _never)(operation)
+            if resumed is None:
+                await self._finish(operation, Interrupted(f"the daemon ended during {operation.kind}"))
+            else:
+                self._admit(
+                    operation,
+                    Request(operation.kind, operation.profile, operation.parameters, is_exclusive=True),
+                )
+                self._launch(operation.id, resumed)
+
+    async def close(self) -> None:
+        """Abandons what runs; the next daemon settles it."""
+        for job in self._jobs.values():
+            job.is_cancelled = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _refuse_conflict(self, request: Request) -> None:
+        if not request.profile:
+            return
+        if request.is_exclusive:
+            for id_, other in self._requests.items():
+                if other.profile == request.profile and other.is_exclusive:
+                    raise _busy(self._jobs[id_].operation)
+        else:
+            self.refuse_if_changing(request.profile)
+
+    def _launch(self, id_: str, work: Work) -> None:
+        task = asyncio.create_task(self._run(self._jobs[id_], work), name=f"operation {id_}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, job: Job, work: Work) -> None:
+        failure: HermesError | None = None
+        try:
+            await work(job)
+        except HermesError as error:
+            failure = error
+        except Exception:
+            incident = self._ports.new_id()
+            log.exception("operation=%s incident=%s", job.operation.id, incident)
+            failure = HermesError("hermesd made a mistake", incident=incident)
+        await self._finish(self._current(job.operation), failure)
+
+    async def _finish(self, operation: Operation, failure: HermesError | None) -> None:
+        finished = _finished(operation, failure, at_s=self._ports.clock.now_s())
+        try:
+            await self._ports.store.save_operation(finished)
+            await self._events.record(
+                f"operation.{finished.state}",
+                f"{finished.kind} {finished.state}" + (f": {failure.message}" if failure else ""),
+                profile=finished.profile,
+                operation=finished.id,
+            )
+        except HermesError as error:
+            log.error("operation=%s not recorded: %s", finished.id, error.message)
+        if job := self._jobs.get(finished.id):
+            job.operation = finished
+        self._requests.pop(finished.id, None)
+        self._drop_oldest_finished()
+        self._wake()
+
+    def _note(self, operation: Operation) -> None:
+        self._jobs[operation.id].operation = operation
+        self._wake()
+
+    def _wake(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()
+
+    def _admit(self, operation: Operation, request: Request) -> None:
+        self._requests[operation.id] = request
+        self._jobs[operation.id] = Job(operation, self._ports.clock.monotonic_s(), self._note)
+
+    def _drop_oldest_finished(self) -> None:
+        finished = [id_ for id_ in self._jobs if id_ not in self._requests]
+        for id_ in finished[:-KEPT_IN_MEMORY]:
+            del self._jobs[id_]
+
+    def _forget(self, id_: str) -> None:
+        del self._requests[id_]
+        del self._jobs[id_]
+
+    def _current(self, operation: Operation) -> Operation:
+        job = self._jobs.get(operation.id)
+        if job is None:
+            return operation
+        if job.operation.state is not OperationState.RUNNING:
+            return job.operation
+        return replace(job.operation, elapsed_s=self._ports.clock.monotonic_s() - job.began_s)
+
+
+def _never(_: Operation) -> None:
+    return None
+
+
+def _busy(operation: Operation) -> ProfileBusy:
+    return ProfileBusy(
+        f"{operation.kind} works on profile '{operation.profile}'",
+        fixes=[f"hermesctl operations show {operation.id}"],
+        profile=operation.profile,
+        operation=operation.id,
+    )
+
+
+def _finished(operation: Operation, failure: HermesError | None, *, at_s: float) -> Operation:
+    if failure is None:
+        return replace(operation, state=OperationState.SUCCEEDED, finished_at_s=at_s)
+    state = OperationState.CANCELLED if isinstance(failure, Cancelled) else OperationState.FAILED
+    error = OperationError(failure.reason, failure.message, failure.metadata)
+    return replace(operation, state=state, error=error, finished_at_s=at_s)

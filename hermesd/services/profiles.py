@@ -1,0 +1,258 @@
+"""Profiles: create, show, set up, delete and choose them.
+
+Owns: the order of the steps, so that a crash between any two leaves something that the next start finishes or
+rolls back. Must not know files or formats.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hermesd.domain import layout
+from hermesd.domain.alias import Alias
+from hermesd.domain.errors import (
+    AliasTaken,
+    DiskFull,
+    NotPermitted,
+    ProfileExists,
+    ProfileNameInvalid,
+    RuntimeMissing,
+)
+from hermesd.domain.operation import Operation
+from hermesd.domain.ports import Ports, ProfileFacts, Setup
+from hermesd.domain.profile import DEFAULT, ProfileName
+from hermesd.services.events import Events
+from hermesd.services.gateways import Gateways, GatewayView
+from hermesd.services.homes import Identified, KnownHomes
+from hermesd.services.operations import Job, Operations, Request, Resume, Work
+from hermesd.services.runtimes import Runtimes
+
+
+@dataclass(frozen=True)
+class ProfileView:
+    """A profile as it is shown."""
+
+    known: Identified
+    facts: ProfileFacts
+    aliases: tuple[str, ...]
+    is_sticky_default: bool
+    runtime: str
+    gateway: GatewayView
+
+
+@dataclass(frozen=True)
+class NewProfile:
+    """What a profile is to be like."""
+
+    name: ProfileName
+    description: str = ""
+    with_alias: bool = True
+    with_skills: bool = True
+
+
+class Profiles:
+    """Creates, shows, sets up, deletes and chooses profiles."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        events: Events,
+        operations: Operations,
+        homes: KnownHomes,
+        runtimes: Runtimes,
+        gateways: Gateways,
+    ) -> None:
+        self._ports = ports
+        self._events = events
+        self._operations = operations
+        self._homes = homes
+        self._runtimes = runtimes
+        self._gateways = gateways
+
+    @property
+    def resumers(self) -> Mapping[str, Resume]:
+        """How operations are taken up that an earlier daemon left running, by kind."""
+        return {"profile.create": self._resume_create, "profile.delete": self._resume_delete}
+
+    async def all(self) -> list[ProfileView]:
+        """Every profile, the default first, then by name."""
+        known = await self._homes.scan()
+        aliases = await asyncio.to_thread(self._ports.aliases.scan)
+        sticky = await asyncio.to_thread(self._ports.homes.sticky_default)
+        return [await self._view(one, aliases, sticky) for one in known]
+
+    async def get(self, name: ProfileName) -> ProfileView:
+        """One profile.
+
+        Raises:
+            ProfileNotFound: there is none.
+        """
+        known = await self._homes.get(name)
+        aliases = await asyncio.to_thread(self._ports.aliases.scan)
+        sticky = await asyncio.to_thread(self._ports.homes.sticky_default)
+        return await self._view(known, aliases, sticky)
+
+    async def create(self, new: NewProfile, requester: str) -> Operation:
+        """Makes a blank profile and its alias.
+
+        Raises:
+            ProfileExists: the name is in use.
+        """
+        if await asyncio.to_thread(self._ports.homes.find, new.name) is not None:
+            raise ProfileExists(
+                f"profile '{new.name}' exists already",
+                fixes=[f"hermesctl profile show {new.name}"],
+                profile=new.name.text,
+            )
+        parameters = json.dumps([new.description, new.with_alias, new.with_skills])
+        request = Request("profile.create", new.name.text, parameters, is_exclusive=True)
+        return await self._operations.start(request, requester, self._creation(new))
+
+    async def set_up(self, name: ProfileName, setup: Setup, requester: str) -> Operation:
+        """Points a profile at a model and enables its agent's HTTP API.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+        """
+        known = await self._homes.get(name)
+        endpoint = setup.endpoint
+        shown = [endpoint.model, endpoint.base_url, endpoint.key_env] if endpoint else []
+        parameters = json.dumps([shown, setup.enable_api_server, setup.api_server_port, self._ports.new_id()])
+
+        async def work(job: Job) -> None:
+            await self._set_up(known, setup, job)
+
+        request = Request("profile.setup", name.text, parameters, is_exclusive=True)
+        return await self._operations.start(request, requester, work)
+
+    async def delete(self, name: ProfileName, *, purge: bool, requester: str) -> Operation:
+        """Ends a profile's gateway and removes profile, alias and record.
+
+        Raises:
+            ProfileNameInvalid: the default profile cannot be deleted.
+            ProfileNotFound: there is no such profile.
+        """
+        if name.is_default:
+            raise ProfileNameInvalid(
+                "the default profile cannot be deleted",
+                hint="it is the root that holds all other profiles",
+                profile=name.text,
+            )
+        known = await self._homes.get(name)
+        request = Request("profile.delete", name.text, json.dumps([known.id, purge]), is_exclusive=True)
+        return await self._operations.start(request, requester, self._deletion(name, known.id, purge=purge))
+
+    async def use(self, name: ProfileName) -> tuple[ProfileName, ProfileName]:
+        """Makes a profile the sticky default; returns the one before and the one now.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+        """
+        if not name.is_default:
+            await self._homes.get(name)
+        before = await asyncio.to_thread(self._ports.homes.sticky_default)
+        await asyncio.to_thread(self._ports.homes.write_sticky_default, name)
+        await self._events.record("profile.used", f"{name} is the sticky default", profile=name.text)
+        return before, name
+
+    async def _view(self, known: Identified, aliases: list[Alias], sticky: ProfileName) -> ProfileView:
+        name = known.home.name
+        facts = await asyncio.to_thread(self._runtimes.agent_of(name).facts, known.home)
+        try:
+            runtime = (await self._runtimes.choice_for(name)).runtime.name
+        except RuntimeMissing:
+            runtime = ""
+        return ProfileView(
+            known,
+            facts,
+            tuple(alias.name for alias in aliases if alias.profile == name),
+            name == sticky,
+            runtime,
+            await self._gateways.view(known),
+        )
+
+    def _creation(self, new: NewProfile) -> Work:
+        async def work(job: Job) -> None:
+            job.report("create")
+            files = layout.fresh_files(description=new.description, with_skills=new.with_skills)
+            await asyncio.to_thread(self._ports.homes.create, new.name, files, layout.DIRECTORIES)
+            await self._finish_creation(new, job)
+
+        return work
+
+    async def _finish_creation(self, new: NewProfile, job: Job) -> None:
+        name = new.name.text
+        if new.with_alias:
+            job.report("alias")
+            try:
+                await asyncio.to_thread(self._ports.aliases.create, name, new.name)
+            except (AliasTaken, DiskFull, NotPermitted) as error:
+                job.warn(f"no alias: {error.message}; use hermesctl -p {name}")
+        await self._events.record("profile.created", f"profile {name} was created", profile=name)
+
+    def _resume_create(self, operation: Operation) -> Work | None:
+        description, with_alias, with_skills = json.loads(operation.parameters)
+        new = NewProfile(ProfileName(operation.profile), description, with_alias, with_skills)
+
+        async def work(job: Job) -> None:
+            if await asyncio.to_thread(self._ports.homes.find, new.name) is None:
+                await self._creation(new)(job)
+            else:
+                await self._finish_creation(new, job)
+
+        return work
+
+    async def _set_up(self, known: Identified, setup: Setup, job: Job) -> None:
+        name = known.home.name
+        job.report("configure")
+        agent = self._runtimes.agent_of(name)
+        taken = await self._ports_of_others(known)
+        changed = await asyncio.to_thread(agent.set_up, known.home, setup, taken_ports=taken)
+        if not changed:
+            return
+        await self._events.record("profile.configured", f"profile {name}: {', '.join(changed)}", profile=name.text)
+        if (await self._gateways.view(known)).record.process is not None:
+            job.warn(f"takes effect after: hermesctl gateway restart {name}")
+
+    async def _ports_of_others(self, known: Identified) -> frozenset[int]:
+        ports = set()
+        for other in await self._homes.scan():
+            if other.id != known.id:
+                agent = self._runtimes.agent_of(other.home.name)
+                facts = await asyncio.to_thread(agent.facts, other.home)
+                ports.add(facts.api_server.port)
+        return frozenset(ports)
+
+    def _deletion(self, name: ProfileName, profile_id: str, *, purge: bool) -> Work:
+        """The steps of a deletion. Each may have been done already by a daemon that died."""
+
+        async def work(job: Job) -> None:
+            home = await asyncio.to_thread(self._ports.homes.find, name)
+            if home is not None:
+                known = Identified(home, profile_id)
+                await self._gateways.remove(known, job)
+                job.report("remove data")
+                take_away = self._ports.homes.purge if purge else self._ports.homes.move_to_trash
+                trashed = await asyncio.to_thread(take_away, home)
+                if trashed is not None:
+                    job.warn(f"the data is kept in {trashed}")
+                await self._homes.forget(known)
+            job.report("remove alias")
+            await asyncio.to_thread(self._remove_aliases, name)
+            if purge:
+                await asyncio.to_thread(self._ports.logs.remove, profile_id)
+            await self._events.record("profile.deleted", f"profile {name} was deleted", profile=name.text)
+
+        return work
+
+    def _remove_aliases(self, name: ProfileName) -> None:
+        for alias in self._ports.aliases.scan():
+            if alias.profile == name and alias.is_ours:
+                self._ports.aliases.remove(alias)
+        if self._ports.homes.sticky_default() == name:
+            self._ports.homes.write_sticky_default(ProfileName(DEFAULT))
+
+    def _resume_delete(self, operation: Operation) -> Work | None:
+        profile_id, purge = json.loads(operation.parameters)
+        return self._deletion(ProfileName(operation.profile), profile_id, purge=purge)
