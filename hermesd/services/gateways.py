@@ -205,7 +205,8 @@ class Gateways:
                 if record.detail:
                     job.warn(f"up, but degraded: {record.detail}")
                 return
-            if state in NOT_STARTING or record.gateway.attempts > attempts:
+            is_second_try = state is State.STARTING and record.gateway.attempts > attempts
+            if state in NOT_STARTING or is_second_try:
                 raise _start_failure(keeper)
             await keeper.changed()
 

@@ -97,6 +97,7 @@ class Keeper:
         self._watchers: list[asyncio.Task[None]] = []
         self._change = asyncio.Event()
         self._ending_for = ExitCause.STOPPED
+        self._ending_detail = ""
         self._is_halted = False
 
     @property
@@ -216,13 +217,17 @@ class Keeper:
                 process=None,
                 restarts=record.restarts + (0 if is_asked_for else 1),
             )
-        if fact.event is Event.TIMER and before.gateway.state is State.STARTING:
-            self._ending_for = ExitCause.START_TIMEOUT
-        elif fact.event is Event.HUNG:
-            self._ending_for = ExitCause.HUNG
-        elif gateway.state is State.STARTING or fact.event in COMMANDS:
-            self._ending_for = ExitCause.STOPPED
+        self._note_ending(fact.event, before)
         return record
+
+    def _note_ending(self, event: Event, before: GatewayRecord) -> None:
+        """Remembers why the process is about to be ended, for the story of its exit."""
+        if event is Event.TIMER and before.gateway.state is State.STARTING:
+            self._ending_for, self._ending_detail = ExitCause.START_TIMEOUT, before.detail
+        elif event is Event.HUNG:
+            self._ending_for, self._ending_detail = ExitCause.HUNG, before.detail
+        elif event in COMMANDS or event is Event.READY:
+            self._ending_for, self._ending_detail = ExitCause.STOPPED, ""
 
     async def _save(self, record: GatewayRecord) -> None:
         await self._ports.store.save_gateway(record)
@@ -392,8 +397,7 @@ class Keeper:
     def _exit_fact(self, spawn_id: str, report: ExitReport, status: ExitStatus) -> Fact:
         cause, detail = report.cause, report.detail
         if self.record.gateway.state in (State.STOPPING, State.KILLING):
-            cause = self._ending_for
-            detail = "" if cause is ExitCause.STOPPED else detail or self.record.detail
+            cause, detail = self._ending_for, self._ending_detail
         end = LastExit(cause, status, detail, self._ports.clock.now_s())
         return Fact(report.event, spawn_id, end, detail)
 

@@ -1,0 +1,16 @@
+"""Processes of other people's making (port `Processes`). Owns nothing; looks and never touches."""
+
+from hermesd.adapters import procfs
+from hermesd.domain.process import ProcessIdentity
+
+
+class KernelProcesses:
+    """What the kernel tells of a process."""
+
+    def identify(self, pid: int) -> ProcessIdentity | None:
+        """The process that has this pid now, without a spawn id; `None` if there is none."""
+        return procfs.identity(pid, "")
+
+    def is_alive(self, process: ProcessIdentity) -> bool:
+        """Whether this very process exists and is no zombie."""
+        return procfs.is_alive(process)

@@ -1,0 +1,235 @@
+"""Wires the daemon by hand and runs it: the only file that knows everything.
+
+Owns: the order of starting and ending. The lock comes before anything is read, adoption before anyone is served.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import shutil
+import signal
+import sysconfig
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from hermesd import log as daemon_log
+from hermesd.adapters import account, ids
+from hermesd.adapters.agents.command import CommandAgent
+from hermesd.adapters.agents.hermes_agent import HermesAgent
+from hermesd.adapters.aliases import AliasesInBin
+from hermesd.adapters.backends.session import SessionBackend
+from hermesd.adapters.clock import SystemClock
+from hermesd.adapters.daemonfile import DaemonLock, remove_daemon_file, write_daemon_file
+from hermesd.adapters.homes import HomesOnDisk
+from hermesd.adapters.installer import PipInstaller
+from hermesd.adapters.logfile import LogFiles
+from hermesd.adapters.places import Places, locate
+from hermesd.adapters.processes import KernelProcesses
+from hermesd.adapters.settingsfile import read_settings
+from hermesd.adapters.socketfile import SocketFile
+from hermesd.adapters.store import SqliteStore
+from hermesd.api.daemon import DaemonServicer
+from hermesd.api.events import EventsServicer
+from hermesd.api.gateways import GatewaysServicer
+from hermesd.api.operations import OperationsServicer
+from hermesd.api.profiles import ProfilesServicer
+from hermesd.api.runtimes import RuntimesServicer
+from hermesd.api.server import Servicers, make_server
+from hermesd.api.terminals import TerminalsServicer
+from hermesd.domain import environment
+from hermesd.domain.ports import Ports
+from hermesd.domain.runtime import COMMAND, HERMES_AGENT
+from hermesd.domain.settings import Settings
+from hermesd.services.events import Events
+from hermesd.services.gateways import Gateways
+from hermesd.services.homes import KnownHomes
+from hermesd.services.operations import Operations
+from hermesd.services.profiles import Profiles
+from hermesd.services.runtimes import Runtimes
+from hermesd.services.tasks import background
+from hermesd.services.terminals import Terminals
+from hermesd.v1 import daemon_pb2
+
+log = logging.getLogger(__name__)
+
+VERSION = version("hermesd")
+
+SOCKET_CHECK_S = 30.0
+"""How often the daemon looks whether a cleaner took its socket."""
+
+SERVER_GRACE_S = 2.0
+"""How long calls that are under way may take when the server stops."""
+
+
+class Ending:
+    """The wish to end, by signal or by request."""
+
+    def __init__(self) -> None:
+        self.drain = False
+        self._asked = asyncio.Event()
+
+    def ask(self, drain: bool = False) -> None:
+        """Asks the daemon to end; with `drain`, its gateways first."""
+        self.drain = self.drain or drain
+        self._asked.set()
+
+    async def wait(self) -> None:
+        """Returns once somebody asked."""
+        await self._asked.wait()
+
+
+@dataclass(frozen=True)
+class Services:
+    """Every service of one daemon."""
+
+    events: Events
+    operations: Operations
+    runtimes: Runtimes
+    gateways: Gateways
+    profiles: Profiles
+    terminals: Terminals
+
+
+def run(environ: Mapping[str, str]) -> int:
+    """Runs the daemon until it is asked to end; returns the exit code.
+
+    Raises:
+        HermesError: it cannot start; nothing has been changed.
+    """
+    places = locate(environ)
+    places.prepare()
+    with DaemonLock(places.daemon_lock, places.daemon_file):
+        daemon_log.set_up(places.daemon_log)
+        asyncio.run(_serve(places, read_settings(places.settings)))
+    return 0
+
+
+async def _serve(places: Places, settings: Settings) -> None:
+    ending = Ending()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ending.ask)
+    async with _ports(places, settings) as ports:
+        services = services_on(ports, settings)
+        await asyncio.to_thread(ports.homes.recover)
+        await services.gateways.recover()
+        await services.operations.recover(services.profiles.resumers)
+        async with _served(places, servicers_of(services, places, ending)):
+            log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
+            await ending.wait()
+        log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
+        await services.operations.close()
+        await services.gateways.close(drain=ending.drain)
+
+
+@asynccontextmanager
+async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
+    """Makes every adapter, and closes those that hold something."""
+    clock = SystemClock()
+    store = await SqliteStore.open(places.store)
+    backend = SessionBackend(clock)
+    inherited, person = account.inherited_environment(), account.account()
+    try:
+        yield Ports(
+            clock=clock,
+            store=store,
+            homes=HomesOnDisk(places.root),
+            aliases=AliasesInBin(places.bin, _client(), inherited.get("PATH", "")),
+            backend=backend,
+            processes=KernelProcesses(),
+            logs=LogFiles(places.gateway_logs, clock),
+            installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person)),
+            agents={
+                HERMES_AGENT: HermesAgent(),
+                COMMAND: CommandAgent({name: one.command for name, one in settings.profiles.items()}),
+            },
+            user_home=places.home,
+            lock_directory=places.locks,
+            gateway_environment=environment.for_gateway(inherited, person),
+            roll=random.random,
+            new_id=ids.new_id,
+        )
+    finally:
+        await backend.close()
+        await store.close()
+
+
+def services_on(ports: Ports, settings: Settings) -> Services:
+    """Wires every service on these ports."""
+    events = Events(ports.store, ports.clock)
+    operations = Operations(ports, events)
+    runtimes = Runtimes(ports, settings, events, operations)
+    homes = KnownHomes(ports.homes, ports.store)
+    gateways = Gateways(ports, settings, events, operations, homes, runtimes)
+    profiles = Profiles(ports, events, operations, homes, runtimes, gateways)
+    return Services(events, operations, runtimes, gateways, profiles, Terminals(ports, homes, runtimes))
+
+
+def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:
+    """The API on these services."""
+    started_at = Timestamp()
+    started_at.FromNanoseconds(time.time_ns())
+    daemon = daemon_pb2.Daemon(
+        version=VERSION,
+        pid=os.getpid(),
+        started_at=started_at,
+        root=str(places.root),
+        state_directory=str(places.state),
+        log_path=str(places.daemon_log),
+        settings_path=str(places.settings),
+    )
+    return Servicers(
+        profiles=ProfilesServicer(services.profiles),
+        gateways=GatewaysServicer(services.gateways),
+        operations=OperationsServicer(services.operations),
+        events=EventsServicer(services.events),
+        runtimes=RuntimesServicer(services.runtimes),
+        terminals=TerminalsServicer(services.terminals),
+        daemon=DaemonServicer(daemon, ending.ask),
+    )
+
+
+@asynccontextmanager
+async def _served(places: Places, servicers: Servicers) -> AsyncIterator[None]:
+    """Serves on the socket, again on a fresh one should a cleaner take it, and tells clients where."""
+    socket = SocketFile(places.socket)
+    server = await make_server(servicers)
+
+    async def bind() -> None:
+        socket.clear()
+        server.add_insecure_port(socket.address)
+        await server.start()
+        socket.remember()
+
+    async def keep_bound() -> None:
+        nonlocal server
+        while True:
+            await asyncio.sleep(SOCKET_CHECK_S)
+            if not socket.is_ours():
+                log.warning("socket=%s was taken away and is bound again", places.socket)
+                await server.stop(SERVER_GRACE_S)  # first: a server that ends unlinks the path it was bound to
+                server = await make_server(servicers)
+                await bind()
+
+    await bind()
+    write_daemon_file(places.daemon_file, socket=places.socket, root=places.root, version=VERSION)
+    keeping = background(keep_bound(), "socket")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await server.stop(SERVER_GRACE_S)
+        remove_daemon_file(places.daemon_file)
+        socket.clear()
+
+
+def _client() -> Path:
+    """The hermesctl that belongs to this hermesd, for aliases to call."""
+    beside = Path(sysconfig.get_path("scripts")) / "hermesctl"
+    return beside if beside.exists() else Path(shutil.which("hermesctl") or beside)

@@ -1,0 +1,36 @@
+"""The daemon's own log: one line a fact, `key=value` where it helps, never a secret.
+
+Owns: where lines go and what they look like. Must not know what is logged.
+"""
+
+import logging
+import os
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+LIMIT_BYTES = 10 * 1024 * 1024
+KEPT = 5
+
+
+class _PrivateFile(RotatingFileHandler):
+    """A rotating file that only its owner can read, from its first byte."""
+
+    def _open(self):  # type: ignore[no-untyped-def]
+        return open(self.baseFilename, self.mode, encoding="utf-8", opener=_open_private)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def set_up(path: Path) -> None:
+    """Sends every line to standard error and to `path`, 10 MiB and five old files at most."""
+    formatter = logging.Formatter(
+        "%(asctime)s.%(msecs)03dZ %(levelname)-8s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    for handler in (logging.StreamHandler(), _PrivateFile(path, maxBytes=LIMIT_BYTES, backupCount=KEPT)):
+        handler.setFormatter(formatter)
+        logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.INFO)

@@ -1,0 +1,1 @@
+"""Use cases on fakes and a clock that stands still."""

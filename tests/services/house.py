@@ -1,0 +1,151 @@
+"""A whole daemon on fakes: every service, no system.
+
+Owns: wiring and the waiting for a thread's work. Must not know what a test proves.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from hermesd.app import Services, services_on
+from hermesd.domain.errors import HermesError
+from hermesd.domain.gateway import State
+from hermesd.domain.operation import Operation, OperationState
+from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.process import ProcessIdentity
+from hermesd.domain.profile import ProfileName
+from hermesd.domain.runtime import COMMAND, HERMES_AGENT
+from hermesd.domain.settings import Settings
+from tests.fakes.agent import ScriptedAgent
+from tests.fakes.aliases import MemoryAliases
+from tests.fakes.backend import ScriptedBackend
+from tests.fakes.clock import ManualClock
+from tests.fakes.homes import MemoryHomes
+from tests.fakes.installer import MemoryInstaller
+from tests.fakes.logs import MemoryLogs
+from tests.fakes.processes import MemoryProcesses
+from tests.fakes.store import MemoryStore
+
+REQUESTER = "a test"
+
+
+class InlineExecutor(ThreadPoolExecutor):
+    """Runs work at once in the calling thread, so that a test's clock never waits for another thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except HermesError as error:
+            future.set_exception(error)
+        return future
+
+
+@dataclass
+class House:
+    """The fakes and, once `open`, the services on them. Reopening it is a daemon's restart."""
+
+    settings: Settings = Settings()
+    clock: ManualClock = field(default_factory=ManualClock)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    homes: MemoryHomes = field(default_factory=MemoryHomes)
+    aliases: MemoryAliases = field(default_factory=MemoryAliases)
+    backend: ScriptedBackend = field(default_factory=ScriptedBackend)
+    processes: MemoryProcesses = field(default_factory=MemoryProcesses)
+    logs: MemoryLogs = field(default_factory=MemoryLogs)
+    installer: MemoryInstaller = field(default_factory=MemoryInstaller)
+    agent: ScriptedAgent = field(default_factory=ScriptedAgent)
+    program: ScriptedAgent = field(default_factory=lambda: ScriptedAgent(COMMAND))
+    ids: Any = field(default_factory=lambda: count(1))
+    services: Services = field(init=False)
+
+    @property
+    def ports(self) -> Ports:
+        """The fakes as services get them."""
+        return Ports(
+            clock=self.clock,
+            store=self.store,
+            homes=self.homes,
+            aliases=self.aliases,
+            backend=self.backend,
+            processes=self.processes,
+            logs=self.logs,
+            installer=self.installer,
+            agents={HERMES_AGENT: self.agent, COMMAND: self.program},
+            user_home=Path("/home/ana"),
+            lock_directory=Path("/state/locks"),
+            gateway_environment={"HOME": "/home/ana", "PATH": "/usr/bin"},
+            roll=lambda: 0.5,
+            new_id=lambda: f"{next(self.ids):012d}",
+        )
+
+    async def open(self) -> None:
+        """Starts a daemon on what is there."""
+        asyncio.get_running_loop().set_default_executor(InlineExecutor())
+        self.services = services_on(self.ports, self.settings)
+        await self.services.gateways.recover()
+        await self.services.operations.recover(self.services.profiles.resumers)
+        await self.clock.settle()
+
+    async def close(self, *, drain: bool = False) -> None:
+        """Ends the daemon; gateways live on unless drained."""
+        await self.services.operations.close()
+        await self.services.gateways.close(drain=drain)
+        await self.clock.settle()
+
+    async def reopen(self) -> None:
+        """The daemon dies and another one starts."""
+        await self.close()
+        await self.open()
+
+    async def furnish(self, *names: str) -> None:
+        """Installs a runtime and makes these profiles."""
+        self.installer.install("0.19.0", lambda _: None, lambda: False)
+        await self.services.runtimes.use(self.installer.installed()[0].name)
+        for name in names:
+            self.homes.add(name)
+
+    async def start(self, name: str) -> Operation:
+        """Asks for a start and lets everything happen that needs no time."""
+        operation = await self.services.gateways.start(ProfileName(name), REQUESTER)
+        return await self.now(operation)
+
+    async def stop(self, name: str) -> Operation:
+        """Asks for a stop and lets everything happen that needs no time."""
+        operation = await self.services.gateways.stop(ProfileName(name), REQUESTER)
+        return await self.now(operation)
+
+    async def restart(self, name: str) -> Operation:
+        """Asks for a restart and lets everything happen that needs no time."""
+        operation = await self.services.gateways.restart(ProfileName(name), REQUESTER)
+        return await self.now(operation)
+
+    async def now(self, operation: Operation) -> Operation:
+        """The operation after everything that needs no time."""
+        await self.clock.settle()
+        return await self.services.operations.get(operation.id)
+
+    async def record(self, name: str) -> GatewayRecord:
+        """What is remembered of a gateway."""
+        return (await self.services.gateways.get(ProfileName(name))).record
+
+    async def state(self, name: str) -> State:
+        """A gateway's state."""
+        return (await self.record(name)).gateway.state
+
+    async def process(self, name: str) -> ProcessIdentity:
+        """A gateway's process, which it must have."""
+        process = (await self.record(name)).process
+        assert process is not None
+        return process
+
+
+def failure(operation: Operation) -> str:
+    """The reason a failed or cancelled operation gives."""
+    assert operation.state in (OperationState.FAILED, OperationState.CANCELLED)
+    assert operation.error is not None
+    return operation.error.reason
