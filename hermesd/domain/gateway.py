@@ -346,5 +346,5 @@ def timer(gateway: Gateway) -> Timer | None:
             return Timer.PORT_BACKOFF if gateway.is_port_taken else Timer.BACKOFF
         case State.PARKED:
             return Timer.BUDGET if gateway.parked_for is ParkedFor.BUDGET else None
-        case State.STOPPED | State.FAILED:
+        case State.STOPPED | State.FAILED:  # pragma: no branch - there is no other state
             return None

@@ -31,8 +31,13 @@ def fresh_files(*, description: str, with_skills: bool) -> Mapping[str, str]:
     """Relative path and text of each file in a fresh home."""
     files = {".env": ENV_TEXT, "SOUL.md": SOUL_TEXT}
     if description:
-        quoted = json.dumps(description, ensure_ascii=False)  # a JSON string is a YAML string
-        files["profile.yaml"] = f"description: {quoted}\ndescription_auto: false\n"
+        files["profile.yaml"] = f"description: {_quoted(description)}\ndescription_auto: false\n"
     if not with_skills:
         files[".no-bundled-skills"] = OPT_OUT_TEXT
     return files
+
+
+def _quoted(text: str) -> str:
+    """A JSON string is a YAML string, once what YAML forbids or takes for a line end is escaped too."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)

@@ -55,7 +55,7 @@ def delay_s(policy: Policy, gateway: Gateway, timer: Timer, *, drain_s: float, r
             return max(policy.backoff_port_s, _backoff_s(policy, gateway.attempts)) * (1 + policy.jitter * roll)
         case Timer.BUDGET:
             return policy.backoff_rare_s
-        case Timer.BACKOFF:
+        case Timer.BACKOFF:  # pragma: no branch - there is no other timer
             base_s = _backoff_s(policy, gateway.attempts)
             if gateway.attempts >= ALERT_AT:
                 return base_s * (1 + policy.jitter * roll)

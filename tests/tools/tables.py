@@ -1,0 +1,79 @@
+"""Writes the gateway machine's whole table as text, or checks that the recorded one is current.
+
+`python -m tests.tools.tables` writes `tests/domain/gateway_table.txt`; `--check` fails if that would change it.
+The text is there to be read in a diff: whoever changes a cell sees, and shows, everything that changed with it.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from hermesd.domain.gateway import ALERT_AT, Event, Gateway, ParkedFor, State, step, timer
+
+RECORDED = Path(__file__).resolve().parents[1] / "domain" / "gateway_table.txt"
+
+CANONICAL = {
+    "stopped": Gateway(State.STOPPED),
+    "starting": Gateway(State.STARTING),
+    "starting, one failure short of the alert": Gateway(State.STARTING, attempts=ALERT_AT - 1),
+    "running": Gateway(State.RUNNING, attempts=1),
+    "running, stable": Gateway(State.RUNNING, is_stable=True),
+    "stopping": Gateway(State.STOPPING),
+    "stopping after a failure": Gateway(State.STOPPING, attempts=1),
+    "stopping after the failure that alerts": Gateway(State.STOPPING, attempts=ALERT_AT),
+    "killing": Gateway(State.KILLING),
+    "killing after a failure": Gateway(State.KILLING, attempts=1),
+    "backoff": Gateway(State.BACKOFF, attempts=1),
+    "backoff for a port": Gateway(State.BACKOFF, attempts=1, is_port_taken=True),
+    "parked for a claim": Gateway(State.PARKED, attempts=1, parked_for=ParkedFor.CLAIM),
+    "parked for its budget": Gateway(State.PARKED, attempts=1, parked_for=ParkedFor.BUDGET),
+    "failed": Gateway(State.FAILED, attempts=1),
+}
+"""One gateway for each way of being that the machine tells apart."""
+
+HEADER = """\
+The gateway machine, cell by cell; written by `python -m tests.tools.tables`. Below each gateway: what an event
+makes of it when it is wanted up, and when it is wanted down. A dot is no change.
+"""
+
+
+def render() -> str:
+    """The whole table as text."""
+    return HEADER + "".join(_section(title, gateway) for title, gateway in CANONICAL.items())
+
+
+def _section(title: str, gateway: Gateway) -> str:
+    wanted = {wish: replace(gateway, wanted_up=wish) for wish in (True, False)}
+    waits = timer(gateway) or "nothing"
+    columns = f"{'':20}{_gateway(wanted[True]):52}{_gateway(wanted[False])}\n"
+    rows = [f"{event:20}{_cell(wanted[True], event):52}{_cell(wanted[False], event)}\n" for event in Event]
+    return f"\n{title}: waits for {waits}\n{columns}" + "".join(rows)
+
+
+def _cell(gateway: Gateway, event: Event) -> str:
+    stepped, effects = step(gateway, event)
+    deeds = f" ! {', '.join(effects)}" if effects else ""
+    return "." if stepped == gateway and not effects else _gateway(stepped) + deeds
+
+
+def _gateway(gateway: Gateway) -> str:
+    words = [gateway.state, "up" if gateway.wanted_up else "down", str(gateway.attempts)]
+    words += ["stable"] if gateway.is_stable else []
+    words += ["port"] if gateway.is_port_taken else []
+    words += [gateway.parked_for] if gateway.parked_for else []
+    return " ".join(words)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the program; returns its exit code."""
+    if arguments == ["--check"]:
+        is_current = RECORDED.exists() and RECORDED.read_text() == render()
+        if not is_current:
+            print("the gateway machine is not what its recorded table says: python -m tests.tools.tables")
+        return 0 if is_current else 1
+    RECORDED.write_text(render())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
