@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 import grpc
 import pytest
@@ -58,7 +59,7 @@ def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
 
 def test_every_failure_of_the_daemon_has_a_code() -> None:
     """No `HermesError` can reach the border without a gRPC code and a reason of the contract."""
-    kinds = [HermesError, *HermesError.__subclasses__()]
+    kinds: list[type[HermesError]] = [HermesError, *HermesError.__subclasses__()]
     assert {kind.reason for kind in kinds} == CODES.keys()
     for kind in kinds:
         errors_pb2.Reason.Value(f"REASON_{kind.reason}")
@@ -278,10 +279,11 @@ async def test_an_expected_failure_keeps_its_metadata(served: Served) -> None:
 
 async def test_health_and_reflection_answer(served: Served) -> None:
     """Generic tools can check the daemon and discover its services."""
-    health = health_pb2_grpc.HealthStub(served.channel)
+    health: Any = health_pb2_grpc.HealthStub(served.channel)
     check = health_pb2.HealthCheckRequest(service="hermesd.v1.GatewaysService")
     assert (await health.Check(check)).status == health_pb2.HealthCheckResponse.SERVING
-    reflection = reflection_pb2_grpc.ServerReflectionStub(served.channel)
+    channel: Any = served.channel
+    reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     ask = reflection_pb2.ServerReflectionRequest(list_services="")
     answers = [answer async for answer in reflection.ServerReflectionInfo(iter([ask]))]
     names = {service.name for service in answers[0].list_services_response.service}
@@ -290,7 +292,7 @@ async def test_health_and_reflection_answer(served: Served) -> None:
 
 async def test_an_unknown_health_service_keeps_grpcs_own_answer(served: Served) -> None:
     """What gRPC's own servicers refuse is not turned into a mistake of ours."""
-    health = health_pb2_grpc.HealthStub(served.channel)
+    health: Any = health_pb2_grpc.HealthStub(served.channel)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await health.Check(health_pb2.HealthCheckRequest(service="nobody"))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND

@@ -53,11 +53,12 @@ def generate(target: Path) -> Path:
     return package
 
 
-def descriptor_set() -> bytes:
-    """The contract as a serialized FileDescriptorSet, comments included."""
+def descriptor_set(*, with_comments: bool = False) -> bytes:
+    """The contract's own files as a serialized FileDescriptorSet."""
+    comments = ["--include_source_info"] if with_comments else []
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "contract.binpb"
-        compile_protos(f"--descriptor_set_out={file}", "--include_imports", "--include_source_info")
+        compile_protos(f"--descriptor_set_out={file}", *comments)
         return file.read_bytes()
 
 

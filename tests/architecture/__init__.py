@@ -1,0 +1,1 @@
+"""The rules of the house, as tables that `tests/test_architecture.py` holds the sources against."""
