@@ -1,0 +1,1 @@
+"""The only code that touches the system, each module one kind of thing."""

@@ -1,0 +1,192 @@
+"""Processes as /proc shows them.
+
+Owns: reading /proc, and what proves that a process is the one we mean. Must not know why anybody asks, and never
+signals. Everything is a snapshot: whoever acts on it holds a pidfd first and asks again (`pidfd.py`).
+
+Linux only. A process is known by boot id and start time, which macOS does not tell in this form.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hermesd.domain.errors import Incompatible
+from hermesd.domain.process import SPAWN_ID_VARIABLE, ProcessIdentity
+
+PROC = Path("/proc")
+DEAD_STATES = frozenset("ZXx")
+_DELETED = " (deleted)"
+"""What the kernel appends to the name of an open file that has none any more."""
+
+
+@dataclass(frozen=True)
+class Stat:
+    """The fields of /proc/PID/stat that matter here."""
+
+    pid: int
+    state: str
+    """One letter; Z is a zombie, X a process being removed."""
+    parent_pid: int
+    session: int
+    """Pid of the session's leader."""
+    start_ticks: int
+    """Clock ticks between boot and start of the process."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs; a zombie does not."""
+        return self.state not in DEAD_STATES
+
+
+def boot_id() -> str:
+    """The kernel's random name of this boot. Raises `Incompatible` without /proc."""
+    try:
+        return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise Incompatible(
+            "cannot tell processes apart: this system has no /proc/sys/kernel/random/boot_id",
+            hint="hermesd runs on Linux with /proc mounted",
+        ) from error
+
+
+def stat(pid: int) -> Stat | None:
+    """What the kernel says of a process, zombies included; `None` if there is none."""
+    content = _read(pid, "stat")
+    if content is None:
+        return None
+    # The command name stands in parentheses and may itself hold spaces and parentheses.
+    fields = content[content.rindex(b")") + 1 :].split()
+    return Stat(
+        pid=pid,
+        state=fields[0].decode("ascii"),
+        parent_pid=int(fields[1]),
+        session=int(fields[3]),
+        start_ticks=int(fields[19]),
+    )
+
+
+def start_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; `None` if there is no such process."""
+    found = stat(pid)
+    return None if found is None else found.start_ticks
+
+
+def owner(pid: int) -> int | None:
+    """Effective uid of a process; `None` if there is none.
+
+    A process that the kernel protects from being looked at (setuid programs) counts as root's.
+    """
+    try:
+        return (PROC / str(pid)).stat().st_uid
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def environ_of(pid: int) -> dict[str, str] | None:
+    """The environment a process was started with; `None` if it is gone or may not be looked at.
+
+    A zombie has an empty one, and a program may have overwritten its own. Of a name that stands there twice
+    the first counts, as for the program itself.
+    """
+    content = _read(pid, "environ")
+    if content is None:
+        return None
+    environment: dict[str, str] = {}
+    for entry in content.split(b"\0"):
+        name, separator, value = entry.partition(b"=")
+        if separator:
+            environment.setdefault(os.fsdecode(name), os.fsdecode(value))
+    return environment
+
+
+def command_line(pid: int) -> bytes | None:
+    """The arguments of a process as the kernel has them; `None` if it is gone or may not be looked at.
+
+    Never a proof of identity: anybody can have the same.
+    """
+    return _read(pid, "cmdline")
+
+
+def identity(pid: int, spawn_id: str) -> ProcessIdentity | None:
+    """Who has this pid now, alive or zombie; `None` if nobody has it."""
+    ticks = start_ticks(pid)
+    return None if ticks is None else ProcessIdentity(boot_id(), pid, ticks, spawn_id)
+
+
+def is_alive(process: ProcessIdentity) -> bool:
+    """Whether exactly this process still runs: same boot, same start time, no zombie."""
+    if process.boot_id != boot_id():
+        return False
+    found = stat(process.pid)
+    return found is not None and found.start_ticks == process.start_ticks and found.is_alive
+
+
+def members(spawn_id: str) -> list[ProcessIdentity]:
+    """Every living process of our uid whose environment names this start, the oldest first.
+
+    An empty spawn id names no start.
+    """
+    if not spawn_id:
+        return []
+    boot = boot_id()
+    found = [
+        (seen.start_ticks, pid)
+        for pid in pids()
+        if owner(pid) == os.geteuid()
+        and (environ_of(pid) or {}).get(SPAWN_ID_VARIABLE) == spawn_id
+        and (seen := stat(pid)) is not None
+        and seen.is_alive
+    ]
+    return [ProcessIdentity(boot, pid, ticks, spawn_id) for ticks, pid in sorted(found)]
+
+
+def holders(lock_path: Path) -> list[int]:
+    """Pids of the processes that hold a lock on this file through a descriptor of theirs, in order.
+
+    /proc/locks cannot answer this: it names who took a lock, and leaves it out once that process is gone, even
+    if others inherited it. What we may not look at is not found.
+    """
+    return [pid for pid in pids() if holds(pid, lock_path)]
+
+
+def holds(pid: int, lock_path: Path) -> bool:
+    """Whether a process holds a lock on this file through a descriptor of its own or an inherited one."""
+    try:
+        lock_file = lock_path.stat()
+        descriptors = [entry.name for entry in (PROC / str(pid) / "fd").iterdir()]
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+    return any(_is_locked(pid, number, lock_path.name, lock_file) for number in descriptors)
+
+
+def _is_locked(pid: int, number: str, name: str, lock_file: os.stat_result) -> bool:
+    """Whether one descriptor is of the lock file and locks it.
+
+    The name is compared first, because reading it never touches a file system that may hang.
+    """
+    link = PROC / str(pid) / "fd" / number
+    try:
+        if os.path.basename(os.readlink(link)).removesuffix(_DELETED) != name:  # noqa: PTH115, PTH119 - hot
+            return False
+        if not os.path.samestat(link.stat(), lock_file):
+            return False
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+    return b"\nlock:" in (_read(pid, f"fdinfo/{number}") or b"")
+
+
+def pids() -> Iterator[int]:
+    """Every process of the machine that /proc shows. Raises `Incompatible` without /proc."""
+    try:
+        names = os.listdir(PROC)  # noqa: PTH208 - names are wanted, thousands of them
+    except FileNotFoundError as error:
+        raise Incompatible("cannot list processes: this system has no /proc") from error
+    return (int(name) for name in names if name.isdecimal())
+
+
+def _read(pid: int, name: str) -> bytes | None:
+    try:
+        return (PROC / str(pid) / name).read_bytes()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None

@@ -1,0 +1,1 @@
+"""What adapters do beyond their contracts."""

@@ -1,0 +1,1 @@
+"""Fakes of the ports. Each passes the contract suite of its port."""

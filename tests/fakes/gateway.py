@@ -1,0 +1,168 @@
+"""A gateway as a program, which behaves as its flags say; run as `python -I gateway.py --flag…`.
+
+Owns: everything a gateway may do to a supervisor, from obeying to hiding its children, and the files hermes-agent
+keeps in `$HERMES_HOME`. Imports nothing of the project. Arguments it does not know are ignored, so it can stand
+behind the agent's command line. It prints `up` when its signals are in place and everything it starts has started.
+
+Like the agent: SIGTERM ends it with 1, or with 0 if a planned stop of this process was announced; SIGINT with 0;
+SIGUSR1 with 75.
+"""
+
+import argparse
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+STATE_FILE = "gateway_state.json"
+PLANNED_STOP_FILE = ".gateway-planned-stop.json"
+EXIT_RESTART = 75
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+FOR_EVER_S = 3600.0
+
+
+def main() -> None:
+    """Does what the flags say, in the order of their help."""
+    flags = parse_flags()
+    if flags.clear_environment and os.environ:
+        arguments = [a for a in sys.argv[1:] if a != "--clear-environment"]
+        os.execve(sys.executable, [sys.executable, "-I", __file__, *arguments], {})
+    if flags.comm:
+        Path("/proc/self/comm").write_text(flags.comm)
+    signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    write_state("starting")
+    for number in range(flags.lines):
+        print(f"line {number}")
+    if flags.daemon:
+        fork_daemon(flags)
+    if flags.ready_after is not None:
+        finish_if_signalled(flags, flags.ready_after)
+        write_state("running")
+    print("up", flush=True)
+    finish_if_signalled(flags, FOR_EVER_S if flags.exit_after is None else flags.exit_after)
+    if flags.die_by:
+        die_by(flags.die_by)
+    sys.exit(flags.code)
+
+
+def parse_flags() -> argparse.Namespace:
+    """The flags; unknown arguments are ignored."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    add = parser.add_argument
+    add("--clear-environment", action="store_true", help="begin again without any environment variable")
+    add("--comm", default="", help="take this command name, at most 15 bytes")
+    add("--lines", type=int, default=0, help="write that many lines to standard output")
+    add("--daemon", action="store_true", help="leave a daemon behind that keeps every descriptor")
+    add("--daemon-clears-environment", action="store_true", help="it has no environment variable")
+    add("--daemon-ignores-term", action="store_true", help="it ignores SIGTERM")
+    add("--ready-after", type=float, help="say `running` in the state file after that many seconds; else never")
+    add("--exit-after", type=float, help="end after that many seconds; else wait for a signal")
+    add("--code", type=int, default=0, help="end with this code when the time is over")
+    add("--die-by", type=int, default=0, help="end by this signal when the time is over")
+    add("--term-code", type=int, help="end with this code on SIGTERM, whatever was announced")
+    add("--ignore-term", action="store_true", help="ignore SIGTERM")
+    flags, _ = parser.parse_known_args()
+    return flags
+
+
+def finish_if_signalled(flags: argparse.Namespace, seconds: float) -> None:
+    """Waits that long, and ends the program if a signal says so meanwhile."""
+    deadline_s = time.monotonic() + seconds
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        received = signal.sigtimedwait(HANDLED, left_s)
+        if received is None:
+            return
+        if received.si_signo == signal.SIGTERM and not flags.ignore_term:
+            obey_term(flags.term_code)
+        if received.si_signo == signal.SIGINT:
+            write_state("stopped")
+            sys.exit(0)
+        if received.si_signo == signal.SIGUSR1:
+            write_state("stopped", exit_reason="restart requested", restart_requested=True)
+            sys.exit(EXIT_RESTART)
+
+
+def obey_term(code: int | None) -> None:
+    """Ends as the agent does on SIGTERM: an unannounced one leaves the state as it is."""
+    is_planned = was_stop_planned()
+    if is_planned:
+        write_state("stopped")
+    sys.exit((0 if is_planned else 1) if code is None else code)
+
+
+def was_stop_planned() -> bool:
+    """Whether a stop of this very process was announced; the announcement is used up."""
+    home = os.environ.get("HERMES_HOME")
+    if not home:
+        return False
+    marker = Path(home) / PLANNED_STOP_FILE
+    try:
+        planned = json.loads(marker.read_text())
+    except FileNotFoundError:
+        return False
+    marker.unlink()
+    return bool(planned["target_pid"] == os.getpid() and planned["target_start_time"] == start_time())
+
+
+def write_state(state: str, *, exit_reason: str | None = None, restart_requested: bool = False) -> None:
+    """Writes the agent's state file if there is a home."""
+    home = os.environ.get("HERMES_HOME")
+    if not home:
+        return
+    content = {
+        "pid": os.getpid(),
+        "kind": "hermes-gateway",
+        "argv": sys.argv,
+        "start_time": start_time(),
+        "gateway_state": state,
+        "exit_reason": exit_reason,
+        "restart_requested": restart_requested,
+        "active_agents": 0,
+        "platforms": {},
+        "updated_at": datetime.now(UTC).isoformat(),
+    }
+    draft = Path(home) / f"{STATE_FILE}.{os.getpid()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, separators=(",", ":"))
+    draft.replace(Path(home) / STATE_FILE)
+
+
+def start_time() -> int:
+    """Start of this process in clock ticks since boot."""
+    return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+
+
+def fork_daemon(flags: argparse.Namespace) -> None:
+    """Leaves a process of its own session behind, of whom nobody is the parent; returns when it is there."""
+    reading, writing = os.pipe()
+    if child := os.fork():
+        os.close(writing)
+        os.waitpid(child, 0)
+        os.read(reading, 1)
+        os.close(reading)
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if flags.daemon_ignores_term else signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+    script = "import os, sys, time; os.write(int(sys.argv[1]), b'.'); time.sleep(3600)"
+    environment = {} if flags.daemon_clears_environment else dict(os.environ)
+    os.set_inheritable(writing, True)
+    os.execve(sys.executable, [sys.executable, "-I", "-c", script, str(writing)], environment)
+
+
+def die_by(number: int) -> None:
+    """Ends by a signal, leaving no core file."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+    os.kill(os.getpid(), number)
+
+
+if __name__ == "__main__":
+    main()
