@@ -30,6 +30,7 @@ def start_id(name: str = "coder") -> str:
 def spec_of(directory: Path, *argv: str, name: str = "coder", spawn_id: str = "") -> SpawnSpec:
     """A start of any program, with its log and lock in `directory`."""
     return SpawnSpec(
+        name="coder",
         spawn_id=spawn_id or start_id(name),
         argv=argv,
         environment={"PATH": "/usr/bin:/bin"},

@@ -29,6 +29,8 @@ class ProcessIdentity:
 class SpawnSpec:
     """All that a new gateway process gets. Nothing else reaches it."""
 
+    name: str
+    """Name of the profile, which a service manager's unit is named after."""
     spawn_id: str
     argv: tuple[str, ...]
     environment: Mapping[str, str]

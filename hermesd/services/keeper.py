@@ -329,6 +329,7 @@ class Keeper:
         await asyncio.to_thread(agent.check, self.home, is_running=False)
         launch = await asyncio.to_thread(agent.launch, choice.runtime, self.home)
         spec = SpawnSpec(
+            name=self.home.name.text,
             spawn_id=self.record.spawn_id,
             argv=launch.argv,
             environment={**self._ports.gateway_environment, **launch.environment},
