@@ -1,0 +1,179 @@
+"""The directory tree of profiles on disk.
+
+Owns: how a home is found, published, taken out and removed so that a crash at any moment leaves it wholly there
+or wholly not. Must not know what the files of a home mean.
+
+A home is made and removed in a private staging directory on the same file system, which hermes-agent ignores:
+
+    profiles/.hermesd/new/NAME-ID             being made; whatever lies here after a crash is litter
+    profiles/.hermesd/trash/NAME-ID           removed and kept
+    profiles/.hermesd/trash/.purging-NAME-ID  being deleted; after a crash the deletion is completed
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hermesd.adapters.atomic import leftovers, sync_directory, write_atomic
+from hermesd.adapters.ids import new_id
+from hermesd.adapters.oserrors import translating
+from hermesd.adapters.syscalls import birth_ns, rename_exclusive
+from hermesd.adapters.trees import build_private, ensure_private, remove_tree
+from hermesd.domain.errors import ArgumentInvalid, HermesError, ProfileExists, ProfileNotFound
+from hermesd.domain.layout import STAGING
+from hermesd.domain.profile import DEFAULT, NAME_PATTERN, Home, HomeIdentity, ProfileName, sort_key
+
+STICKY = "active_profile"
+STICKY_MODE = 0o644
+STICKY_READ_BYTES = 4096
+PURGING = ".purging-"
+"""Marks an entry of the trash whose deletion has begun; no profile's name starts with a dot."""
+
+
+class HomesOnDisk:
+    """Homes (port `Homes`) below a canonical root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._profiles = root / "profiles"
+        self._new = self._profiles / STAGING / "new"
+        self._trash = self._profiles / STAGING / "trash"
+
+    def scan(self) -> list[Home]:
+        """Every home, the default first. A link to a directory is a home, as it is for hermes-agent."""
+        with translating(self._profiles, "read"):
+            names = [ProfileName(DEFAULT), *self._named()]
+            found = (self._find(name) for name in sorted(names, key=sort_key))
+            return [home for home in found if home is not None]
+
+    def find(self, name: ProfileName) -> Home | None:
+        """One home, or `None`."""
+        with translating(self._path(name), "read"):
+            return self._find(name)
+
+    def create(self, name: ProfileName, files: Mapping[str, str], directories: Sequence[str]) -> Home:
+        """Builds a home in staging, flushed, and publishes it by one rename that replaces nothing."""
+        target = self._path(name)
+        if name.is_default or os.path.lexists(target):
+            raise _exists(name, target)
+        with translating(target, "make"), self._building(name) as building:
+            build_private(building, files, directories)
+            try:
+                rename_exclusive(building, target)
+            except FileExistsError as error:
+                raise _exists(name, target) from error
+            sync_directory(self._profiles)
+            return Home(name, target, _identity(target))
+
+    def move_to_trash(self, home: Home) -> Path:
+        """Takes a home out by one rename; a home that is only a link loses the link.
+
+        Raises:
+            ArgumentInvalid: it is the default profile's, which contains all others.
+            ProfileNotFound: it is gone, or another home has taken its name.
+        """
+        trashed = self._trash / f"{home.name}-{new_id()}"
+        self._take_away(home, trashed)
+        return trashed
+
+    def purge(self, home: Home) -> None:
+        """Takes a home out under a name that says it is being deleted, then deletes it.
+
+        Raises:
+            ArgumentInvalid, ProfileNotFound: as for `move_to_trash`.
+        """
+        doomed = self._trash / f"{PURGING}{home.name}-{new_id()}"
+        self._take_away(home, doomed)
+        with translating(doomed, "delete"):
+            remove_tree(doomed)
+
+    def recover(self) -> None:
+        """Removes unpublished homes, completes deletions, and drops cut-off writes of the sticky default."""
+        with translating(self._profiles, "clean up"):
+            for unpublished in _entries(self._new):
+                remove_tree(unpublished)
+            for entry in _entries(self._trash):
+                if entry.name.startswith(PURGING):
+                    remove_tree(entry)
+            for temporary in leftovers(self._root / STICKY):
+                temporary.unlink(missing_ok=True)
+
+    def sticky_default(self) -> ProfileName:
+        """The sticky default; `default` when the file does not name a home."""
+        try:
+            with (self._root / STICKY).open("rb") as file:
+                name = ProfileName.parse(file.read(STICKY_READ_BYTES).decode())
+            home = self._find(name)
+        except (OSError, UnicodeDecodeError, HermesError):  # whatever is wrong with it: it names nobody
+            return ProfileName(DEFAULT)
+        return name if home is not None else ProfileName(DEFAULT)
+
+    def write_sticky_default(self, name: ProfileName) -> None:
+        """Writes the name and a line end, as hermes-agent does, but through a temporary name of our own."""
+        path = self._root / STICKY
+        if not name.is_default:
+            write_atomic(path, f"{name}\n".encode(), STICKY_MODE)
+        elif os.path.lexists(path):
+            with translating(path, "remove"):
+                path.unlink(missing_ok=True)
+                sync_directory(self._root)
+
+    def _take_away(self, home: Home, destination: Path) -> None:
+        if home.name.is_default:
+            raise ArgumentInvalid("cannot remove the home of 'default': it holds every other profile")
+        with translating(home.path, "remove"):
+            if self._find(home.name) != home:
+                raise ProfileNotFound(f"cannot remove '{home.name}': its home is gone", profile=str(home.name))
+            ensure_private(destination.parent)
+            rename_exclusive(home.path, destination)
+            sync_directory(destination.parent)
+            sync_directory(home.path.parent)
+
+    def _path(self, name: ProfileName) -> Path:
+        return self._root if name.is_default else self._profiles / name.text
+
+    def _named(self) -> Iterator[ProfileName]:
+        for entry in _entries(self._profiles):
+            if NAME_PATTERN.fullmatch(entry.name) and entry.name != DEFAULT:
+                yield ProfileName(entry.name)
+
+    def _find(self, name: ProfileName) -> Home | None:
+        path = self._path(name)
+        if not os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, a link that leads astray is just no home
+            return None
+        try:
+            return Home(name, path, _identity(path))
+        except FileNotFoundError:  # gone since we looked
+            return None
+
+    @contextmanager
+    def _building(self, name: ProfileName) -> Iterator[Path]:
+        ensure_private(self._new)
+        building = self._new / f"{name}-{new_id()}"
+        try:
+            yield building
+        finally:
+            remove_tree(building)  # published by now, unless making it failed
+
+
+def _exists(name: ProfileName, target: Path) -> ProfileExists:
+    return ProfileExists(f"cannot create '{name}': {target} exists", profile=str(name))
+
+
+def _identity(path: Path) -> HomeIdentity:
+    """Identifies the entry itself: two links to one directory are two homes, each with an id of its own."""
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        return HomeIdentity(found.st_dev, found.st_ino, birth_ns(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _entries(directory: Path) -> list[Path]:
+    """What lies in a directory, by name; nothing if there is no such directory."""
+    try:
+        return sorted(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []

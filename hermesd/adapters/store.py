@@ -1,0 +1,218 @@
+"""The daemon's durable memory: one SQLite file, used by one thread.
+
+Owns: transactions, bounds of the history and what a database error means. Must not know why something is
+remembered. Only one process may have the file open; the daemon's own lock sees to that before this is reached.
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+from hermesd.adapters import store_rows as rows
+from hermesd.adapters.ids import new_id
+from hermesd.adapters.oserrors import translating
+from hermesd.adapters.store_errors import state_corrupt, translating_database
+from hermesd.adapters.store_schema import upgrade
+from hermesd.domain.operation import Happening, Operation
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, GatewayRecord
+from hermesd.domain.profile import HomeIdentity
+from hermesd.domain.runtime import Runtime
+
+BUSY_WAIT_S = 0.5
+CURRENT_RUNTIME = "runtime"
+
+Result = TypeVar("Result")
+
+
+class SqliteStore:
+    """The store (port `Store`) in a file. A cancelled call is done wholly or not at all."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+        self._path = path
+        self._connection = connection
+        self._thread = thread
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Opens the file, making or upgrading it.
+
+        Raises:
+            StateTooNew: a newer hermesd wrote it.
+            StateCorrupt: it is damaged, or no database.
+            DiskFull, NotPermitted: it cannot be written.
+        """
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        return cls(path, connection, thread)
+
+    async def close(self) -> None:
+        """Folds the write-ahead log into the file and lets go of it."""
+        await self._run(self._connection.close)
+        self._thread.shutdown()
+
+    async def profile_id(self, identity: HomeIdentity) -> str:
+        """The stable id bound to a home, made and bound at first sight."""
+        return await self._run(partial(self._profile_id, identity))
+
+    async def forget_profile(self, profile_id: str) -> None:
+        """Drops the binding and the gateway's record."""
+        await self._write(
+            ("DELETE FROM profiles WHERE id = :id", {"id": profile_id}),
+            ("DELETE FROM gateways WHERE profile_id = :id", {"id": profile_id}),
+        )
+
+    async def gateways(self) -> list[GatewayRecord]:
+        """Every record."""
+        return await self._read(rows.gateway_record, "SELECT * FROM gateways ORDER BY profile_id", {})
+
+    async def save_gateway(self, record: GatewayRecord) -> None:
+        """Writes a record, replacing the one of the same profile."""
+        await self._write(_upsert("gateways", "profile_id", rows.gateway_row(record)))
+
+    async def operations(self, *, profile: str, limit: int) -> list[Operation]:
+        """Newest first, by when they were first written; a clock that jumps changes nothing."""
+        query = "SELECT * FROM operations WHERE :profile IN ('', profile) ORDER BY number DESC LIMIT :limit"
+        return await self._read(rows.operation, query, {"profile": profile, "limit": limit})
+
+    async def save_operation(self, operation: Operation) -> None:
+        """Writes an operation, replacing the one of the same id; the oldest beyond the bound go."""
+        await self._write(
+            _upsert("operations", "id", rows.operation_row(operation)),
+            _prune("operations", "number", OPERATIONS_KEPT),
+        )
+
+    async def append_event(
+        self, *, kind: str, profile: str, message: str, facts: Mapping[str, str], at_s: float
+    ) -> Happening:
+        """Adds an event under the next token; a token is never used again, even after its event has gone."""
+        row = {"kind": kind, "profile": profile, "message": message, "at_s": at_s}
+        row["facts"] = rows.render_json(dict(facts))
+        token = await self._write(_insert("events", row), _prune("events", "token", EVENTS_KEPT))
+        return Happening(token, kind, profile, message, dict(facts), at_s)
+
+    async def events(self, *, after: int, profile: str, limit: int, kind: str = "") -> list[Happening]:
+        """The newest `limit` events with a token above `after`, oldest first."""
+        query = (
+            "SELECT * FROM (SELECT * FROM events"
+            " WHERE token > :after AND :profile IN ('', profile) AND :kind IN ('', kind)"
+            " ORDER BY token DESC LIMIT :limit) ORDER BY token"
+        )
+        return await self._read(
+            rows.happening, query, {"after": after, "profile": profile, "limit": limit, "kind": kind}
+        )
+
+    async def registered_runtimes(self) -> list[Runtime]:
+        """Runtimes that were found rather than installed, by name."""
+        return await self._read(rows.runtime, "SELECT * FROM runtimes ORDER BY name", {})
+
+    async def register_runtime(self, runtime: Runtime) -> None:
+        """Writes a registration, replacing the one of the same name."""
+        await self._write(_upsert("runtimes", "name", rows.runtime_row(runtime)))
+
+    async def current_runtime(self) -> str:
+        """Name of the runtime in use; empty if none was chosen."""
+        query = "SELECT value FROM choices WHERE name = :name"
+        chosen = await self._read(lambda row: str(row["value"]), query, {"name": CURRENT_RUNTIME})
+        return chosen[0] if chosen else ""
+
+    async def use_runtime(self, name: str) -> None:
+        """Chooses the runtime in use."""
+        await self._write(_upsert("choices", "name", {"name": CURRENT_RUNTIME, "value": name}))
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._translated, work)
+
+    def _translated(self, work: Callable[[], Result]) -> Result:
+        with translating_database(self._path):
+            return work()
+
+    async def _read(self, parse: Callable[[sqlite3.Row], Result], query: str, values: rows.Row) -> list[Result]:
+        return await self._run(partial(self._parsed, parse, query, values))
+
+    def _parsed(self, parse: Callable[[sqlite3.Row], Result], query: str, values: rows.Row) -> list[Result]:
+        try:
+            return [parse(row) for row in self._connection.execute(query, values)]
+        except (ValueError, KeyError, TypeError) as error:
+            raise state_corrupt(self._path, "it holds what hermesd never wrote") from error
+
+    async def _write(self, *statements: tuple[str, rows.Row]) -> int:
+        """Runs statements in one transaction; returns the number of the row that the first one inserted."""
+        return await self._run(partial(self._execute, statements))
+
+    def _execute(self, statements: tuple[tuple[str, rows.Row], ...]) -> int:
+        with self._transaction():
+            inserted = [self._connection.execute(*statement).lastrowid for statement in statements]
+        return inserted[0] or 0
+
+    def _profile_id(self, identity: HomeIdentity) -> str:
+        condition = "device = ? AND inode = ? AND birth_ns = ?"
+        with self._transaction():
+            values = (str(identity.device), str(identity.inode), identity.birth_ns)
+            query = f"SELECT id FROM profiles WHERE {condition}"
+            found = self._connection.execute(query, values).fetchone()
+            if found is not None:
+                return str(found["id"])
+            made = new_id()
+            self._connection.execute("INSERT INTO profiles VALUES (?, ?, ?, ?)", (made, *values))
+            return made
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    with translating(path, "use"), translating_database(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+        connection = sqlite3.connect(path, timeout=BUSY_WAIT_S, isolation_level=None)
+        try:
+            _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Locks, checks and upgrades. The lock comes first: with it, the log needs no memory shared with others."""
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise state_corrupt(path, "it is damaged")
+    upgrade(connection, path)
+
+
+def _insert(table: str, row: rows.Row) -> tuple[str, rows.Row]:
+    names = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    return f"INSERT INTO {table} ({names}) VALUES ({values})", row
+
+
+def _upsert(table: str, key: str, row: rows.Row) -> tuple[str, rows.Row]:
+    statement, _ = _insert(table, row)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != key)
+    return f"{statement} ON CONFLICT ({key}) DO UPDATE SET {updates}", row
+
+
+def _prune(table: str, number: str, kept: int) -> tuple[str, rows.Row]:
+    oldest = f"SELECT {number} FROM {table} ORDER BY {number} DESC LIMIT 1 OFFSET :kept"
+    return f"DELETE FROM {table} WHERE {number} <= ({oldest})", {"kept": kept}

@@ -1,0 +1,144 @@
+"""Rows of the database as domain values, and back.
+
+Owns: how each value is spelt in columns and JSON. Must not know SQL or when a row is read. A row that cannot be
+read raises `ValueError`, `KeyError` or `TypeError`: the file says something that hermesd never wrote.
+"""
+
+import json
+import sqlite3
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hermesd.domain.gateway import Gateway, ParkedFor, State
+from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress
+from hermesd.domain.ports import GatewayRecord
+from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
+from hermesd.domain.runtime import Runtime
+
+Row = dict[str, Any]
+
+
+def render_json(value: object) -> str:
+    """JSON in the one form the database holds."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def gateway_row(record: GatewayRecord) -> Row:
+    """Columns of a gateway's record."""
+    return {
+        **asdict(record.gateway),
+        "profile_id": record.profile_id,
+        "spawn_id": record.spawn_id,
+        "process": render_json(asdict(record.process)) if record.process else None,
+        "since_s": record.since_s,
+        "restarts": record.restarts,
+        "next_start_at_s": record.next_start_at_s,
+        "last_exit": _render_exit(record.last_exit) if record.last_exit else None,
+        "detail": record.detail,
+        "starts": render_json(record.starts_s),
+        "is_enabled": record.is_enabled,
+    }
+
+
+def gateway_record(row: sqlite3.Row) -> GatewayRecord:
+    """A gateway's record from its columns."""
+    gateway = Gateway(
+        state=State(row["state"]),
+        wanted_up=bool(row["wanted_up"]),
+        attempts=row["attempts"],
+        is_stable=bool(row["is_stable"]),
+        is_port_taken=bool(row["is_port_taken"]),
+        parked_for=ParkedFor(row["parked_for"]) if row["parked_for"] else None,
+    )
+    return GatewayRecord(
+        profile_id=row["profile_id"],
+        gateway=gateway,
+        spawn_id=row["spawn_id"],
+        process=ProcessIdentity(**json.loads(row["process"])) if row["process"] else None,
+        since_s=row["since_s"],
+        restarts=row["restarts"],
+        next_start_at_s=row["next_start_at_s"],
+        last_exit=_parse_exit(row["last_exit"]) if row["last_exit"] else None,
+        detail=row["detail"],
+        starts_s=tuple(json.loads(row["starts"])),
+        is_enabled=bool(row["is_enabled"]),
+    )
+
+
+def operation_row(operation: Operation) -> Row:
+    """Columns of an operation."""
+    return {
+        **asdict(operation),
+        "progress": render_json(asdict(operation.progress)),
+        "warnings": render_json(operation.warnings),
+        "error": render_json(asdict(operation.error)) if operation.error else None,
+    }
+
+
+def operation(row: sqlite3.Row) -> Operation:
+    """An operation from its columns."""
+    return Operation(
+        id=row["id"],
+        kind=row["kind"],
+        profile=row["profile"],
+        parameters=row["parameters"],
+        requester=row["requester"],
+        started_at_s=row["started_at_s"],
+        state=OperationState(row["state"]),
+        progress=Progress(**json.loads(row["progress"])),
+        warnings=tuple(json.loads(row["warnings"])),
+        error=OperationError(**json.loads(row["error"])) if row["error"] else None,
+        finished_at_s=row["finished_at_s"],
+        elapsed_s=row["elapsed_s"],
+    )
+
+
+def happening(row: sqlite3.Row) -> Happening:
+    """An event from its columns."""
+    return Happening(
+        token=row["token"],
+        kind=row["kind"],
+        profile=row["profile"],
+        message=row["message"],
+        facts=json.loads(row["facts"]),
+        at_s=row["at_s"],
+    )
+
+
+def runtime_row(runtime: Runtime) -> Row:
+    """Columns of a registered runtime."""
+    return {**asdict(runtime), "executable": str(runtime.executable)}
+
+
+def runtime(row: sqlite3.Row) -> Runtime:
+    """A registered runtime from its columns."""
+    return Runtime(
+        name=row["name"],
+        kind=row["kind"],
+        version=row["version"],
+        executable=Path(row["executable"]),
+        is_managed=bool(row["is_managed"]),
+    )
+
+
+def _render_exit(last_exit: LastExit) -> str:
+    return render_json(
+        {
+            "cause": last_exit.cause,
+            "code": last_exit.status.code,
+            "signal": last_exit.status.signal,
+            "detail": last_exit.detail,
+            "at_s": last_exit.at_s,
+        }
+    )
+
+
+def _parse_exit(text: str) -> LastExit:
+    fields = json.loads(text)
+    return LastExit(
+        cause=ExitCause(fields["cause"]),
+        status=ExitStatus(fields["code"], fields["signal"]),
+        detail=fields["detail"],
+        at_s=fields["at_s"],
+    )

@@ -1,0 +1,107 @@
+"""How the settings file is read."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+
+from hermesd.adapters.settingsfile import read_settings
+from hermesd.domain.errors import ConfigInvalid
+from hermesd.domain.policy import Policy
+from hermesd.domain.settings import ProfileSettings, Settings
+
+pytestmark = [pytest.mark.fast, pytest.mark.adapters]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the settings are; nothing is there yet."""
+    return tmp_path / "settings.toml"
+
+
+def test_without_a_file_everything_is_default(file: Path) -> None:
+    """Nobody has to write settings."""
+    assert read_settings(file) == Settings()
+
+
+def test_empty_file_is_default(file: Path) -> None:
+    """An empty file says nothing."""
+    file.touch()
+    assert read_settings(file) == Settings()
+
+
+def test_every_time_can_be_set(file: Path) -> None:
+    """Each key of the policy has its place under [gateway], whole numbers included."""
+    file.write_text("[gateway]\n" + "".join(f"{field.name} = 1\n" for field in fields(Policy)))
+    assert set(asdict(read_settings(file).policy).values()) == {1}
+
+
+@pytest.mark.parametrize("value", ["0", "1.5", "-1"])
+def test_a_count_must_be_a_whole_number(file: Path, value: str) -> None:
+    """Half a start an hour, or none at all, is refused with the key."""
+    file.write_text(f"[gateway]\nstarts_per_hour = {value}\n")
+    with pytest.raises(ConfigInvalid) as caught:
+        read_settings(file)
+    assert caught.value.metadata["key"] == "gateway.starts_per_hour"
+
+
+def test_unset_times_keep_their_defaults(file: Path) -> None:
+    """One key changes one thing."""
+    file.write_text("[gateway]\nstart_limit_s = 12.5\n")
+    assert read_settings(file).policy == Policy(start_limit_s=12.5)
+
+
+def test_profile_can_have_a_command(file: Path) -> None:
+    """A program to supervise in place of hermes-agent."""
+    file.write_text('[profile.web]\ncommand = ["/usr/bin/agent", "serve"]\n[profile.coder]\n')
+    settings = read_settings(file)
+    assert settings.of("web") == ProfileSettings(("/usr/bin/agent", "serve"))
+    assert settings.of("coder") == settings.of("unnamed") == ProfileSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "allowed"),
+    [
+        ("[gatway]\n", "gatway", "gateway, profile"),
+        ("[gateway]\nstart = 3\n", "gateway.start", "start_limit_s"),
+        ('[gateway]\nstable_s = "60"\n', "gateway.stable_s", "a number, 0 or more"),
+        ("[gateway]\nstable_s = true\n", "gateway.stable_s", "a number, 0 or more"),
+        ("[gateway]\nstable_s = -1\n", "gateway.stable_s", "a number, 0 or more"),
+        ("[gateway]\nstable_s = inf\n", "gateway.stable_s", "a number, 0 or more"),
+        ("[gateway]\nstable_s = nan\n", "gateway.stable_s", "a number, 0 or more"),
+        ("[gateway]\njitter = 1.5\n", "gateway.jitter", "0 to 1"),
+        ("gateway = 3\n", "gateway", "a table"),
+        ("profile = []\n", "profile", "a table"),
+        ("[profile]\ncoder = 1\n", "profile.coder", "a table"),
+        ('[profile."Bad Name"]\n', "profile.Bad Name", "profile name"),
+        ("[profile.Coder]\n", "profile.Coder", "profile name"),
+        ("[profile.coder]\ncmd = []\n", "profile.coder.cmd", "command"),
+        ('[profile.coder]\ncommand = "run"\n', "profile.coder.command", "list of words"),
+        ("[profile.coder]\ncommand = [1]\n", "profile.coder.command", "list of words"),
+        ('[profile.coder]\ncommand = ["a\\u0000"]\n', "profile.coder.command", "list of words"),
+    ],
+)
+def test_mistake_is_named_with_what_is_allowed(file: Path, text: str, key: str, allowed: str) -> None:
+    """The failure says which file, which key, and what would be right."""
+    file.write_text(text)
+    with pytest.raises(ConfigInvalid) as caught:
+        read_settings(file)
+    assert caught.value.metadata == {"path": str(file), "key": key}
+    assert allowed in caught.value.message
+    assert key in caught.value.message
+
+
+@pytest.mark.parametrize("data", [b"[gateway\n", b"\xff\xfe", b"a = 1\na = 2\n"])
+def test_file_that_is_no_toml_is_refused(file: Path, data: bytes) -> None:
+    """Also one in another encoding."""
+    file.write_bytes(data)
+    with pytest.raises(ConfigInvalid, match="TOML") as caught:
+        read_settings(file)
+    assert caught.value.metadata == {"path": str(file)}
+
+
+def test_file_that_cannot_be_read_is_refused(file: Path) -> None:
+    """Settings that are there are not ignored."""
+    file.mkdir()
+    with pytest.raises(ConfigInvalid, match="cannot be read"):
+        read_settings(file)

@@ -1,0 +1,1 @@
+"""What earlier releases and hermes-agent wrote still loads."""

@@ -1,0 +1,234 @@
+"""What every tree of homes does."""
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from hermesd.adapters.homes import HomesOnDisk
+from hermesd.domain import layout
+from hermesd.domain.errors import ArgumentInvalid, ProfileExists, ProfileNotFound
+from hermesd.domain.ports import Homes
+from hermesd.domain.profile import DEFAULT, Home, ProfileName
+from tests.fakes.homes import MemoryHomes
+
+pytestmark = [pytest.mark.fast, pytest.mark.adapters]
+
+CODER = ProfileName("coder")
+FILES = layout.fresh_files(description="writes code", with_skills=True)
+
+
+class Neighbour(Protocol):
+    """hermes-agent's own command line, which works on the same tree."""
+
+    homes: Homes
+
+    def add(self, name: str) -> None:
+        """Makes a home."""
+
+    def drop(self, name: str) -> None:
+        """Removes a home."""
+
+    def read(self, name: str) -> dict[str, str]:
+        """Reads every file of a home, by relative path."""
+
+    def write_sticky(self, text: str) -> None:
+        """Writes the sticky default's file."""
+
+    def read_sticky(self) -> str | None:
+        """Reads it; `None` if there is none."""
+
+
+class MemoryNeighbour:
+    """On the fake."""
+
+    def __init__(self) -> None:
+        self.fake = MemoryHomes()
+        self.homes: Homes = self.fake
+
+    def add(self, name: str) -> None:
+        self.fake.add(name)
+
+    def drop(self, name: str) -> None:
+        self.fake.drop(name)
+
+    def read(self, name: str) -> dict[str, str]:
+        return self.fake.files_of(name)
+
+    def write_sticky(self, text: str) -> None:
+        self.fake.sticky_text = text
+
+    def read_sticky(self) -> str | None:
+        return self.fake.sticky_text
+
+
+class DiskNeighbour:
+    """On disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.root.mkdir()
+        self.homes: Homes = HomesOnDisk(root)
+
+    def add(self, name: str) -> None:
+        (self.root / "profiles" / name).mkdir(parents=True)
+
+    def drop(self, name: str) -> None:
+        (self.root / "profiles" / name).rmdir()
+
+    def read(self, name: str) -> dict[str, str]:
+        home = self.root / "profiles" / name
+        return {str(file.relative_to(home)): file.read_text() for file in home.rglob("*") if file.is_file()}
+
+    def write_sticky(self, text: str) -> None:
+        (self.root / "active_profile").write_text(text)
+
+    def read_sticky(self) -> str | None:
+        path = self.root / "active_profile"
+        return path.read_text() if path.exists() else None
+
+
+@pytest.fixture(params=["memory", "disk"])
+def neighbour(request: pytest.FixtureRequest, tmp_path: Path) -> Neighbour:
+    """A tree with nothing but its root, in memory and then on disk."""
+    return MemoryNeighbour() if request.param == "memory" else DiskNeighbour(tmp_path / "root")
+
+
+@pytest.fixture
+def homes(neighbour: Neighbour) -> Homes:
+    """The port under test."""
+    return neighbour.homes
+
+
+def names(homes: Homes) -> list[str]:
+    """Names of all homes, in the order of the scan."""
+    return [str(home.name) for home in homes.scan()]
+
+
+def create(homes: Homes, name: ProfileName = CODER) -> Home:
+    """A fresh home."""
+    return homes.create(name, FILES, layout.DIRECTORIES)
+
+
+def test_default_comes_first_then_names_in_order(neighbour: Neighbour) -> None:
+    """The root is the home of `default`; homes that others make are simply there."""
+    for name in ("zeta", "alpha", "0x"):
+        neighbour.add(name)
+    assert names(neighbour.homes) == ["default", "0x", "alpha", "zeta"]
+
+
+def test_created_home_holds_what_was_asked_for(neighbour: Neighbour) -> None:
+    """Every file says what it was given."""
+    home = create(neighbour.homes)
+    assert neighbour.read("coder") == FILES
+    assert neighbour.homes.find(CODER) == home
+    assert home in neighbour.homes.scan()
+
+
+def test_name_is_given_once(neighbour: Neighbour) -> None:
+    """A home that exists, whoever made it, is never replaced or added to."""
+    neighbour.add("coder")
+    before = neighbour.read("coder")
+    with pytest.raises(ProfileExists):
+        create(neighbour.homes)
+    assert neighbour.read("coder") == before
+
+
+def test_default_cannot_be_created(homes: Homes) -> None:
+    """The default profile is there whenever the root is."""
+    with pytest.raises(ProfileExists):
+        create(homes, ProfileName(DEFAULT))
+
+
+def test_unknown_home_is_not_found(homes: Homes) -> None:
+    """Asking for what is not there is no failure."""
+    assert homes.find(CODER) is None
+
+
+def test_identity_stays_and_is_not_shared(neighbour: Neighbour) -> None:
+    """A home keeps its identity; a home made later under the same name has another."""
+    first = create(neighbour.homes)
+    assert neighbour.homes.find(CODER) == first
+    neighbour.homes.move_to_trash(first)
+    assert create(neighbour.homes).identity != first.identity
+
+
+@pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
+def test_removed_home_is_gone(homes: Homes, remove: str) -> None:
+    """Removal takes one home out and leaves the others."""
+    home = create(homes)
+    create(homes, ProfileName("other"))
+    getattr(homes, remove)(home)
+    assert names(homes) == ["default", "other"]
+
+
+@pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
+def test_default_cannot_be_removed(homes: Homes, remove: str) -> None:
+    """The root holds every profile."""
+    default = homes.find(ProfileName(DEFAULT))
+    with pytest.raises(ArgumentInvalid):
+        getattr(homes, remove)(default)
+    assert names(homes) == ["default"]
+
+
+@pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
+def test_vanished_home_cannot_be_removed(neighbour: Neighbour, remove: str) -> None:
+    """Somebody else was faster: that is said, not passed over."""
+    neighbour.add("coder")
+    home = neighbour.homes.find(CODER)
+    neighbour.drop("coder")
+    with pytest.raises(ProfileNotFound):
+        getattr(neighbour.homes, remove)(home)
+
+
+@pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
+def test_replaced_home_is_not_removed(neighbour: Neighbour, remove: str) -> None:
+    """A home that took the name of the one meant stays."""
+    first = create(neighbour.homes)
+    neighbour.homes.move_to_trash(first)
+    second = create(neighbour.homes)
+    with pytest.raises(ProfileNotFound):
+        getattr(neighbour.homes, remove)(first)
+    assert neighbour.homes.find(CODER) == second
+
+
+def test_recovery_without_accident_changes_nothing(neighbour: Neighbour) -> None:
+    """A start after a clean end finds everything as it was."""
+    neighbour.homes.recover()
+    home = create(neighbour.homes)
+    neighbour.homes.recover()
+    assert neighbour.homes.find(CODER) == home
+    assert neighbour.read("coder") == FILES
+
+
+def test_sticky_default_is_default_at_first(homes: Homes) -> None:
+    """Without a file, `default` is meant."""
+    assert homes.sticky_default() == ProfileName(DEFAULT)
+
+
+def test_sticky_default_is_what_was_written(neighbour: Neighbour) -> None:
+    """The file is hermes-agent's: the name and a line end; `default` removes it."""
+    create(neighbour.homes)
+    neighbour.homes.write_sticky_default(CODER)
+    assert neighbour.homes.sticky_default() == CODER
+    assert neighbour.read_sticky() == "coder\n"
+    for _ in range(2):
+        neighbour.homes.write_sticky_default(ProfileName(DEFAULT))
+        assert neighbour.read_sticky() is None
+    assert neighbour.homes.sticky_default() == ProfileName(DEFAULT)
+
+
+@pytest.mark.parametrize("text", ["coder", "  coder\n\n", "Coder\n"])
+def test_sticky_default_is_read_leniently(neighbour: Neighbour, text: str) -> None:
+    """Space and upper case do not matter."""
+    create(neighbour.homes)
+    neighbour.write_sticky(text)
+    assert neighbour.homes.sticky_default() == CODER
+
+
+@pytest.mark.parametrize("text", ["", "\n", "gone\n", "../x", "coder\nother\n", "default\n"])
+def test_sticky_default_that_names_no_home_counts_as_default(neighbour: Neighbour, text: str) -> None:
+    """A file that is empty, malformed or dangling is no failure."""
+    create(neighbour.homes)
+    neighbour.write_sticky(text)
+    assert neighbour.homes.sticky_default() == ProfileName(DEFAULT)

@@ -1,0 +1,205 @@
+"""What every store does."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hermesd.adapters.store import SqliteStore
+from hermesd.domain.gateway import Gateway, ParkedFor, State
+from hermesd.domain.operation import Operation, OperationError, OperationState, Progress
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, GatewayRecord, Store
+from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
+from hermesd.domain.profile import HomeIdentity
+from hermesd.domain.runtime import HERMES_AGENT, Runtime
+from tests.fakes.store import MemoryStore
+
+pytestmark = [pytest.mark.fast, pytest.mark.adapters]
+
+HOME = HomeIdentity(device=64769, inode=1234, birth_ns=1_700_000_000_123_456_789)
+FULL_RECORD = GatewayRecord(
+    profile_id="abcdefghijkl",
+    gateway=Gateway(State.PARKED, wanted_up=True, attempts=3, is_port_taken=True, parked_for=ParkedFor.BUDGET),
+    spawn_id="spawn1",
+    process=ProcessIdentity("boot", 4711, 99, "spawn1"),
+    since_s=12.5,
+    restarts=7,
+    next_start_at_s=1_700_000_000.25,
+    last_exit=LastExit(ExitCause.CRASHED, ExitStatus(signal=9), "killed", 11.0),
+    detail="warten auf Budget ✓",
+)
+OPERATION = Operation(
+    id="operation001",
+    kind="gateway.start",
+    profile="coder",
+    parameters="{}",
+    requester="test",
+    started_at_s=5.0,
+)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store, in memory and then in a file."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    opened = await SqliteStore.open(tmp_path / "store.db")
+    yield opened
+    await opened.close()
+
+
+async def test_id_is_bound_to_a_home_for_good(store: Store) -> None:
+    """The same home has the same id each time it is asked for."""
+    assert await store.profile_id(HOME) == await store.profile_id(HOME)
+
+
+@pytest.mark.parametrize("field", ["device", "inode", "birth_ns"])
+async def test_other_home_has_another_id(store: Store, field: str) -> None:
+    """A home that differs in anything that identifies it is another profile."""
+    other = replace(HOME, **{field: 1})
+    assert await store.profile_id(other) != await store.profile_id(HOME)
+
+
+async def test_id_is_twelve_letters_and_digits(store: Store) -> None:
+    """Ids can be used in file names and typed."""
+    found = await store.profile_id(HOME)
+    assert len(found) == 12
+    assert found.isalnum()
+    assert found == found.lower()
+
+
+async def test_identity_may_use_all_bits_of_the_kernel(store: Store) -> None:
+    """Device and inode numbers of 64 bits are told apart like any other."""
+    widest = HomeIdentity(device=2**64 - 1, inode=2**64 - 1, birth_ns=0)
+    assert await store.profile_id(widest) == await store.profile_id(widest)
+    assert await store.profile_id(replace(widest, inode=2**64 - 2)) != await store.profile_id(widest)
+
+
+async def test_forgotten_profile_gets_a_new_id_and_has_no_record(store: Store) -> None:
+    """Forgetting drops binding and record; forgetting what is not known does nothing."""
+    known = await store.profile_id(HOME)
+    await store.save_gateway(GatewayRecord(profile_id=known))
+    await store.forget_profile(known)
+    await store.forget_profile("unknown")
+    assert await store.gateways() == []
+    assert await store.profile_id(HOME) != known
+
+
+async def test_record_is_read_as_it_was_written(store: Store) -> None:
+    """Every field of a record survives, empty or not."""
+    empty = GatewayRecord(profile_id="000000000000")
+    for record in (FULL_RECORD, empty):
+        await store.save_gateway(record)
+    assert sorted(await store.gateways(), key=lambda one: one.profile_id) == [empty, FULL_RECORD]
+
+
+async def test_record_replaces_the_one_of_the_same_profile(store: Store) -> None:
+    """There is one record per profile, the last one written."""
+    await store.save_gateway(FULL_RECORD)
+    changed = replace(FULL_RECORD, gateway=Gateway(), process=None, last_exit=None)
+    await store.save_gateway(changed)
+    assert await store.gateways() == [changed]
+
+
+@pytest.mark.parametrize("state", State)
+async def test_every_state_can_be_recorded(store: Store, state: State) -> None:
+    """No state of the machine is lost on the way."""
+    record = GatewayRecord(profile_id="p", gateway=Gateway(state=state))
+    await store.save_gateway(record)
+    assert await store.gateways() == [record]
+
+
+async def test_operation_is_read_as_it_was_written(store: Store) -> None:
+    """Progress, warnings and error of an operation survive."""
+    finished = replace(
+        OPERATION,
+        state=OperationState.FAILED,
+        progress=Progress("download", "grpcio", 3, 12),
+        warnings=("no alias", "naïve"),
+        error=OperationError("DISK_FULL", "cannot write x: full", {"path": "/x"}),
+        finished_at_s=9.5,
+        elapsed_s=4.5,
+    )
+    await store.save_operation(finished)
+    assert await store.operations(profile="", limit=10) == [finished]
+
+
+async def test_operations_come_newest_first_and_by_profile(store: Store) -> None:
+    """Order is that of the first writing: neither a later change nor a clock that jumped back alters it."""
+    first = OPERATION
+    second = replace(OPERATION, id="operation002", profile="other", started_at_s=1.0)
+    third = replace(OPERATION, id="operation003")
+    for one in (first, second, third):
+        await store.save_operation(one)
+    changed = replace(first, state=OperationState.SUCCEEDED)
+    await store.save_operation(changed)
+    assert await store.operations(profile="", limit=10) == [third, second, changed]
+    assert await store.operations(profile="", limit=2) == [third, second]
+    assert await store.operations(profile="coder", limit=10) == [third, changed]
+    assert await store.operations(profile="nobody", limit=10) == []
+
+
+async def test_oldest_operations_go(store: Store) -> None:
+    """The history of operations is bounded."""
+    for number in range(OPERATIONS_KEPT + 2):
+        await store.save_operation(replace(OPERATION, id=f"operation{number}"))
+    kept = await store.operations(profile="", limit=OPERATIONS_KEPT * 2)
+    assert len(kept) == OPERATIONS_KEPT
+    assert kept[-1].id == "operation2"
+
+
+async def append(store: Store, message: str, profile: str = "coder") -> int:
+    """Something happens; returns its token."""
+    happening = await store.append_event(
+        kind="gateway.ready", profile=profile, message=message, facts={"pid": "7"}, at_s=3.5
+    )
+    return happening.token
+
+
+async def test_tokens_grow_by_one_from_one(store: Store) -> None:
+    """Events are numbered without gaps."""
+    assert [await append(store, str(number)) for number in range(4)] == [1, 2, 3, 4]
+
+
+async def test_event_is_read_as_it_was_returned(store: Store) -> None:
+    """What `append_event` returns is what is remembered."""
+    made = await store.append_event(kind="a.b", profile="", message="m", facts={"k": "✓"}, at_s=1.5)
+    assert await store.events(after=0, profile="", limit=5) == [made]
+
+
+async def test_events_are_the_newest_oldest_first(store: Store) -> None:
+    """A limit keeps the newest; the order is that in which things happened."""
+    for number in range(6):
+        await append(store, str(number), profile="coder" if number % 2 else "other")
+    assert [one.token for one in await store.events(after=0, profile="", limit=3)] == [4, 5, 6]
+    assert [one.token for one in await store.events(after=4, profile="", limit=9)] == [5, 6]
+    assert [one.token for one in await store.events(after=0, profile="coder", limit=2)] == [4, 6]
+    assert await store.events(after=6, profile="", limit=9) == []
+    assert await store.events(after=0, profile="", limit=0) == []
+
+
+async def test_oldest_events_go(store: Store) -> None:
+    """The history of events is bounded, and tokens are never used again."""
+    for number in range(EVENTS_KEPT + 2):
+        await append(store, str(number))
+    kept = await store.events(after=0, profile="", limit=EVENTS_KEPT * 2)
+    assert (len(kept), kept[0].token, kept[-1].token) == (EVENTS_KEPT, 3, EVENTS_KEPT + 2)
+
+
+async def test_registered_runtime_replaces_its_namesake(store: Store) -> None:
+    """One registration per name, the last one."""
+    first = Runtime("system", HERMES_AGENT, "0.18.2", Path("/usr/bin/hermes"), is_managed=False)
+    second = replace(first, version="0.19.0")
+    await store.register_runtime(first)
+    await store.register_runtime(second)
+    assert await store.registered_runtimes() == [second]
+
+
+async def test_runtime_in_use_is_the_last_chosen(store: Store) -> None:
+    """None at first, then whatever was chosen last."""
+    assert await store.current_runtime() == ""
+    await store.use_runtime("a")
+    await store.use_runtime("b")
+    assert await store.current_runtime() == "b"

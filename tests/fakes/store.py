@@ -1,0 +1,92 @@
+"""The store in memory.
+
+Owns: the same facts as the database, for as long as a test runs. Must not know SQL.
+"""
+
+from collections.abc import Mapping
+from itertools import count
+
+from hermesd.domain.operation import Happening, Operation
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, GatewayRecord
+from hermesd.domain.profile import HomeIdentity
+from hermesd.domain.runtime import Runtime
+from tests.fakes.faults import Faults
+
+
+class MemoryStore:
+    """A store (port `Store`) that forgets when it is dropped."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self._ids: dict[HomeIdentity, str] = {}
+        self._numbers = count(1)
+        self._gateways: dict[str, GatewayRecord] = {}
+        self._operations: dict[str, Operation] = {}
+        self._events: list[Happening] = []
+        self._tokens = count(1)
+        self._runtimes: dict[str, Runtime] = {}
+        self._current_runtime = ""
+
+    async def profile_id(self, identity: HomeIdentity) -> str:
+        self.faults.trip("profile_id")
+        if identity not in self._ids:
+            self._ids[identity] = f"p{next(self._numbers):011d}"
+        return self._ids[identity]
+
+    async def forget_profile(self, profile_id: str) -> None:
+        self.faults.trip("forget_profile")
+        self._ids = {identity: known for identity, known in self._ids.items() if known != profile_id}
+        self._gateways.pop(profile_id, None)
+
+    async def gateways(self) -> list[GatewayRecord]:
+        self.faults.trip("gateways")
+        return list(self._gateways.values())
+
+    async def save_gateway(self, record: GatewayRecord) -> None:
+        self.faults.trip("save_gateway")
+        self._gateways[record.profile_id] = record
+
+    async def operations(self, *, profile: str, limit: int) -> list[Operation]:
+        self.faults.trip("operations")
+        found = [one for one in reversed(self._operations.values()) if profile in ("", one.profile)]
+        return found[:limit]
+
+    async def save_operation(self, operation: Operation) -> None:
+        self.faults.trip("save_operation")
+        self._operations[operation.id] = operation
+        for oldest in list(self._operations)[:-OPERATIONS_KEPT]:
+            del self._operations[oldest]
+
+    async def append_event(
+        self, *, kind: str, profile: str, message: str, facts: Mapping[str, str], at_s: float
+    ) -> Happening:
+        self.faults.trip("append_event")
+        happening = Happening(next(self._tokens), kind, profile, message, dict(facts), at_s)
+        self._events.append(happening)
+        del self._events[:-EVENTS_KEPT]
+        return happening
+
+    async def events(self, *, after: int, profile: str, limit: int, kind: str = "") -> list[Happening]:
+        self.faults.trip("events")
+        found = [
+            one
+            for one in self._events
+            if one.token > after and profile in ("", one.profile) and kind in ("", one.kind)
+        ]
+        return found[max(len(found) - limit, 0) :]
+
+    async def registered_runtimes(self) -> list[Runtime]:
+        self.faults.trip("registered_runtimes")
+        return list(self._runtimes.values())
+
+    async def register_runtime(self, runtime: Runtime) -> None:
+        self.faults.trip("register_runtime")
+        self._runtimes[runtime.name] = runtime
+
+    async def current_runtime(self) -> str:
+        self.faults.trip("current_runtime")
+        return self._current_runtime
+
+    async def use_runtime(self, name: str) -> None:
+        self.faults.trip("use_runtime")
+        self._current_runtime = name

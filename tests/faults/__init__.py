@@ -1,0 +1,1 @@
+"""Multi-step writes, cut off at every step."""
