@@ -7,6 +7,10 @@ from hermesd.domain.process import ProcessIdentity
 class KernelProcesses:
     """What the kernel tells of a process."""
 
+    def boot_id(self) -> str:
+        """The kernel's random name of this boot."""
+        return procfs.boot_id()
+
     def identify(self, pid: int) -> ProcessIdentity | None:
         """The process that has this pid now, without a spawn id; `None` if there is none."""
         return procfs.identity(pid, "")

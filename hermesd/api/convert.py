@@ -7,7 +7,7 @@ from hermesd.domain import operation as operations
 from hermesd.domain.gateway import State
 from hermesd.domain.process import LastExit
 from hermesd.domain.runtime import Runtime
-from hermesd.services.gateways import GatewayView
+from hermesd.services.gateways import Explanation, GatewayView
 from hermesd.services.profiles import ProfileView
 from hermesd.services.terminals import Terminal
 from hermesd.v1 import (
@@ -67,10 +67,29 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         else None,
         restarts=record.restarts,
         next_start_at=timestamp(record.next_start_at_s),
-        last_exit=_last_exit(record.last_exit),
+        last_exit=_exit(record.last_exit) if record.last_exit else None,
         detail=record.detail,
         log_path=view.log_path,
         foreign_pid=view.foreign_pid or 0,
+        enabled=record.is_enabled,
+        attempts=record.gateway.attempts,
+        start_budget=_start_budget(view),
+    )
+
+
+def explanation(told: Explanation) -> gateways_pb2.GatewayExplanation:
+    """Why a gateway is as it is."""
+    return gateways_pb2.GatewayExplanation(
+        gateway=gateway(told.view), exits=[_exit(end) for end in told.exits], last_lines=told.last_lines
+    )
+
+
+def _start_budget(view: GatewayView) -> gateways_pb2.StartBudget:
+    return gateways_pb2.StartBudget(
+        used_in_hour=view.used_in_hour,
+        per_hour=view.budget.per_hour,
+        used_in_day=view.used_in_day,
+        per_day=view.budget.per_day,
     )
 
 
@@ -82,9 +101,7 @@ def _state(view: GatewayView) -> gateways_pb2.GatewayState.ValueType:
     return STATES[view.record.gateway.state]
 
 
-def _last_exit(end: LastExit | None) -> gateways_pb2.GatewayExit | None:
-    if end is None:
-        return None
+def _exit(end: LastExit) -> gateways_pb2.GatewayExit:
     return gateways_pb2.GatewayExit(
         cause=gateways_pb2.ExitCause.Value(f"EXIT_CAUSE_{end.cause.name}"),
         code=end.status.code,

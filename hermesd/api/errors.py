@@ -45,6 +45,7 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "CANCELLED": grpc.StatusCode.CANCELLED,
     "STATE_TOO_NEW": grpc.StatusCode.FAILED_PRECONDITION,
     "NOT_PERMITTED": grpc.StatusCode.PERMISSION_DENIED,
+    "BUDGET_SPENT": grpc.StatusCode.FAILED_PRECONDITION,
     "INTERRUPTED": grpc.StatusCode.ABORTED,
 }
 """The gRPC code of every reason the daemon gives. Programs look at the reason; the code is for proxies."""

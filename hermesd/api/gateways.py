@@ -49,6 +49,24 @@ class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
         name = ProfileName.parse(request.profile)
         return convert.operation(await self._gateways.restart(name, requester(context)))
 
+    async def EnableGateway(
+        self, request: gateways_pb2.EnableGatewayRequest, context: Context
+    ) -> gateways_pb2.Gateway:
+        name = ProfileName.parse(request.profile)
+        return convert.gateway(await self._gateways.enable(name, is_enabled=True))
+
+    async def DisableGateway(
+        self, request: gateways_pb2.DisableGatewayRequest, context: Context
+    ) -> gateways_pb2.Gateway:
+        name = ProfileName.parse(request.profile)
+        return convert.gateway(await self._gateways.enable(name, is_enabled=False))
+
+    async def ExplainGateway(
+        self, request: gateways_pb2.ExplainGatewayRequest, context: Context
+    ) -> gateways_pb2.GatewayExplanation:
+        explanation = await self._gateways.explain(ProfileName.parse(request.profile))
+        return convert.explanation(explanation)
+
     async def ReadGatewayLog(
         self, request: gateways_pb2.ReadGatewayLogRequest, context: Context
     ) -> AsyncIterator[gateways_pb2.LogLine]:

@@ -167,6 +167,12 @@ class NotPermitted(HermesError):
     reason = "NOT_PERMITTED"
 
 
+class BudgetSpent(HermesError):
+    """No start is left in the rolling budget."""
+
+    reason = "BUDGET_SPENT"
+
+
 class Interrupted(HermesError):
     """The daemon ended before the operation did."""
 

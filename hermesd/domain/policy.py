@@ -5,12 +5,13 @@ Owns: the numbers and the delay that follows from them. Must not know settings f
 
 from dataclasses import dataclass
 
+from hermesd.domain.budget import DAY_S, Budget
 from hermesd.domain.gateway import ALERT_AT, Gateway, Timer
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Times in seconds. Each can be set in the settings file under `[gateway]`, by the same name."""
+    """Times in seconds. Each number can be set in the settings file under `[gateway]`, by the same name."""
 
     start_limit_s: float = 180.0
     """How long a start may take until it is ended and counted as a failure."""
@@ -32,12 +33,21 @@ class Policy:
     """Delay while a stranger holds a port."""
     jitter: float = 0.2
     """Share by which a delay varies, so that gateways that fell together do not return together."""
+    starts_per_hour: int = 20
+    """Starts in a rolling hour, whoever asks; beyond it a gateway waits."""
+    starts_per_day: int = 200
+    """Starts in rolling 24 hours, likewise."""
     degraded_after_s: float = 20.0
     """How long an agent may be up in part until its start counts as done, degraded."""
 
+    @property
+    def budget(self) -> Budget:
+        """The start budget of each gateway."""
+        return Budget(self.starts_per_hour, self.starts_per_day)
+
 
 def delay_s(policy: Policy, gateway: Gateway, timer: Timer, *, drain_s: float, roll: float) -> float:
-    """Seconds until `timer` is over.
+    """Seconds until `timer` is over; of BUDGET, which the start budget decides, at most that many.
 
     `drain_s` is the profile's own drain time; `roll`, uniform in [0, 1], places the jitter. A rare or port
     delay is only ever lengthened, so the promised number of starts an hour holds.
@@ -54,7 +64,7 @@ def delay_s(policy: Policy, gateway: Gateway, timer: Timer, *, drain_s: float, r
         case Timer.PORT_BACKOFF:
             return max(policy.backoff_port_s, _backoff_s(policy, gateway.attempts)) * (1 + policy.jitter * roll)
         case Timer.BUDGET:
-            return policy.backoff_rare_s
+            return DAY_S
         case Timer.BACKOFF:  # pragma: no branch - there is no other timer
             base_s = _backoff_s(policy, gateway.attempts)
             if gateway.attempts >= ALERT_AT:

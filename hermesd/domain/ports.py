@@ -53,6 +53,10 @@ class GatewayRecord:
     next_start_at_s: float | None = None
     last_exit: LastExit | None = None
     detail: str = ""
+    starts_s: tuple[float, ...] = ()
+    """When it was started in the last day, seconds since the epoch, for the start budget."""
+    is_enabled: bool = True
+    """Whether it is started with the daemon while it is wanted."""
 
 
 OPERATIONS_KEPT = 1_000
@@ -91,8 +95,8 @@ class Store(Protocol):
     ) -> Happening:
         """Adds an event under the next token; the oldest beyond `EVENTS_KEPT` go."""
 
-    async def events(self, *, after: int, profile: str, limit: int) -> list[Happening]:
-        """The newest `limit` events with a token above `after`, oldest first; `profile` empty for all."""
+    async def events(self, *, after: int, profile: str, limit: int, kind: str = "") -> list[Happening]:
+        """The newest `limit` events with a token above `after`, oldest first; `profile`, `kind` empty for all."""
 
     async def registered_runtimes(self) -> list[Runtime]:
         """Runtimes that were found rather than installed."""
@@ -194,6 +198,9 @@ class Backend(Protocol):
 
 class Processes(Protocol):
     """Processes of other people's making, looked at and never touched."""
+
+    def boot_id(self) -> str:
+        """The kernel's random name of this boot."""
 
     def identify(self, pid: int) -> ProcessIdentity | None:
         """The process that has this pid now, without a spawn id; `None` if there is none."""

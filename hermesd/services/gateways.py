@@ -4,9 +4,11 @@ Owns: which keepers there are, and when an operation counts as done. Must not kn
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
+from hermesd.domain.budget import DAY_S, HOUR_S, Budget, used
 from hermesd.domain.errors import (
     ArgumentInvalid,
     Cancelled,
@@ -18,20 +20,24 @@ from hermesd.domain.errors import (
     PortInUse,
 )
 from hermesd.domain.gateway import LIVE, Event, State
-from hermesd.domain.operation import Operation
+from hermesd.domain.operation import Happening, Operation, OperationState
 from hermesd.domain.ports import GatewayRecord, Ports
-from hermesd.domain.process import ExitCause, ExitStatus
+from hermesd.domain.process import ExitCause, ExitStatus, LastExit
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.settings import Settings
+from hermesd.services.effects import Effects, foreign_error
 from hermesd.services.events import Events
 from hermesd.services.homes import Identified, KnownHomes
-from hermesd.services.keeper import Keeper, foreign_error
+from hermesd.services.keeper import EXITED, Keeper
 from hermesd.services.operations import Job, Operations, Request
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.tasks import background
 
 NOT_STARTING = frozenset({State.BACKOFF, State.PARKED, State.FAILED})
 """States that mean that the start at hand did not work, whatever is tried later."""
+
+EXPLAINED = 10
+"""Ends and lines that an explanation holds at most."""
 
 MOST_LINES = 100_000
 """Lines of captured output that one call can ask for."""
@@ -48,6 +54,22 @@ class GatewayView:
     record: GatewayRecord
     foreign_pid: int | None
     log_path: str
+    budget: Budget
+    used_in_hour: int
+    """Starts charged to the rolling hour."""
+    used_in_day: int
+    """Starts charged to the rolling day."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a gateway is as it is."""
+
+    view: GatewayView
+    exits: Sequence[LastExit]
+    """Its last ends, newest first."""
+    last_lines: Sequence[str]
+    """The last lines it wrote, oldest first."""
 
 
 class Gateways:
@@ -68,6 +90,7 @@ class Gateways:
         self._operations = operations
         self._homes = homes
         self._runtimes = runtimes
+        self._effects = Effects(ports, settings.policy, runtimes)
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._housekeeping: asyncio.Task[None] | None = None
@@ -113,7 +136,17 @@ class Gateways:
         if record.gateway.state not in LIVE:
             agent = self._runtimes.agent_of(known.home.name)
             foreign = await asyncio.to_thread(agent.foreign_gateway, known.home, record.process)
-        return GatewayView(known.home.name, record, foreign, str(self._ports.logs.path(known.id)))
+        log_path = str(self._ports.logs.path(known.id))
+        now_s = self._ports.clock.now_s()
+        return GatewayView(
+            known.home.name,
+            record,
+            foreign,
+            log_path,
+            self._policy.budget,
+            used_in_hour=used(record.starts_s, now_s, HOUR_S),
+            used_in_day=used(record.starts_s, now_s, DAY_S),
+        )
 
     async def start(self, name: ProfileName, requester: str) -> Operation:
         """Wishes the gateway up and follows it until it is ready.
@@ -148,6 +181,30 @@ class Gateways:
         keeper = await self._checked(name)
         return await self._begin("gateway.restart", name, requester, lambda job: self._restart(keeper, job))
 
+    async def enable(self, name: ProfileName, *, is_enabled: bool) -> GatewayView:
+        """Sets whether the gateway is started with the daemon while it is wanted.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+            DiskFull, StateCorrupt, NotPermitted: it could not be recorded.
+        """
+        known = await self._homes.get(name)
+        await self._keeper_of(known).enable(is_enabled)
+        word = "enabled" if is_enabled else "disabled"
+        await self._events.record(f"gateway.{word}", f"gateway of {name}: {word}", profile=name.text)
+        return await self.view(known)
+
+    async def explain(self, name: ProfileName) -> Explanation:
+        """Why the gateway is as it is: its last ends and its last words.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+        """
+        known = await self._homes.get(name)
+        told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kind=EXITED)
+        lines = await asyncio.to_thread(self._ports.logs.tail, known.id, EXPLAINED)
+        return Explanation(await self.view(known), [_exit_of(event) for event in reversed(told)], lines)
+
     async def read_log(self, name: ProfileName, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """The last lines of a gateway's captured output, then, with `follow`, new ones as they come.
 
@@ -181,7 +238,13 @@ class Gateways:
     async def _begin(
         self, kind: str, name: ProfileName, requester: str, work: Callable[[Job], Awaitable[None]]
     ) -> Operation:
-        return await self._operations.start(Request(kind, name.text), requester, work)
+        """Begins an operation; returns once its wish is recorded, for what a caller was told must survive."""
+        current = await self._operations.start(Request(kind, name.text), requester, work)
+        async with aclosing(self._operations.watch(current.id)) as states:
+            async for current in states:
+                if current.progress.phase or current.state is not OperationState.RUNNING:
+                    break
+        return current
 
     async def _start(self, keeper: Keeper, job: Job) -> None:
         await keeper.command(Event.START)
@@ -255,7 +318,7 @@ class Gateways:
             home,
             ports=self._ports,
             policy=self._policy,
-            runtimes=self._runtimes,
+            effects=self._effects,
             events=self._events,
             find_home=self._homes.home_of,
         )
@@ -269,6 +332,14 @@ class Gateways:
             for profile_id, keeper in list(self._keepers.items()):
                 if keeper.record.gateway.state in LIVE:
                     await asyncio.to_thread(self._ports.logs.rotate, profile_id)
+
+
+def _exit_of(event: Happening) -> LastExit:
+    """The end that an event tells."""
+    facts = event.facts
+    code, number = facts.get("code"), facts.get("signal")
+    status = ExitStatus(int(code) if code else None, int(number) if number else None)
+    return LastExit(ExitCause(facts["cause"]), status, facts["detail"], event.at_s)
 
 
 def _phase(record: GatewayRecord) -> str:

@@ -6,7 +6,7 @@ a dead daemon left. Must not know what any operation does.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from hermesd.domain.errors import Cancelled, HermesError, Interrupted, NotFound, ProfileBusy
@@ -121,7 +121,7 @@ class Operations:
                 return operation
         raise NotFound(f"there is no operation '{id_}'", fixes=["hermesctl operations list"])
 
-    async def watch(self, id_: str) -> AsyncIterator[Operation]:
+    async def watch(self, id_: str) -> AsyncGenerator[Operation, None]:
         """Yields the operation now and after each change, until it has finished."""
         shown: Operation | None = None
         while True:

@@ -233,6 +233,7 @@ class Profiles:
                 known = Identified(home, profile_id)
                 await self._gateways.remove(known, job)
                 job.report("remove data")
+                await asyncio.to_thread(self._clear_sticky_default, name)
                 take_away = self._ports.homes.purge if purge else self._ports.homes.move_to_trash
                 trashed = await asyncio.to_thread(take_away, home)
                 if trashed is not None:
@@ -250,6 +251,9 @@ class Profiles:
         for alias in self._ports.aliases.scan():
             if alias.profile == name and alias.is_ours:
                 self._ports.aliases.remove(alias)
+
+    def _clear_sticky_default(self, name: ProfileName) -> None:
+        """Before the home goes: afterwards a dangling default would read as none, and stay."""
         if self._ports.homes.sticky_default() == name:
             self._ports.homes.write_sticky_default(ProfileName(DEFAULT))
 

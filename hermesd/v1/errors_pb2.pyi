@@ -93,6 +93,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The client stopped waiting; the operation continues (raised by the client)."""
     REASON_INTERRUPTED: _Reason.ValueType  # 30
     """The operation was cut off by the daemon's end before it finished."""
+    REASON_BUDGET_SPENT: _Reason.ValueType  # 31
+    """No start is left in the gateway's rolling budget; it is started when one is."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Machine-readable reason of a failure. Reasons are API: added, never renamed."""
@@ -161,4 +163,6 @@ REASON_STILL_RUNNING: Reason.ValueType  # 29
 """The client stopped waiting; the operation continues (raised by the client)."""
 REASON_INTERRUPTED: Reason.ValueType  # 30
 """The operation was cut off by the daemon's end before it finished."""
+REASON_BUDGET_SPENT: Reason.ValueType  # 31
+"""No start is left in the gateway's rolling budget; it is started when one is."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -246,6 +246,9 @@ class Gateway(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     LOG_PATH_FIELD_NUMBER: _builtins.int
     FOREIGN_PID_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    START_BUDGET_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the profile."""
     wish: Global___Wish.ValueType
@@ -260,6 +263,10 @@ class Gateway(_message.Message):
     """Absolute path of the file that captures its output."""
     foreign_pid: _builtins.int
     """Process id of a gateway that hermesd did not start; 0 (default) for none."""
+    enabled: _builtins.bool
+    """Whether it is started with the daemon while it is wanted. Default: true."""
+    attempts: _builtins.int
+    """Failures since the last command or stable period, a count."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Since when it has been doing so; unset (default) if it never started."""
@@ -276,6 +283,10 @@ class Gateway(_message.Message):
     def last_exit(self) -> Global___GatewayExit:
         """The last end of its process; unset (default) if there was none."""
 
+    @_builtins.property
+    def start_budget(self) -> Global___StartBudget:
+        """How much of its start budget is used."""
+
     def __init__(
         self,
         *,
@@ -290,14 +301,87 @@ class Gateway(_message.Message):
         detail: _builtins.str = ...,
         log_path: _builtins.str = ...,
         foreign_pid: _builtins.int = ...,
+        enabled: _builtins.bool = ...,
+        attempts: _builtins.int = ...,
+        start_budget: Global___StartBudget | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_exit", b"last_exit", "next_start_at", b"next_start_at", "process", b"process", "since", b"since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_exit", b"last_exit", "next_start_at", b"next_start_at", "process", b"process", "since", b"since", "start_budget", b"start_budget"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "foreign_pid", b"foreign_pid", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "state", b"state", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign_pid", b"foreign_pid", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "state", b"state", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Gateway: _TypeAlias = Gateway  # noqa: Y015
+
+@_typing.final
+class StartBudget(_message.Message):
+    """How often a gateway was started in its rolling windows, and may be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USED_IN_HOUR_FIELD_NUMBER: _builtins.int
+    PER_HOUR_FIELD_NUMBER: _builtins.int
+    USED_IN_DAY_FIELD_NUMBER: _builtins.int
+    PER_DAY_FIELD_NUMBER: _builtins.int
+    used_in_hour: _builtins.int
+    """Starts in the last hour, a count."""
+    per_hour: _builtins.int
+    """Starts that fit into an hour, a count."""
+    used_in_day: _builtins.int
+    """Starts in the last 24 hours, a count."""
+    per_day: _builtins.int
+    """Starts that fit into 24 hours, a count."""
+    def __init__(
+        self,
+        *,
+        used_in_hour: _builtins.int = ...,
+        per_hour: _builtins.int = ...,
+        used_in_day: _builtins.int = ...,
+        per_day: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["per_day", b"per_day", "per_hour", b"per_hour", "used_in_day", b"used_in_day", "used_in_hour", b"used_in_hour"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartBudget: _TypeAlias = StartBudget  # noqa: Y015
+
+@_typing.final
+class GatewayExplanation(_message.Message):
+    """Why a gateway is as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATEWAY_FIELD_NUMBER: _builtins.int
+    EXITS_FIELD_NUMBER: _builtins.int
+    LAST_LINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gateway(self) -> Global___Gateway:
+        """The gateway now."""
+
+    @_builtins.property
+    def exits(self) -> _containers.RepeatedCompositeFieldContainer[Global___GatewayExit]:
+        """Its last ends, newest first, at most 10. Default: empty."""
+
+    @_builtins.property
+    def last_lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The last lines it wrote, oldest first, at most 10; not cleaned, as LogLine."""
+
+    def __init__(
+        self,
+        *,
+        gateway: Global___Gateway | None = ...,
+        exits: _abc.Iterable[Global___GatewayExit] | None = ...,
+        last_lines: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exits", b"exits", "gateway", b"gateway", "last_lines", b"last_lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GatewayExplanation: _TypeAlias = GatewayExplanation  # noqa: Y015
 
 @_typing.final
 class ListGatewaysRequest(_message.Message):
@@ -427,6 +511,72 @@ class RestartGatewayRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RestartGatewayRequest: _TypeAlias = RestartGatewayRequest  # noqa: Y015
+
+@_typing.final
+class EnableGatewayRequest(_message.Message):
+    """Names the gateway to enable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnableGatewayRequest: _TypeAlias = EnableGatewayRequest  # noqa: Y015
+
+@_typing.final
+class DisableGatewayRequest(_message.Message):
+    """Names the gateway to disable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisableGatewayRequest: _TypeAlias = DisableGatewayRequest  # noqa: Y015
+
+@_typing.final
+class ExplainGatewayRequest(_message.Message):
+    """Names the gateway to explain."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainGatewayRequest: _TypeAlias = ExplainGatewayRequest  # noqa: Y015
 
 @_typing.final
 class ReadGatewayLogRequest(_message.Message):

@@ -61,6 +61,21 @@ class GatewaysServiceStub:
                 request_serializer=hermesd_dot_v1_dot_gateways__pb2.RestartGatewayRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.EnableGateway = channel.unary_unary(
+                '/hermesd.v1.GatewaysService/EnableGateway',
+                request_serializer=hermesd_dot_v1_dot_gateways__pb2.EnableGatewayRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_gateways__pb2.Gateway.FromString,
+                _registered_method=True)
+        self.DisableGateway = channel.unary_unary(
+                '/hermesd.v1.GatewaysService/DisableGateway',
+                request_serializer=hermesd_dot_v1_dot_gateways__pb2.DisableGatewayRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_gateways__pb2.Gateway.FromString,
+                _registered_method=True)
+        self.ExplainGateway = channel.unary_unary(
+                '/hermesd.v1.GatewaysService/ExplainGateway',
+                request_serializer=hermesd_dot_v1_dot_gateways__pb2.ExplainGatewayRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_gateways__pb2.GatewayExplanation.FromString,
+                _registered_method=True)
         self.ReadGatewayLog = channel.unary_stream(
                 '/hermesd.v1.GatewaysService/ReadGatewayLog',
                 request_serializer=hermesd_dot_v1_dot_gateways__pb2.ReadGatewayLogRequest.SerializeToString,
@@ -108,6 +123,28 @@ class GatewaysServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnableGateway(self, request, context):
+        """Lets a gateway that is wanted be started with the daemon, as is the default.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableGateway(self, request, context):
+        """Keeps a gateway from being started with the daemon. One that runs goes on,
+        and is adopted; one that does not is left alone until somebody starts it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainGateway(self, request, context):
+        """Says why a gateway is as it is: its last ends and its last words.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReadGatewayLog(self, request, context):
         """Sends the last lines of the captured output, then, if asked, new ones as
         they are written.
@@ -143,6 +180,21 @@ def add_GatewaysServiceServicer_to_server(servicer, server):
                     servicer.RestartGateway,
                     request_deserializer=hermesd_dot_v1_dot_gateways__pb2.RestartGatewayRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'EnableGateway': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnableGateway,
+                    request_deserializer=hermesd_dot_v1_dot_gateways__pb2.EnableGatewayRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_gateways__pb2.Gateway.SerializeToString,
+            ),
+            'DisableGateway': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableGateway,
+                    request_deserializer=hermesd_dot_v1_dot_gateways__pb2.DisableGatewayRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_gateways__pb2.Gateway.SerializeToString,
+            ),
+            'ExplainGateway': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainGateway,
+                    request_deserializer=hermesd_dot_v1_dot_gateways__pb2.ExplainGatewayRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_gateways__pb2.GatewayExplanation.SerializeToString,
             ),
             'ReadGatewayLog': grpc.unary_stream_rpc_method_handler(
                     servicer.ReadGatewayLog,
@@ -286,6 +338,87 @@ class GatewaysService:
             '/hermesd.v1.GatewaysService/RestartGateway',
             hermesd_dot_v1_dot_gateways__pb2.RestartGatewayRequest.SerializeToString,
             hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnableGateway(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.GatewaysService/EnableGateway',
+            hermesd_dot_v1_dot_gateways__pb2.EnableGatewayRequest.SerializeToString,
+            hermesd_dot_v1_dot_gateways__pb2.Gateway.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableGateway(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.GatewaysService/DisableGateway',
+            hermesd_dot_v1_dot_gateways__pb2.DisableGatewayRequest.SerializeToString,
+            hermesd_dot_v1_dot_gateways__pb2.Gateway.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainGateway(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.GatewaysService/ExplainGateway',
+            hermesd_dot_v1_dot_gateways__pb2.ExplainGatewayRequest.SerializeToString,
+            hermesd_dot_v1_dot_gateways__pb2.GatewayExplanation.FromString,
             options,
             channel_credentials,
             insecure,

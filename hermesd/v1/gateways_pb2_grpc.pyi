@@ -46,6 +46,14 @@ class GatewaysServiceStub:
     """Wishes the gateway down and follows it until its process is gone."""
     RestartGateway: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.RestartGatewayRequest, _operations_pb2.Operation]
     """Stops the gateway if it runs, starts it, and follows it until it is ready."""
+    EnableGateway: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.EnableGatewayRequest, _gateways_pb2.Gateway]
+    """Lets a gateway that is wanted be started with the daemon, as is the default."""
+    DisableGateway: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.DisableGatewayRequest, _gateways_pb2.Gateway]
+    """Keeps a gateway from being started with the daemon. One that runs goes on,
+    and is adopted; one that does not is left alone until somebody starts it.
+    """
+    ExplainGateway: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.ExplainGatewayRequest, _gateways_pb2.GatewayExplanation]
+    """Says why a gateway is as it is: its last ends and its last words."""
     ReadGatewayLog: _grpc.UnaryStreamMultiCallable[_gateways_pb2.ReadGatewayLogRequest, _gateways_pb2.LogLine]
     """Sends the last lines of the captured output, then, if asked, new ones as
     they are written.
@@ -68,6 +76,14 @@ class GatewaysServiceAsyncStub(GatewaysServiceStub):
     """Wishes the gateway down and follows it until its process is gone."""
     RestartGateway: _aio.UnaryUnaryMultiCallable[_gateways_pb2.RestartGatewayRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Stops the gateway if it runs, starts it, and follows it until it is ready."""
+    EnableGateway: _aio.UnaryUnaryMultiCallable[_gateways_pb2.EnableGatewayRequest, _gateways_pb2.Gateway]  # type: ignore[assignment]
+    """Lets a gateway that is wanted be started with the daemon, as is the default."""
+    DisableGateway: _aio.UnaryUnaryMultiCallable[_gateways_pb2.DisableGatewayRequest, _gateways_pb2.Gateway]  # type: ignore[assignment]
+    """Keeps a gateway from being started with the daemon. One that runs goes on,
+    and is adopted; one that does not is left alone until somebody starts it.
+    """
+    ExplainGateway: _aio.UnaryUnaryMultiCallable[_gateways_pb2.ExplainGatewayRequest, _gateways_pb2.GatewayExplanation]  # type: ignore[assignment]
+    """Says why a gateway is as it is: its last ends and its last words."""
     ReadGatewayLog: _aio.UnaryStreamMultiCallable[_gateways_pb2.ReadGatewayLogRequest, _gateways_pb2.LogLine]  # type: ignore[assignment]
     """Sends the last lines of the captured output, then, if asked, new ones as
     they are written.
@@ -117,6 +133,32 @@ class GatewaysServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Stops the gateway if it runs, starts it, and follows it until it is ready."""
+
+    @_abc_1.abstractmethod
+    def EnableGateway(
+        self,
+        request: _gateways_pb2.EnableGatewayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateways_pb2.Gateway, _abc.Awaitable[_gateways_pb2.Gateway]]:
+        """Lets a gateway that is wanted be started with the daemon, as is the default."""
+
+    @_abc_1.abstractmethod
+    def DisableGateway(
+        self,
+        request: _gateways_pb2.DisableGatewayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateways_pb2.Gateway, _abc.Awaitable[_gateways_pb2.Gateway]]:
+        """Keeps a gateway from being started with the daemon. One that runs goes on,
+        and is adopted; one that does not is left alone until somebody starts it.
+        """
+
+    @_abc_1.abstractmethod
+    def ExplainGateway(
+        self,
+        request: _gateways_pb2.ExplainGatewayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_gateways_pb2.GatewayExplanation, _abc.Awaitable[_gateways_pb2.GatewayExplanation]]:
+        """Says why a gateway is as it is: its last ends and its last words."""
 
     @_abc_1.abstractmethod
     def ReadGatewayLog(

@@ -105,9 +105,9 @@ def test_spent_budget_is_tried_again_by_itself() -> None:
     scripts = iter([[(0.0, Event.BUDGET_SPENT)], [(1.0, Event.READY)]])
     simulation = Simulation(Behaviour(lambda: next(scripts)), roll=lambda: 0.5)
     simulation.happen(Event.START)
-    simulation.run_until(POLICY.backoff_rare_s - 1)
+    simulation.run_until(DAY_S - 1)
     assert simulation.gateway == Gateway(State.PARKED, wanted_up=True, parked_for=ParkedFor.BUDGET)
-    simulation.run_until(POLICY.backoff_rare_s + 1)
+    simulation.run_until(DAY_S + 1)
     assert simulation.gateway.state is State.RUNNING
 
 

@@ -26,7 +26,7 @@ def backing_off(attempts: int) -> Gateway:
         (Timer.STABLE, 60.0),
         (Timer.GRACE, 45.0),
         (Timer.KILL_RETRY, 5.0),
-        (Timer.BUDGET, 900.0),
+        (Timer.BUDGET, 86_400.0),
     ],
 )
 def test_plain_delays_are_the_defaults(timer: Timer, expected_s: float) -> None:

@@ -1,6 +1,7 @@
 """Processes that a test makes up. Fake of `Processes`."""
 
 from hermesd.domain.process import ProcessIdentity
+from tests.fakes.backend import BOOT_ID
 
 
 class MemoryProcesses:
@@ -8,11 +9,16 @@ class MemoryProcesses:
 
     def __init__(self) -> None:
         self.alive: dict[int, ProcessIdentity] = {}
+        self.boot = BOOT_ID
 
     def add(self, pid: int) -> ProcessIdentity:
         """A process appears."""
-        self.alive[pid] = ProcessIdentity("boot", pid, start_ticks=pid, spawn_id="")
+        self.alive[pid] = ProcessIdentity(self.boot, pid, start_ticks=pid, spawn_id="")
         return self.alive[pid]
+
+    def boot_id(self) -> str:
+        """The name of this boot, which a test changes to reboot."""
+        return self.boot
 
     def identify(self, pid: int) -> ProcessIdentity | None:
         """The process of this pid."""

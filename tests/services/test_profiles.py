@@ -130,7 +130,7 @@ async def test_deleting_ends_the_gateway_and_removes_everything(house: House) ->
     assert list(house.backend.alive) == []
     assert house.homes.find(ProfileName("writer")) is None
     assert house.aliases.scan() == []
-    assert house.homes.sticky_default().is_default
+    assert house.homes.sticky_text is None
     assert len(house.homes.trash) == 1
     assert await house.store.gateways() == []
 

@@ -1,0 +1,151 @@
+"""What a machine's effects come down to: starting, ending and asking one gateway's processes.
+
+Owns: the order of the steps within each effect. Must not know the machine: it is told what to do and answers or
+raises.
+"""
+
+import asyncio
+import logging
+
+from hermesd.domain.errors import (
+    ArgumentInvalid,
+    GatewayForeign,
+    GatewayStuck,
+    HermesError,
+    Incompatible,
+    PortInUse,
+    RuntimeMissing,
+)
+from hermesd.domain.gateway import Event
+from hermesd.domain.policy import Policy
+from hermesd.domain.ports import Agent, GatewayRecord, Ports
+from hermesd.domain.process import (
+    ExitCause,
+    ExitReport,
+    ExitStatus,
+    LastExit,
+    ProcessIdentity,
+    SpawnSpec,
+)
+from hermesd.domain.profile import Home
+from hermesd.services.facts import Fact
+from hermesd.services.runtimes import Runtimes
+
+log = logging.getLogger(__name__)
+
+IMPOSSIBLE = (RuntimeMissing, Incompatible, ArgumentInvalid)
+"""Failures to start that no waiting mends."""
+
+
+class Effects:
+    """Carries out effects for one gateway after the other; keeps nothing of any."""
+
+    def __init__(self, ports: Ports, policy: Policy, runtimes: Runtimes) -> None:
+        self._ports = ports
+        self._policy = policy
+        self._runtimes = runtimes
+
+    def agent_of(self, home: Home) -> Agent:
+        """The agent that a home belongs to."""
+        return self._runtimes.agent_of(home.name)
+
+    async def start(self, home: Home, record: GatewayRecord) -> ProcessIdentity:
+        """Starts the process that the record announces.
+
+        Raises:
+            HermesError: there is none now, for one of many reasons; see `not_started`.
+        """
+        choice = await self._runtimes.choice_for(home.name)
+        foreign = await asyncio.to_thread(choice.agent.foreign_gateway, home, None)
+        if foreign is not None:
+            raise foreign_error(home, foreign)
+        await asyncio.to_thread(choice.agent.check, home, is_running=False)
+        launch = await asyncio.to_thread(choice.agent.launch, choice.runtime, home)
+        spec = SpawnSpec(
+            name=home.name.text,
+            spawn_id=record.spawn_id,
+            argv=launch.argv,
+            environment={**self._ports.gateway_environment, **launch.environment},
+            working_directory=self._ports.user_home,
+            log_path=self._ports.logs.path(record.profile_id),
+            lock_path=self._ports.lock_directory / f"{record.profile_id}.lock",
+        )
+        return await self._ports.backend.start(spec)
+
+    def not_started(self, error: HermesError) -> Fact:
+        """What a failure to start means for the machine."""
+        port_taken = isinstance(error, PortInUse)
+        event = Event.PORT_TAKEN if port_taken else Event.SPAWN_FAILED
+        if isinstance(error, IMPOSSIBLE):
+            event = Event.SPAWN_IMPOSSIBLE
+        cause = ExitCause.PORT_TAKEN if port_taken else ExitCause.NOT_LAUNCHED
+        end = LastExit(cause, ExitStatus(), error.message, self._ports.clock.now_s())
+        return Fact(event, last_exit=end, detail=error.message)
+
+    async def terminate(self, home: Home, process: ProcessIdentity) -> None:
+        """Announces the stop to the agent, then asks the process to end."""
+        try:
+            await asyncio.to_thread(self.agent_of(home).prepare_stop, home, process)
+        except HermesError as error:
+            log.warning("profile=%s stop not announced: %s", home.name, error.message)
+        await self._ports.backend.terminate(process)
+
+    async def kill(self, home: Home, process: ProcessIdentity) -> None:
+        """Kills the whole tree."""
+        log.warning("profile=%s pid=%d did not end in time and is killed", home.name, process.pid)
+        await self._ports.backend.kill(process)
+
+    async def end(self, home: Home, record: GatewayRecord, process: ProcessIdentity) -> None:
+        """Ends a process within its grace, by force after it, with everything it left."""
+        await self.terminate(home, process)
+        ended = asyncio.create_task(self._ports.backend.wait(process))
+        patience = asyncio.create_task(
+            self._ports.clock.sleep_s(self._policy.grace_extra_s + await self.drain_s(home))
+        )
+        await asyncio.wait({ended, patience}, return_when=asyncio.FIRST_COMPLETED)
+        patience.cancel()
+        if not ended.done():
+            await self.kill(home, process)
+        await ended
+        await self.is_cleared(home, record)
+
+    async def is_cleared(self, home: Home, record: GatewayRecord) -> bool:
+        """Ends what is left of a tree whose main process ended; says whether nothing is."""
+        lock_path = self._ports.lock_directory / f"{record.profile_id}.lock"
+        try:
+            await self._ports.backend.clear(record.spawn_id, lock_path)
+        except GatewayStuck as error:
+            log.error("profile=%s %s", home.name, error.message)
+            return False
+        return True
+
+    async def drain_s(self, home: Home) -> float:
+        """How long the profile lets its gateway finish its turns."""
+        return (await asyncio.to_thread(self.agent_of(home).facts, home)).drain_s
+
+    async def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
+        """What an end means that was seen."""
+        return await asyncio.to_thread(self.agent_of(home).explain_exit, home, process, status)
+
+    async def explain_loss(self, home: Home, process: ProcessIdentity | None) -> ExitReport:
+        """What is known of an end that nobody saw: what the agent left in writing, else nothing."""
+        unknown = ExitReport(Event.LOST, ExitCause.UNKNOWN, "it ended while no daemon watched; how is not known")
+        if process is None:
+            return unknown
+        if process.boot_id != self._ports.processes.boot_id():
+            return ExitReport(Event.LOST, ExitCause.UNKNOWN, "the machine was started anew")
+        report = await self.explain_exit(home, process, ExitStatus())
+        if report.event is not Event.CRASHED:
+            return report
+        return ExitReport(Event.LOST, ExitCause.UNKNOWN, unknown.detail)
+
+
+def foreign_error(home: Home, pid: int) -> GatewayForeign:
+    """The refusal to start beside a gateway of somebody else."""
+    return GatewayForeign(
+        f"a gateway that hermesd did not start serves profile '{home.name}' (pid {pid})",
+        hint="hermesd never signals it; stop it where it was started, then try again",
+        fixes=[f"hermesctl gateway start {home.name}"],
+        profile=home.name.text,
+        pid=str(pid),
+    )

@@ -1,0 +1,70 @@
+"""Facts about one gateway on their way to its machine, and what is remembered of each.
+
+Owns: which fact belongs to which start, and how a step changes the record. Must not know what is done about it.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from hermesd.domain.budget import Budget, frees_at_s, recent
+from hermesd.domain.gateway import LIVE, Event, Gateway, State
+from hermesd.domain.ports import GatewayRecord
+from hermesd.domain.process import LastExit
+
+COMMANDS = frozenset({Event.START, Event.STOP, Event.RESTART})
+"""What people post."""
+
+DETAILED = frozenset(
+    {Event.READY, Event.PORT_TAKEN, Event.SPAWN_FAILED, Event.SPAWN_IMPOSSIBLE, Event.BUDGET_SPENT}
+)
+"""Facts whose detail says what the gateway waits for or suffers from."""
+
+
+@dataclass
+class Fact:
+    """Something that happened to a gateway."""
+
+    event: Event
+    spawn_id: str = ""
+    """The start it belongs to; a fact about an earlier one is dropped. Empty: it concerns the gateway as such."""
+    last_exit: LastExit | None = None
+    detail: str = ""
+    recorded: asyncio.Future[None] | None = None
+    """Resolved once the step is recorded; only commands have one."""
+    arming: int = 0
+    """For TIMER: which arming of the timer rang. One that has been disarmed since is dropped."""
+
+
+def remembered(before: GatewayRecord, gateway: Gateway, fact: Fact, *, now_s: float) -> GatewayRecord:
+    """The record after a step that made the gateway into `gateway`."""
+    record = replace(before, gateway=gateway)
+    if gateway.state is not before.gateway.state:
+        record = replace(record, since_s=now_s, next_start_at_s=None, detail="")
+    if gateway.state not in LIVE:
+        record = replace(record, spawn_id="", process=None)
+    if fact.event in COMMANDS:
+        record = replace(record, restarts=0)
+    if fact.event in DETAILED:
+        record = replace(record, detail=fact.detail)
+    if fact.last_exit is not None:
+        record = replace(record, last_exit=fact.last_exit)
+    return record
+
+
+def with_start(record: GatewayRecord, before: State, fact: Fact, *, spawn_id: str) -> GatewayRecord:
+    """The record with a start under way that `fact` led to, from state `before`."""
+    is_asked_for = fact.event in COMMANDS or before in (State.STOPPING, State.KILLING)
+    restarts = record.restarts + (0 if is_asked_for else 1)
+    return replace(record, spawn_id=spawn_id, process=None, restarts=restarts)
+
+
+def charged(record: GatewayRecord, budget: Budget, *, now_s: float) -> tuple[GatewayRecord, float]:
+    """The record with a start charged to its budget, and when a start is possible, seconds since the epoch.
+
+    If that is later than now, nothing is charged: nothing may be started.
+    """
+    starts_s = recent(record.starts_s, now_s)
+    possible_at_s = frees_at_s(budget, starts_s, now_s)
+    if possible_at_s <= now_s:
+        starts_s = (*starts_s, now_s)
+    return replace(record, starts_s=starts_s), possible_at_s
