@@ -1,0 +1,267 @@
+"""Whose command line this is, and which profile it names.
+
+Owns: the words of hermes-agent's own commands and options, and finding `-p` among them. Our own commands are
+parsed by click; the agent's reach it untouched but for the profile flag. Must not know how either is carried out.
+"""
+
+import difflib
+import re
+import shlex
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hermesctl.errors import Fix, HermesError, usage
+
+AGENT_VERBS = frozenset(
+    (
+        "chat model moa fallback secrets migrate gateway proxy lsp setup postinstall whatsapp whatsapp-cloud "
+        "slack send login logout auth status cron webhook portal kanban project hooks doctor security dump "
+        "debug backup checkpoints import config console pairing skills bundles plugins curator pets journey "
+        "learning memory-graph memory tools computer-use mcp sessions insights claw version update uninstall "
+        "acp profile completion dashboard serve desktop gui logs prompt-size"
+    ).split()
+)
+"""Every command of hermes-agent 0.19.0. Ours win where names are equal."""
+
+AGENT_PLUGIN_VERBS = frozenset({"honcho", "meet", "photon", "teams-pipeline"})
+"""Commands that plugins which come with hermes-agent add once they are enabled."""
+
+AGENT_VALUE_OPTIONS = frozenset(
+    (
+        "-z --oneshot -m --model --provider -t --toolsets -r --resume -s --skills --usage-file"  # their values are
+    ).split()  # never taken for a profile flag
+)
+AGENT_OPTIONAL_VALUE_OPTIONS = frozenset({"-c", "--continue"})
+AGENT_FLAGS = frozenset(
+    (
+        "-V -w --worktree --no-restore-cwd --accept-hooks --yolo --pass-session-id --ignore-user-config "
+        "--ignore-rules --safe-mode --tui --cli --dev"
+    ).split()
+)
+AGENT_OPTIONS = AGENT_VALUE_OPTIONS | AGENT_OPTIONAL_VALUE_OPTIONS | AGENT_FLAGS
+"""Options that hermes-agent 0.19.0 takes before a command."""
+
+REFUSED = {
+    "update": ("hermesd installs agents side by side instead of changing the one in use", "runtime install"),
+    "uninstall": ("hermesd keeps the agents and their gateways", "runtime list"),
+    "dashboard": ("the agent's dashboard would start and stop gateways behind hermesd's back", "status"),
+}
+"""Commands of the agent that would work against the daemon: why, and what to use."""
+
+AGENT_GATEWAY_VERBS = frozenset({"setup", "enroll"})
+REFUSED_GATEWAY_VERBS = frozenset({"run", "install", "uninstall", "migrate-legacy"})
+REFUSED_PROFILE_VERBS = frozenset("alias describe export import info install rename update".split())
+GATEWAY_NOUNS = frozenset({"gateway", "gw"})
+PROFILE_NOUNS = frozenset({"profile", "p"})
+
+OUR_VALUE_OPTIONS = frozenset({"-o", "--output", "--color"})
+OUR_FLAGS = re.compile(
+    r"--json|--no-headers|-[qv]+|--quiet|--verbose|-h|--help|--version|(--output|--color)=.*|-o.+"
+)
+OUR_ANSWERS = frozenset({"-h", "--help", "--version"})
+"""Options that are a command by themselves."""
+
+PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True)
+class OwnCommand:
+    """A command line for our own program, with its profile flags still in it."""
+
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AgentCommand:
+    """A command line for the agent, with the profile flags taken out."""
+
+    profile: str
+    """The profile that `-p` names; empty if none does."""
+    arguments: tuple[str, ...]
+
+
+class NamedProfile:
+    """The profile that flags name, which may be repeated but not contradicted."""
+
+    def __init__(self) -> None:
+        self.name = ""
+
+    def set(self, name: str) -> None:
+        """Notes one flag's value.
+
+        Raises:
+            HermesError: PROFILE_CONFLICT, another flag named another profile; ARGUMENT_INVALID, it is empty.
+        """
+        if not name:
+            raise usage("'-p' needs the name of a profile")
+        if self.name and self.name != name:
+            raise HermesError(
+                "PROFILE_CONFLICT",
+                f"two different profiles are named: '{self.name}' and '{name}'",
+                why="a command works on one profile",
+            )
+        self.name = name
+
+
+def split(argv: Sequence[str], nouns: Collection[str]) -> OwnCommand | AgentCommand:
+    """Tells our command line, given our nouns and their aliases, from the agent's.
+
+    Raises:
+        HermesError: PROFILE_CONFLICT; ARGUMENT_INVALID for an unknown word, or one the agent must not get.
+    """
+    profile = NamedProfile()
+    ours: list[str] = []
+    at = 0
+    while at < len(argv):
+        word = argv[at]
+        if taken := _take_profile(argv, at, profile):
+            at += taken
+        elif word in OUR_ANSWERS:
+            return OwnCommand(tuple(argv))
+        elif word in OUR_VALUE_OPTIONS or OUR_FLAGS.fullmatch(word):
+            ours.append(word)
+            at += 2 if word in OUR_VALUE_OPTIONS else 1
+        elif word.startswith("-") and word != "--":
+            return _for_agent(argv[at:], profile, ours) if _is_agent_option(word) else _unknown_option(word)
+        else:
+            return _by_verb(argv, at, profile, ours, nouns)
+    if profile.name and not ours:
+        return AgentCommand(profile.name, ("chat",))
+    if ours:
+        raise usage(f"'{ours[0]}' is given without a command", fixes=[Fix("hermesctl --help")])
+    return OwnCommand(("--help",))
+
+
+def is_json_wanted(argv: Sequence[str]) -> bool:
+    """Whether a command line that could not be parsed asked for JSON, so that its error is JSON too."""
+    words = list(argv[: argv.index("--")] if "--" in argv else argv)
+    asked = {f"{word}={value}" for word, value in pairwise(words)} | set(words)
+    formats = ("json", "jsonl")
+    return "--json" in asked or any(
+        form in asked for one in formats for form in (f"-o={one}", f"--output={one}", f"-o{one}")
+    )
+
+
+def _by_verb(
+    argv: Sequence[str], at: int, profile: NamedProfile, ours: list[str], nouns: Collection[str]
+) -> OwnCommand | AgentCommand:
+    verb, rest = argv[at], argv[at + 1 :]
+    if verb in GATEWAY_NOUNS:
+        return _by_gateway_verb(argv, at, profile, ours)
+    if verb in PROFILE_NOUNS:
+        _refuse_profile_verb(_first_word(rest))
+    if verb in nouns or verb == "--":
+        return OwnCommand(tuple(argv))
+    if verb in REFUSED:
+        why, instead = REFUSED[verb]
+        raise usage(f"'{verb}' is not passed to the agent", why=why, fixes=[Fix(f"hermesctl {instead}")])
+    if verb in AGENT_VERBS or verb in AGENT_PLUGIN_VERBS:
+        return _for_agent([verb, *rest], profile, ours)
+    known = sorted({*nouns, *AGENT_VERBS} - REFUSED.keys())
+    raise usage(f"'{verb}' is not a command", why=suggestion(verb, known), fixes=[Fix("hermesctl --help")])
+
+
+def _by_gateway_verb(
+    argv: Sequence[str], at: int, profile: NamedProfile, ours: list[str]
+) -> OwnCommand | AgentCommand:
+    verb = _first_word(argv[at + 1 :])
+    if verb in REFUSED_GATEWAY_VERBS:
+        instead = "stop" if verb == "uninstall" else "start"
+        chosen, _ = _extract_profile(argv[at:], profile)
+        named = f" -p {shlex.quote(chosen)}" if chosen else ""
+        raise usage(
+            f"'gateway {verb}' is not passed to the agent",
+            why="hermesd runs the gateways, and a second one would fight over the same messages",
+            fixes=[Fix(f"hermesctl gateway {instead}{named}")],
+        )
+    if verb in AGENT_GATEWAY_VERBS:
+        return _for_agent(["gateway", *argv[at + 1 :]], profile, ours)
+    return OwnCommand(tuple(argv))
+
+
+def _refuse_profile_verb(verb: str) -> None:
+    if verb in REFUSED_PROFILE_VERBS:
+        raise usage(
+            f"'profile {verb}' is not passed to the agent",
+            why="hermesctl has no such command, and the agent's own would change profiles behind hermesd's back",
+            fixes=[Fix("hermesctl profile --help")],
+        )
+
+
+def _first_word(words: Sequence[str]) -> str:
+    """The first word that is no option nor the value of one; empty if there is none."""
+    _, rest = _extract_profile(words, NamedProfile())
+    values = {at + 1 for at, word in enumerate(rest) if word in OUR_VALUE_OPTIONS}
+    return next((word for at, word in enumerate(rest) if at not in values and not word.startswith("-")), "")
+
+
+def _for_agent(words: Sequence[str], profile: NamedProfile, ours: list[str]) -> AgentCommand:
+    if ours:
+        raise usage(f"'{ours[0]}' is for hermesctl's own commands; '{words[0]}' belongs to the agent")
+    name, arguments = _extract_profile(words, profile)
+    return AgentCommand(name, tuple(arguments))
+
+
+def _extract_profile(words: Sequence[str], profile: NamedProfile) -> tuple[str, list[str]]:
+    """Takes the profile flags out of the agent's words, where the agent itself would look for them."""
+    kept: list[str] = []
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word == "--" or (word == "--args" and _follows_mcp_add(kept)):
+            break
+        is_flag = word == "-p" or word == "--profile"
+        if is_flag and not PROFILE_NAME.fullmatch(words[at + 1] if at + 1 < len(words) else ""):
+            taken = 0  # a flag of the agent's own command, such as a port
+        else:
+            taken = _take_profile(words, at, profile)
+        if taken:
+            at += taken
+            continue
+        end = at + _length(words, at)
+        kept.extend(words[at:end])
+        at = end
+    return profile.name, [*kept, *words[at:]]
+
+
+def _take_profile(words: Sequence[str], at: int, profile: NamedProfile) -> int:
+    """Notes a profile flag at this place; returns how many words it takes, 0 if there is none."""
+    word = words[at]
+    if word == "-p" or word == "--profile":
+        profile.set(words[at + 1] if at + 1 < len(words) else "")
+        return 2
+    if word.startswith("--profile="):
+        profile.set(word.removeprefix("--profile="))
+        return 1
+    return 0
+
+
+def _length(words: Sequence[str], at: int) -> int:
+    """How many words belong together at this place: an option of the agent takes its value along."""
+    following = words[at + 1 : at + 2]
+    if words[at] in AGENT_VALUE_OPTIONS and following:
+        return 2
+    if words[at] in AGENT_OPTIONAL_VALUE_OPTIONS and following and not following[0].startswith("-"):
+        return 2
+    return 1
+
+
+def _follows_mcp_add(words: Sequence[str]) -> bool:
+    """Whether what follows `--args` is another program's command line."""
+    return "mcp" in words and "add" in words[list(words).index("mcp") :]
+
+
+def _is_agent_option(word: str) -> bool:
+    return word.partition("=")[0] in AGENT_OPTIONS or word[:2] in {"-z", "-m", "-t", "-r", "-s", "-c"}
+
+
+def _unknown_option(word: str) -> OwnCommand:
+    known = [*AGENT_OPTIONS, "--profile", "--output", "--json", "--no-headers", "--quiet", "--verbose", "--color"]
+    raise usage(f"'{word}' is not an option", why=suggestion(word, sorted(known)), fixes=[Fix("hermesctl --help")])
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """What someone who typed `word` may have meant, as a question; empty if nothing is near."""
+    near = difflib.get_close_matches(word, sorted(known), n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(repr(one) for one in near)}?" if near else ""

@@ -1,0 +1,111 @@
+"""`hermesctl daemon`: run, start, stop and look at the daemon.
+
+Owns: the verbs and their results. Must not know the daemon's insides; `background.py` detaches it.
+"""
+
+import click
+import grpc
+
+from hermesctl import background
+from hermesctl.errors import ExitCode, Fix, HermesError
+from hermesctl.options import Group, timeout_option
+from hermesctl.session import Session
+from hermesctl.shapes import plain, seconds
+from hermesctl.tables import page
+from hermesctl.text import clean
+from hermesctl.times import age
+from hermesd.v1 import daemon_pb2 as v1
+
+STOP_LIMIT_S = 30.0
+DRAIN_LIMIT_S = 600.0
+"""How long gateways may take to end when the daemon is asked to stop them first."""
+
+daemon = Group("daemon", help="Run, start, stop and look at the daemon.")
+
+
+@daemon.command()
+@click.pass_obj
+def run(session: Session) -> None:
+    """Run the daemon in the foreground; Ctrl-C ends it, and gateways keep running."""
+    command = background.COMMAND
+    session.terminal.exec_(command[0], command, session.terminal.environment)
+
+
+@daemon.command()
+@click.pass_obj
+def start(session: Session) -> None:
+    """Start the daemon in the background, unless it runs."""
+    record, is_new = background.start(session)
+    told = f"hermesd {record.version} {'started' if is_new else 'is already running'}  pid {record.pid}"
+    session.renderer.single(
+        "Daemon",
+        {"pid": record.pid, "version": record.version, "root": str(record.root), "is_new": is_new},
+        name=str(record.pid),
+        text=lambda: "" if session.is_quiet else f"{clean(told)}\n",
+    )
+
+
+@daemon.command()
+@click.option("--gateways", "with_gateways", is_flag=True, help="Stop all gateways first.")
+@timeout_option
+@click.pass_obj
+def stop(session: Session, with_gateways: bool, timeout_s: float | None) -> None:
+    """Stop the daemon; gateways keep running unless --gateways is given."""
+    record = background.running(session.places)
+    if record is None:
+        _tell(session, {"running": False}, "hermesd is not running")
+        return
+    limit_s = timeout_s or (DRAIN_LIMIT_S if with_gateways else STOP_LIMIT_S)
+    _ask_to_stop(session, with_gateways=with_gateways, limit_s=limit_s)
+    if not background.wait_until_gone(record, limit_s):
+        raise HermesError(
+            "STILL_RUNNING",
+            f"hermesd (pid {record.pid}) has not ended after {limit_s:.0f} s",
+            fixes=[Fix("hermesctl daemon status")],
+        )
+    kept = "all gateways are stopped" if with_gateways else "gateways keep running"
+    _tell(session, {"running": False, "pid": record.pid}, f"hermesd stopped; {kept}")
+
+
+@daemon.command()
+@click.pass_obj
+def status(session: Session) -> int:
+    """Show the daemon; exit code 3 if it does not run."""
+    record = background.running(session.places)
+    if record is None:
+        _tell(session, {"running": False}, "○ hermesd · not running")
+        return ExitCode.NEGATIVE
+    with session.connect(any_version=True) as client:
+        found = client.daemon.GetDaemon(v1.GetDaemonRequest())
+    session.renderer.single(
+        "Daemon", found, name=str(found.pid), text=lambda: _page(session, found), extra={"running": True}
+    )
+    return ExitCode.DONE
+
+
+def _ask_to_stop(session: Session, *, with_gateways: bool, limit_s: float) -> None:
+    """Asks the daemon to end. Having no answer in time is not a failure yet: what counts is whether it ends."""
+    with session.connect(any_version=True) as client:
+        try:
+            client.daemon.StopDaemon(v1.StopDaemonRequest(gateways=with_gateways), timeout=limit_s)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise
+
+
+def _tell(session: Session, data: dict[str, object], line: str) -> None:
+    session.renderer.single("Daemon", data, name="", text=lambda: "" if session.is_quiet else f"{line}\n")
+
+
+def _page(session: Session, found: v1.Daemon) -> str:
+    up = age(session.terminal.now_s() - seconds(found.started_at))
+    shown = plain(found)
+    fields = [
+        ("Process", f"pid {found.pid}, up {up} (since {shown['started_at']})"),
+        ("Version", found.version),
+        ("Root", found.root),
+        ("State", found.state_directory),
+        ("Log", found.log_path),
+        ("Settings", found.settings_path),
+    ]
+    return page("● hermesd · running", fields)

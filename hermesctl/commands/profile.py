@@ -1,0 +1,177 @@
+"""`hermesctl profile`: create, choose, look at and delete profiles.
+
+Owns: the verbs, their questions and results. Must not touch a profile's files: the daemon does.
+"""
+
+import click
+
+from hermesctl import profile_view as view
+from hermesctl.commands.gateway import begin_start
+from hermesctl.errors import ExitCode, Fix, HermesError, usage
+from hermesctl.options import Group, name_argument, profile_argument
+from hermesctl.progress import follow
+from hermesctl.report import report
+from hermesctl.selection import DEFAULT
+from hermesctl.session import Session
+from hermesctl.shapes import span
+from hermesctl.text import clean
+from hermesctl.times import elapsed
+from hermesd.v1 import profiles_pb2 as v1
+
+
+@click.pass_context
+def overview(context: click.Context) -> None:
+    """Shows the chosen profile when no verb is given."""
+    if context.invoked_subcommand is not None:
+        return
+    session: Session = context.obj
+    chosen = session.selection()
+    found = _get(session, chosen.name)
+    session.renderer.single(
+        "Profile",
+        found,
+        name=found.name,
+        text=lambda: view.short_page(found, chosen.source, session.terminal),
+        extra={"chosen_by": str(chosen.source)},
+    )
+
+
+profile = Group(
+    "profile",
+    help="Create, choose, look at and delete profiles. Alone, show the chosen one.",
+    invoke_without_command=True,
+    callback=overview,
+)
+
+
+@profile.command()
+@name_argument
+@click.option("--description", default="", help="What it is for, one line.")
+@click.option("--no-alias", is_flag=True, help="Leave out the command of the same name.")
+@click.option("--no-skills", is_flag=True, help="Leave out the bundled skills.")
+@click.option("--start", "is_starting", is_flag=True, help="Start its gateway too.")
+@click.pass_obj
+def create(
+    session: Session, name: str, description: str, no_alias: bool, no_skills: bool, is_starting: bool
+) -> int:
+    """Create a profile and the command that runs it."""
+    request = v1.CreateProfileRequest(
+        profile=name, description=description, no_alias=no_alias, no_skills=no_skills
+    )
+    done = follow(session, session.client.profiles.CreateProfile(request))
+    found = _get(session, done.profile or name)
+    if not is_starting or session.form.is_text:
+        text = view.created(found, elapsed(span(done.elapsed)))
+        session.renderer.single("Profile", found, name=found.name, text=lambda: "" if session.is_quiet else text)
+    return _start(session, found.name) if is_starting else ExitCode.DONE
+
+
+@profile.command("list")
+@click.pass_obj
+def list_(session: Session) -> None:
+    """List the profiles; '*' marks the one that plain commands work on."""
+    found = session.client.profiles.ListProfiles(v1.ListProfilesRequest()).profiles
+    session.renderer.listing(
+        "Profile",
+        found,
+        view.columns(session.terminal),
+        name=lambda one: one.name,
+        empty="there is no profile yet: hermesctl profile create NAME",
+    )
+
+
+@profile.command()
+@profile_argument
+@click.pass_obj
+def show(session: Session, name: str) -> None:
+    """Show one profile."""
+    found = _get(session, session.select(name))
+    session.renderer.single(
+        "Profile", found, name=found.name, text=lambda: view.detail_page(found, session.terminal)
+    )
+
+
+@profile.command()
+@name_argument
+@click.pass_obj
+def use(session: Session, name: str) -> None:
+    """Make a profile the one that plain commands work on; 'default' ends that."""
+    answer = session.client.profiles.UseProfile(v1.UseProfileRequest(profile=session.select(name)))
+    now, before = clean(answer.profile), clean(answer.previous)
+    was = f" (was {before})" if before and before != now else ""
+    told = f"✓ plain commands now work on {now}{was}. Gateways are not affected.\n"
+    session.renderer.single(
+        "StickyDefault", answer, name=answer.profile, text=lambda: "" if session.is_quiet else told
+    )
+
+
+@profile.command()
+@click.pass_obj
+def current(session: Session) -> None:
+    """Print the name of the chosen profile, without asking the daemon."""
+    chosen = session.selection()
+    session.renderer.single(
+        "Selection",
+        {"name": chosen.name, "chosen_by": str(chosen.source)},
+        name=chosen.name,
+        text=lambda: f"{clean(chosen.name)}\n",
+    )
+
+
+@profile.command()
+@name_argument
+@click.option("-y", "--yes", "is_confirmed", is_flag=True, help="Do not ask.")
+@click.option("--purge", "is_purge", is_flag=True, help="Remove its data for good.")
+@click.pass_obj
+def delete(session: Session, name: str, is_confirmed: bool, is_purge: bool) -> None:
+    """Stop the gateway and remove profile and command; the data go to the trash."""
+    name = session.select(name)
+    if name.strip().lower() == DEFAULT:
+        raise HermesError(
+            "PROFILE_NAME_INVALID",
+            "cannot delete the default profile",
+            why="it is the directory that all other profiles lie in",
+        )
+    found = _get(session, name)
+    if not is_confirmed:
+        _confirm(session, found, is_purge=is_purge)
+    operation = session.client.profiles.DeleteProfile(v1.DeleteProfileRequest(profile=found.name, purge=is_purge))
+    done = follow(session, operation)
+    where = "for good" if is_purge else "its data are in the trash"
+    told = f"✓ deleted {clean(found.name)}, {where}  {elapsed(span(done.elapsed))}\n"
+    session.renderer.single("Operation", done, name=done.id, text=lambda: "" if session.is_quiet else told)
+
+
+def _get(session: Session, name: str) -> v1.Profile:
+    return session.client.profiles.GetProfile(v1.GetProfileRequest(profile=name))
+
+
+def _start(session: Session, name: str) -> int:
+    """Starts the gateway of a profile that was just made; a failure leaves the command partly done."""
+    try:
+        begin_start(session, name)
+    except HermesError as error:
+        report(error, session.terminal, is_json=not session.form.is_text, verbosity=session.verbosity)
+        return ExitCode.PARTLY
+    return ExitCode.DONE
+
+
+def _confirm(session: Session, found: v1.Profile, *, is_purge: bool) -> None:
+    """Shows what goes and has the name typed.
+
+    Raises:
+        HermesError: ARGUMENT_INVALID, nobody is there to ask; DECLINED, something else was typed.
+    """
+    terminal = session.terminal
+    if not terminal.can_ask:
+        raise usage(
+            f"cannot ask whether to delete '{found.name}'",
+            why="there is no terminal",
+            fixes=[Fix(f"hermesctl profile delete {found.name}{' --purge' if is_purge else ''} --yes")],
+        )
+    terminal.say(view.farewell(found, is_purge=is_purge))
+    typed = terminal.ask(f"Type '{clean(found.name)}' to confirm: ")
+    if typed is None:
+        terminal.say("\n")
+    if typed is None or typed.strip() != found.name:
+        raise HermesError("DECLINED", "nothing was deleted", why="the name was not typed")

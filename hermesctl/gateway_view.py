@@ -1,0 +1,224 @@
+"""How a gateway is shown, wherever one is.
+
+Owns: the words, symbols and columns for gateways. Must not ask the daemon.
+"""
+
+from collections.abc import Callable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from hermesctl.errors import Fix
+from hermesctl.shapes import seconds, word
+from hermesctl.tables import EMPTY, Colour, Column, page, paint
+from hermesctl.terminal import Terminal
+from hermesctl.text import clean
+from hermesctl.times import age, local, rfc3339
+from hermesd.v1 import gateways_pb2 as v1
+
+RUNNING = frozenset({v1.GATEWAY_STATE_READY, v1.GATEWAY_STATE_DEGRADED, v1.GATEWAY_STATE_FOREIGN})
+"""States in which somebody answers messages."""
+
+CHANGING = frozenset({v1.GATEWAY_STATE_STARTING, v1.GATEWAY_STATE_STOPPING})
+TROUBLED = {
+    v1.GATEWAY_STATE_DEGRADED: "hermesctl gateway why {profile}",
+    v1.GATEWAY_STATE_BACKOFF: "hermesctl gateway why {profile}",
+    v1.GATEWAY_STATE_PARKED: "hermesctl gateway why {profile}",
+    v1.GATEWAY_STATE_FAILED: "hermesctl gateway why {profile}",
+    v1.GATEWAY_STATE_FOREIGN: "hermesctl gateway why {profile}",
+}
+"""States that a person should look at, and what to look at first."""
+
+NEXT = {
+    v1.GATEWAY_STATE_STOPPED: "nothing: it is not wanted",
+    v1.GATEWAY_STATE_STARTING: "it is ready, or its start limit ends it",
+    v1.GATEWAY_STATE_READY: "nothing: it runs",
+    v1.GATEWAY_STATE_DEGRADED: "it goes on; what is missing is looked at again every half minute",
+    v1.GATEWAY_STATE_STOPPING: "it ends, or is killed when its grace is over",
+    v1.GATEWAY_STATE_PARKED: "it is started when what it waits for is free",
+    v1.GATEWAY_STATE_FAILED: "nothing: it waits for you",
+    v1.GATEWAY_STATE_FOREIGN: "nothing: hermesd never touches what it did not start",
+}
+"""What happens by itself, where no moment is set for it."""
+
+WAYS_OUT = {
+    v1.GATEWAY_STATE_STOPPED: "hermesctl gateway start {profile}",
+    v1.GATEWAY_STATE_BACKOFF: "hermesctl gateway restart {profile}",
+    v1.GATEWAY_STATE_PARKED: "hermesctl gateway stop {profile}",
+    v1.GATEWAY_STATE_FAILED: "hermesctl gateway start {profile}",
+}
+"""The command that ends the waiting, once what is wrong is mended."""
+
+
+def state_word(gateway: v1.Gateway) -> str:
+    """What it is doing, in one word."""
+    return word(v1.GatewayState.DESCRIPTOR, gateway.state) or EMPTY
+
+
+def symbol(gateway: v1.Gateway) -> str:
+    """The same at a glance."""
+    if gateway.state == v1.GATEWAY_STATE_READY:
+        return "●"
+    if gateway.state in CHANGING:
+        return "◐"
+    return "◆" if gateway.state in TROUBLED else "○"
+
+
+def colour(gateway: v1.Gateway) -> Colour | None:
+    """The same in colour."""
+    if gateway.state == v1.GATEWAY_STATE_READY:
+        return Colour.GREEN
+    if gateway.state == v1.GATEWAY_STATE_FAILED:
+        return Colour.RED
+    return Colour.YELLOW if gateway.state in TROUBLED or gateway.state in CHANGING else Colour.DIM
+
+
+def moment(terminal: Terminal, at: Timestamp | None) -> str:
+    """A moment in a table: how long ago for people, exactly for programs."""
+    if at is None:
+        return EMPTY
+    at_s = seconds(at)
+    return rfc3339(at_s) if terminal.columns is None else age(terminal.now_s() - at_s)
+
+
+def moment_long(terminal: Terminal, at: Timestamp) -> str:
+    """A moment on a page: when, and how long ago."""
+    at_s, now_s = seconds(at), terminal.now_s()
+    return rfc3339(at_s) if terminal.columns is None else f"{local(at_s, now_s)} ({age(now_s - at_s)} ago)"
+
+
+def since(gateway: v1.Gateway) -> Timestamp | None:
+    """Since when it is in its state."""
+    return gateway.since if gateway.HasField("since") else None
+
+
+def columns(terminal: Terminal) -> list[Column[v1.Gateway]]:
+    """The columns of a list of gateways."""
+    return [
+        Column("", symbol, colour=colour),
+        Column("PROFILE", lambda one: one.profile),
+        Column("STATE", state_word, colour=colour),
+        Column("SINCE", lambda one: moment(terminal, since(one))),
+        Column("RESTARTS", restarts, is_number=True),
+        Column("PID", pid, is_number=True),
+        Column("WISH", lambda one: word(v1.Wish.DESCRIPTOR, one.wish), is_wide=True),
+        Column("DETAIL", trouble),
+        Column("LOG", lambda one: one.log_path, is_wide=True),
+    ]
+
+
+def restarts(gateway: v1.Gateway) -> str:
+    """How often it was started again; nothing where nothing runs."""
+    return str(gateway.restarts) if gateway.restarts or gateway.HasField("process") else EMPTY
+
+
+def pid(gateway: v1.Gateway) -> str:
+    """Its process id."""
+    if gateway.HasField("process"):
+        return str(gateway.process.pid)
+    return str(gateway.foreign_pid) if gateway.foreign_pid else EMPTY
+
+
+def trouble(gateway: v1.Gateway) -> str:
+    """What it waits for or suffers from; empty if nothing."""
+    if gateway.detail:
+        return gateway.detail
+    if gateway.state == v1.GATEWAY_STATE_FOREIGN:
+        return f"pid {gateway.foreign_pid} was not started by hermesd"
+    is_ended = gateway.state in {v1.GATEWAY_STATE_BACKOFF, v1.GATEWAY_STATE_FAILED}
+    return exit_text(gateway.last_exit) if is_ended and gateway.HasField("last_exit") else ""
+
+
+def look(gateway: v1.Gateway) -> Fix | None:
+    """What to look at first when something is wrong; `None` if nothing is."""
+    command = TROUBLED.get(gateway.state)
+    text = trouble(gateway) or f"its gateway is {state_word(gateway)}"
+    return Fix(command.format(profile=gateway.profile), text) if command else None
+
+
+def exit_text(end: v1.GatewayExit) -> str:
+    """How a process ended, in words."""
+    cause = word(v1.ExitCause.DESCRIPTOR, end.cause).replace("_", " ")
+    how = ""
+    if end.HasField("code"):
+        how = f"code {end.code}"
+    elif end.HasField("signal"):
+        how = f"signal {end.signal}"
+    return ", ".join(part for part in (cause, how, end.detail) if part)
+
+
+def summary(gateway: v1.Gateway, terminal: Terminal) -> str:
+    """Its state in half a line, cleaned."""
+    at = since(gateway)
+    parts = [state_word(gateway) + (f" since {moment_long(terminal, at)}" if at else "")]
+    if pid(gateway) != EMPTY:
+        parts.append(f"pid {pid(gateway)}")
+    return clean(" · ".join(parts))
+
+
+def detail_page(gateway: v1.Gateway, terminal: Terminal, tail: list[str]) -> str:
+    """One gateway in detail, with the end of its log."""
+    at = since(gateway)
+    has_colour = terminal.has_colour(terminal.stdout)
+    heading = f"{paint(symbol(gateway), colour(gateway), has_colour=has_colour)} {clean(gateway.profile)} · "
+    heading += paint(state_word(gateway), colour(gateway), has_colour=has_colour)
+    heading += f" since {moment_long(terminal, at)}" if at else ""
+    text = page(heading, _fields(gateway, lambda when: moment_long(terminal, when)))
+    return text + ("  Log tail\n" + "".join(f"    {clean(line)}\n" for line in tail) if tail else "")
+
+
+def why_page(told: v1.GatewayExplanation, terminal: Terminal) -> str:
+    """Why a gateway is as it is: what comes next, how to change it, its last ends and its last words."""
+    one = told.gateway
+    has_colour = terminal.has_colour(terminal.stdout)
+    state = paint(state_word(one), colour(one), has_colour=has_colour)
+    heading = f"{paint(symbol(one), colour(one), has_colour=has_colour)} {clean(one.profile)} · {state}"
+    budget = one.start_budget
+    starts = (
+        f"{budget.used_in_hour} of {budget.per_hour} this hour, {budget.used_in_day} of {budget.per_day} today"
+    )
+    fields = [
+        ("Because", trouble(one)),
+        ("Next", _next(one, terminal)),
+        ("Clear it", _way_out(one)),
+        ("Failures", str(one.attempts) if one.attempts else ""),
+        ("Starts", starts),
+        ("With daemon", "" if one.enabled else f"no (hermesctl gateway enable {one.profile})"),
+    ]
+    ends = [f"{moment_long(terminal, end.at)}  {clean(exit_text(end))}" for end in told.exits]
+    lines = [clean(line) for line in told.last_lines]
+    return page(heading, fields) + _block("Last exits", ends) + _block("Last lines", lines)
+
+
+def _block(title: str, lines: list[str]) -> str:
+    return f"  {title}\n" + "".join(f"    {line}\n" for line in lines) if lines else ""
+
+
+def _next(gateway: v1.Gateway, terminal: Terminal) -> str:
+    """What happens by itself, and when."""
+    if gateway.HasField("next_start_at"):
+        at_s, now_s = seconds(gateway.next_start_at), terminal.now_s()
+        when = rfc3339(at_s) if terminal.columns is None else f"in {age(max(at_s - now_s, 0.0))}"
+        return f"it is started again {when}"
+    return NEXT.get(gateway.state, "")
+
+
+def _way_out(gateway: v1.Gateway) -> str:
+    """The command that changes what is wrong; empty if nothing is."""
+    command = WAYS_OUT.get(gateway.state, "")
+    return command.format(profile=gateway.profile)
+
+
+def _fields(gateway: v1.Gateway, when: Callable[[Timestamp], str]) -> list[tuple[str, str]]:
+    end = gateway.last_exit
+    ended = f"{exit_text(end)} · {when(end.at)}" if gateway.HasField("last_exit") else ""
+    is_foreign = gateway.state == v1.GATEWAY_STATE_FOREIGN
+    process = pid(gateway) if pid(gateway) != EMPTY else ""
+    return [
+        ("Trouble", trouble(gateway) if gateway.detail or is_foreign else ""),
+        ("Process", f"pid {process} ({'not ' if is_foreign else ''}started by hermesd)" if process else ""),
+        ("Wanted", word(v1.Wish.DESCRIPTOR, gateway.wish) + ("" if gateway.enabled else ", not with the daemon")),
+        ("Restarts", str(gateway.restarts) if gateway.restarts else ""),
+        ("Next start", when(gateway.next_start_at) if gateway.HasField("next_start_at") else ""),
+        ("Last exit", ended),
+        ("Log", gateway.log_path),
+    ]

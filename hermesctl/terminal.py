@@ -1,0 +1,179 @@
+"""The only door to the caller's terminal.
+
+Owns: input, output, prompts, size, colour, environment, working directory, and becoming another program. Every
+command gets one of these, so that it can run on any process's terminal. Must not know what is said through it.
+"""
+
+import io
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn, Self, TextIO, cast
+
+SYMBOLS = {"●": "*", "◆": "!", "○": "o", "◐": "~", "✓": "+", "✗": "x", "–": "-", "…": ".", "→": ">", "·": "."}  # noqa: RUF001
+"""The symbols we use, and what stands for them where they cannot be shown; each is as wide as its symbol."""
+
+
+class ColourChoice(StrEnum):
+    """What the person wants of colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass
+class Terminal:
+    """The caller's terminal, and what surrounds it."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environment: Mapping[str, str]
+    working_directory: Path
+    pid: int
+    program: str = "hermesctl"
+    """How the person can call this program again: its name, or a path where the name is not found."""
+    colour_choice: ColourChoice = ColourChoice.AUTO
+    now_s: Callable[[], float] = time.time
+    monotonic_s: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        """The terminal of this process. A stream that is closed reads as empty and swallows what is written."""
+        stdin = sys.stdin or _nowhere("r")
+        stdout, stderr = (stream or _nowhere("w") for stream in (sys.stdout, sys.stderr))
+        for stream in (stdout, stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        return cls(stdin, stdout, stderr, os.environ, _working_directory(), os.getpid(), _program())
+
+    def write(self, text: str) -> None:
+        """Sends data to stdout, in one piece.
+
+        Raises:
+            OSError: it could not be written. Nothing more will be, lest the end of the process fail too.
+        """
+        try:
+            self.stdout.write(self._encodable(text, self.stdout))
+            self.stdout.flush()
+        except OSError:
+            self.discard_output()
+            raise
+
+    def say(self, text: str) -> None:
+        """Sends talk to stderr, in one piece. That nobody listens must not change what a command does."""
+        with suppress(OSError):
+            self.stderr.write(self._encodable(text, self.stderr))
+            self.stderr.flush()
+
+    def read_line(self) -> str | None:
+        """The next line of input without its end; `None` at the end of input."""
+        line = self.stdin.readline()
+        return line.rstrip("\r\n") if line else None
+
+    def ask(self, question: str) -> str | None:
+        """Asks on stderr and reads the answer; `None` if there is none to come."""
+        self.say(question)
+        return self.read_line()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    @property
+    def columns(self) -> int | None:
+        """Width of stdout in columns; `None` when it is no terminal, and anything fits."""
+        return self._columns(self.stdout)
+
+    @property
+    def stderr_columns(self) -> int | None:
+        """Width of stderr in columns; `None` when lines there cannot be redrawn."""
+        return None if self.environment.get("TERM") == "dumb" else self._columns(self.stderr)
+
+    @property
+    def is_unicode(self) -> bool:
+        """Whether our symbols can be shown: the caller's locale says UTF-8, and both outputs can encode them."""
+        names = (self.environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+        locale = next((name for name in names if name), "").lower().replace("-", "")
+        return "utf8" in locale and _can_encode(self.stdout) and _can_encode(self.stderr)
+
+    def has_colour(self, stream: TextIO) -> bool:
+        """Whether colour goes to this stream."""
+        if self.colour_choice is not ColourChoice.AUTO:
+            return self.colour_choice is ColourChoice.ALWAYS
+        if self.environment.get("NO_COLOR"):
+            return False
+        if self.environment.get("FORCE_COLOR", "0") not in {"", "0"}:
+            return True
+        return stream.isatty() and self.environment.get("TERM") != "dumb"
+
+    def exec_(self, executable: str, argv: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+        """Becomes another program, with signals as a shell would have left them.
+
+        Raises:
+            OSError: the program cannot be executed.
+        """
+        self.stdout.flush()
+        self.stderr.flush()
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and a child would inherit that
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        os.execve(executable, list(argv), dict(environment))
+
+    def discard_output(self) -> None:
+        """Lets go of a stdout that takes nothing any more."""
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), self.stdout.fileno())
+
+    def _columns(self, stream: TextIO) -> int | None:
+        if not stream.isatty():
+            return None
+        told = self.environment.get("COLUMNS", "")
+        if told.isdigit() and int(told) > 0:
+            return int(told)
+        try:
+            return os.get_terminal_size(stream.fileno()).columns or 80
+        except OSError:  # a terminal without a size
+            return 80
+
+    def _encodable(self, text: str, stream: TextIO) -> str:
+        if self.is_unicode:
+            return text
+        text = text.translate({ord(symbol): plain for symbol, plain in SYMBOLS.items()})
+        encoding = stream.encoding or "ascii"
+        return text.encode(encoding, "replace").decode(encoding)
+
+
+def _nowhere(mode: str) -> TextIO:
+    """Stands for a stream that the caller closed; it lives as long as the process."""
+    return cast("TextIO", open(os.devnull, mode))  # noqa: PTH123
+
+
+def _can_encode(stream: TextIO) -> bool:
+    try:
+        "".join(SYMBOLS).encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # removed under us; the agent will say so itself if it minds
+        return Path("/")
+
+
+def _program() -> str:
+    if shutil.which("hermesctl"):
+        return "hermesctl"
+    called = Path(sys.argv[0])
+    return str(called.absolute()) if called.name == "hermesctl" else f"{sys.executable} -m hermesctl"

@@ -1,0 +1,65 @@
+"""Moments and spans in words.
+
+Owns: how times are written for people and for programs, and how a span is read. Seconds are floats since the
+epoch or lengths. Must not know what time it is.
+"""
+
+import re
+from datetime import UTC, datetime
+
+DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+
+
+def rfc3339(at_s: float) -> str:
+    """A moment for programs, in UTC."""
+    text = datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00").removesuffix(".000") + "Z"
+
+
+def local(at_s: float, now_s: float) -> str:
+    """A moment for people: the time alone if it is today."""
+    then, now = (datetime.fromtimestamp(seconds, UTC).astimezone() for seconds in (at_s, now_s))
+    return then.strftime("%H:%M:%S" if then.date() == now.date() else "%Y-%m-%d %H:%M:%S")
+
+
+def age(span_s: float) -> str:
+    """A rough span of time for people: its two leading units."""
+    seconds = max(0, int(span_s))
+    if seconds < 60:
+        return f"{seconds}s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if hours < 1:
+        return f"{minutes}m"
+    if days < 1:
+        return f"{hours}h {minutes % 60}m" if minutes % 60 else f"{hours}h"
+    return f"{days}d {hours % 24}h" if hours % 24 and days < 7 else f"{days}d"
+
+
+def elapsed(span_s: float) -> str:
+    """How long something took."""
+    if span_s < 1:
+        return f"{span_s * 1000:.0f} ms"
+    if span_s < 60:
+        return f"{span_s:.1f} s"
+    return f"{int(span_s) // 60}:{int(span_s) % 60:02d} min"
+
+
+def clock(span_s: float) -> str:
+    """A running stopwatch: `0:07`."""
+    return f"{int(span_s) // 60}:{int(span_s) % 60:02d}"
+
+
+def parse_span(text: str) -> float:
+    """Seconds of a span such as `90`, `2.5s`, `10m` or `1h30m`.
+
+    Raises:
+        ValueError: the text is not a span.
+    """
+    folded = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", folded):
+        return float(folded)
+    found = DURATION.fullmatch(folded)
+    if not folded or found is None:
+        raise ValueError(f"'{text}' is not a span of time such as 90s, 10m or 1h30m")
+    hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000

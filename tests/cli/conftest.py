@@ -1,0 +1,100 @@
+"""A fake daemon with a small fleet, and a way to run the client against it."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hermesctl import cli
+from hermesctl.client.places import Places
+from hermesd.v1 import gateways_pb2 as g
+from tests.fakes.server import FakeDaemon, World, at, gateway, profile, runtime
+from tests.fakes.terminal import FakeTerminal
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local times are those of UTC, wherever the tests run."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a person whose home is private to the test."""
+    (tmp_path / "home").mkdir()
+    return {"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
+
+
+@pytest.fixture
+def places(environment: dict[str, str]) -> Places:
+    """Where that person's daemon is."""
+    return Places.locate(environment)
+
+
+@pytest.fixture
+def world() -> World:
+    """A fleet with one gateway in each kind of condition."""
+    made = World(runtimes=[runtime()], log=["INFO gateway up", "\x1b[31mERROR\x1b[0m telegram: retry 1/3"])
+    crash = g.GatewayExit(cause=g.EXIT_CAUSE_CRASHED, code=1, detail="Traceback: boom", at=at(41))
+    for one in (
+        profile("default"),
+        profile(
+            "coder",
+            description="Writes and reviews code",
+            model="anthropic/claude-opus-4",
+            provider="anthropic",
+            aliases=["coder"],
+            gateway=gateway("coder", g.GATEWAY_STATE_READY),
+            runtime=made.runtimes[0].name,
+        ),
+        profile(
+            "worker",
+            model="qwen3-coder",
+            base_url="http://127.0.0.1:11434/v1",
+            gateway=gateway("worker", g.GATEWAY_STATE_BACKOFF, since=at(41), last_exit=crash, wish=g.WISH_UP),
+            problems=["config.yaml: line 3 is not YAML"],
+        ),
+    ):
+        made.profiles[one.name] = one
+    return made
+
+
+@pytest.fixture
+def daemon(world: World, places: Places) -> Iterator[FakeDaemon]:
+    """The fake daemon, serving."""
+    serving = FakeDaemon(world, places)
+    serving.start()
+    yield serving
+    serving.stop()
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(environment: dict[str, str]) -> Run:
+    """Runs one command line; further arguments describe the terminal."""
+
+    def run_command(line: str | list[str], **terminal: object) -> Ended:
+        argv = line.split() if isinstance(line, str) else line
+        variables = environment | dict(terminal.pop("variables", {}))  # type: ignore[call-overload]
+        fake = FakeTerminal(variables, **terminal)  # type: ignore[arg-type]
+        code = cli.run(argv, fake)
+        return Ended(code, fake.output.getvalue(), fake.talk.getvalue())
+
+    return run_command

@@ -1,0 +1,171 @@
+"""Whose command line it is, and which profile it names."""
+
+import pytest
+
+from hermesctl.arguments import (
+    AGENT_OPTIONS,
+    AGENT_VERBS,
+    REFUSED,
+    AgentCommand,
+    OwnCommand,
+    is_json_wanted,
+    split,
+)
+from hermesctl.cli import NOUNS
+from hermesctl.errors import HermesError
+
+pytestmark = [pytest.mark.fast, pytest.mark.cli]
+
+OURS = [
+    "profile list",
+    "-p coder gateway status",
+    "gateway -p coder status",
+    "gateway status -p coder",
+    "gw start",
+    "p ls",
+    "-o json status",
+    "--json status",
+    "-qvv status",
+    "--color=never status",
+    "--help",
+    "-p coder --version",
+    "-h chat",
+    "status -- -p x",
+]
+
+AGENTS = [
+    ("chat", "", ["chat"]),
+    ("-p coder", "coder", ["chat"]),
+    ("-p coder chat", "coder", ["chat"]),
+    ("chat -p coder -q hello", "coder", ["chat", "-q", "hello"]),
+    ("chat --profile coder", "coder", ["chat"]),
+    ("chat --profile=coder x", "coder", ["chat", "x"]),
+    ("-p coder -z hi", "coder", ["-z", "hi"]),
+    ("-z -p", "", ["-z", "-p"]),
+    ("-p coder -z -p", "coder", ["-z", "-p"]),
+    ("--oneshot -p --model m", "", ["--oneshot", "-p", "--model", "m"]),
+    ("-m -p chat -p coder", "coder", ["-m", "-p", "chat"]),
+    ("-c session chat -p coder", "coder", ["-c", "session", "chat"]),
+    ("-c -p coder", "coder", ["-c"]),
+    ("--resume=x -p coder", "coder", ["--resume=x"]),
+    ("-p coder --yolo", "coder", ["--yolo"]),
+    ("send -- -p coder", "", ["send", "--", "-p", "coder"]),
+    ("kanban add -p No:Name", "", ["kanban", "add", "-p", "No:Name"]),
+    ("chat -p", "", ["chat", "-p"]),
+    ("mcp add x --args run -p other", "", ["mcp", "add", "x", "--args", "run", "-p", "other"]),
+    ("-p coder gateway setup", "coder", ["gateway", "setup"]),
+    ("gateway enroll -p coder tok", "coder", ["gateway", "enroll", "tok"]),
+    ("gw setup", "", ["gateway", "setup"]),
+    ("honcho status", "", ["honcho", "status"]),
+    ("-p a chat -p a", "a", ["chat"]),
+]
+
+
+@pytest.mark.parametrize("line", OURS)
+def test_our_command_lines_are_left_to_our_parser(line: str) -> None:
+    """What starts with one of our nouns, or asks for help, is ours, profile flags and all."""
+    assert split(line.split(), NOUNS) == OwnCommand(tuple(line.split()))
+
+
+@pytest.mark.parametrize(("line", "profile", "arguments"), AGENTS)
+def test_the_agents_command_lines_lose_only_the_profile_flag(
+    line: str, profile: str, arguments: list[str]
+) -> None:
+    """Everything but `-p` reaches the agent as it was typed, and values of its options are no flags."""
+    assert split(line.split(), NOUNS) == AgentCommand(profile, tuple(arguments))
+
+
+@pytest.mark.parametrize("verb", sorted(AGENT_VERBS))
+def test_every_verb_of_the_agent_is_ours_or_passed_on_or_refused_with_a_fix(verb: str) -> None:
+    """No verb of hermes-agent 0.19.0 is unknown."""
+    if verb in REFUSED:
+        with pytest.raises(HermesError, match="is not passed to the agent"):
+            split([verb], NOUNS)
+    else:
+        assert split([verb], NOUNS).arguments == (verb,)
+
+
+@pytest.mark.parametrize("option", sorted(AGENT_OPTIONS))
+def test_a_leading_option_of_the_agent_makes_the_line_the_agents(option: str) -> None:
+    """`coder -z hi` needs no verb."""
+    assert isinstance(split(["-p", "coder", option, "value"], NOUNS), AgentCommand)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["-p a -p b chat", "-p a chat --profile=b", "chat -p a -p b", "-p a --profile b", "chat -p a --profile=b"],
+)
+def test_two_different_profiles_are_a_conflict(line: str) -> None:
+    """A command works on one profile."""
+    with pytest.raises(HermesError) as caught:
+        split(line.split(), NOUNS)
+    assert (caught.value.reason, caught.value.exit_code) == ("PROFILE_CONFLICT", 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("profil list", "did you mean 'profile'?"),
+        ("chta", "did you mean 'chat'?"),
+        ("--modle x", "did you mean '--model'"),
+    ],
+)
+def test_an_unknown_word_gets_a_suggestion(line: str, said: str) -> None:
+    """What looks like a typing error is told, never corrected."""
+    with pytest.raises(HermesError) as caught:
+        split(line.split(), NOUNS)
+    assert said in caught.value.why
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("update", "hermesctl runtime install"),
+        ("uninstall --full", "hermesctl runtime list"),
+        ("dashboard", "hermesctl status"),
+        ("gateway run", "hermesctl gateway start"),
+        ("-p coder gateway install", "hermesctl gateway start -p coder"),
+        ("gw run -p coder", "hermesctl gateway start -p coder"),
+        ("gateway uninstall", "hermesctl gateway stop"),
+        ("profile rename a b", "hermesctl profile --help"),
+        ("-p coder p -o json export", "hermesctl profile --help"),
+    ],
+)
+def test_verbs_that_would_fight_the_daemon_are_refused(line: str, command: str) -> None:
+    """The refusal says what to use instead."""
+    with pytest.raises(HermesError) as caught:
+        split(line.split(), NOUNS)
+    assert caught.value.exit_code == 2
+    assert [fix.command for fix in caught.value.fixes] == [command]
+
+
+@pytest.mark.parametrize("line", ["-o json", "-q", "-p coder -o json", "-p", "--profile="])
+def test_options_without_a_command_are_an_error(line: str) -> None:
+    """They apply to nothing."""
+    with pytest.raises(HermesError) as caught:
+        split(line.split(), NOUNS)
+    assert caught.value.exit_code == 2
+
+
+def test_our_options_do_not_apply_to_the_agents_commands() -> None:
+    """The agent would not know them, and dropping them would mislead."""
+    with pytest.raises(HermesError, match="belongs to the agent"):
+        split(["-o", "json", "chat"], NOUNS)
+
+
+def test_no_words_at_all_ask_for_help() -> None:
+    """`hermesctl` alone explains itself."""
+    assert split([], NOUNS) == OwnCommand(("--help",))
+
+
+@pytest.mark.parametrize("line", ["-o json x", "x -ojson", "--output=jsonl", "--json", "x --output json"])
+def test_json_is_recognised_in_a_line_that_cannot_be_parsed(line: str) -> None:
+    """Its error is JSON too."""
+    assert is_json_wanted(line.split())
+
+
+@pytest.mark.parametrize("line", ["-o table", "json", "-- --json", "--output yaml"])
+def test_other_lines_do_not_ask_for_json(line: str) -> None:
+    """Their errors are for people."""
+    assert not is_json_wanted(line.split())

@@ -1,0 +1,289 @@
+"""What the client says, word for word, against a fake daemon."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from hermesctl.client.places import Places
+from hermesctl.commands import agent
+from hermesd.v1 import gateways_pb2 as g
+from tests.cli.conftest import Run
+from tests.cli.transcripts import GOLDEN, compare, transcript
+from tests.fakes.server import FakeDaemon, Refusal, World, at, gateway, profile, runtime
+from tests.fakes.terminal import FakeTerminal
+
+pytestmark = [pytest.mark.fast, pytest.mark.cli]
+
+READING = ["status", "profile", "profile list", "profile show coder", "gateway list", "gateway status worker"]
+
+SCENES = {
+    "profiles": [
+        "profile",
+        "profile -p coder",
+        "profile list",
+        "profile ls -o wide",
+        "profile list --no-headers",
+        "profile list -o name",
+        "profile show worker",
+        "profile show profile/coder",
+        "profile current",
+        "profile current -o json",
+        "profile use coder",
+        "profile use default -q",
+        "profile create work --description Work",
+        "profile create quiet -q --no-alias",
+        "profile show work -o json",
+        "profile delete work --yes",
+        "profile delete quiet -y --purge",
+        "profile delete default --yes",
+        "profile delete worker",
+        "profile delete worker --purge",
+    ],
+    "gateways": [
+        "gateway list",
+        "gw ls -o wide",
+        "gateway status coder",
+        "gateway status worker",
+        "gateway status",
+        "gateway is-active coder",
+        "gateway is-active worker",
+        "gateway is-active coder -q",
+        "gateway start worker",
+        "gateway start worker",
+        "gateway start -q coder",
+        "gateway stop -p coder",
+        "gateway stop coder -o name",
+        "gateway restart",
+        "gateway start coder --no-wait",
+        "gateway start coder --no-wait -o name",
+        "gateway start coder -o json",
+        "gateway logs coder",
+        "gateway logs coder -n 1 -o jsonl",
+        "gateway logs coder -n 1 -f",
+        "gateway logs coder -n 1 -f --json",
+        "gateway logs -n 0 coder",
+        "gateway why coder",
+        "gateway why worker",
+        "gateway why worker -o json",
+        "gateway disable coder",
+        "gateway enable coder",
+        "gateway enable coder -q",
+    ],
+    "machine": [
+        "status",
+        "version",
+        "daemon status",
+        "daemon start",
+        "runtime list",
+        "runtime install 0.18.2",
+        "runtime use hermes-agent-0.18.2-4f2c1aa0",
+        "runtime add venv/bin/hermes",
+        "runtime use --path /opt/hermes -o json",
+        "runtime use ghost",
+        "runtime use",
+        "operations list",
+        "ops list -o wide -p coder",
+        "operations show op0000000001",
+        "operations wait op0000000001",
+        "operations cancel op0000000001",
+        "operations wait op0000000001",
+        "events",
+        "terminal list",
+        "-o yaml version",
+    ],
+    "mistakes": [
+        "bogus",
+        "gateway strat",
+        "gateway list --bogus",
+        "gateway list -o xml",
+        "--outptu json",
+        "-o json",
+        "-o json chat",
+        "gateway start ghost",
+        "gateway start worke",
+        "profile show ghost -o json",
+        "-p a profile show b",
+        "-p a chat -p b",
+        "profile show -p a -p b",
+        "profile create",
+        "gateway start --timeout soon",
+        "gateway logs coder -n -1",
+        "dashboard",
+        "update",
+        "uninstall",
+        "-p coder gateway run",
+        "profile rename a b",
+        "operations show ghost -v",
+        "quickstart --api-key-env NO_SUCH_KEY",
+    ],
+    "help": [
+        "",
+        "--help",
+        "--version",
+        "profile -h",
+        "profile create --help",
+        "gateway --help",
+        "gateway start -h",
+        "daemon --help",
+        "runtime use --help",
+        "quickstart --help",
+    ],
+    "quickstart": [
+        "quickstart",
+        "quickstart",
+        "quickstart -o json -q",
+        "quickstart -p coder --model m --base-url http://b/v1",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_scripts_and_pipes_see_this(run: Run, daemon: FakeDaemon, world: World, name: str, tmp_path: Path) -> None:
+    """Neither stream is a terminal: no colour, exact times, a line per phase."""
+    if name == "quickstart":
+        del world.profiles["coder"], world.profiles["worker"]
+        world.runtimes.clear()
+    compare(name, transcript(SCENES[name], run, tmp_path))
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_people_see_this(run: Run, daemon: FakeDaemon, columns: int, tmp_path: Path) -> None:
+    """On a terminal: ages, symbols, colours, and tables that fit."""
+    compare(f"tty-{columns}", transcript(READING, lambda line: run(line, columns=columns), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("tty-no-color", {"NO_COLOR": "1"}),
+        ("tty-dumb", {"TERM": "dumb"}),
+        ("tty-c-locale", {"LC_ALL": "C"}),
+    ],
+)
+def test_plain_terminals_see_this(
+    run: Run, daemon: FakeDaemon, name: str, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """Without colour, and without our symbols where the locale has none."""
+    lines = ["status", "gateway start worker"]
+    compare(name, transcript(lines, lambda line: run(line, columns=80, variables=variables), tmp_path))
+
+
+def test_people_who_delete_are_asked(run: Run, daemon: FakeDaemon, world: World, tmp_path: Path) -> None:
+    """The name has to be typed; anything else, and the end of input, is no."""
+    world.profiles["worker"].aliases.append("worker")
+    found = []
+    for answers in ("", "no\n", "worker\n"):
+        lines = ["profile delete worker"]
+        found.append(
+            transcript(lines, lambda line: run(line, columns=80, answers=answers), tmp_path)  # noqa: B023 - used at once
+        )
+    compare("delete", "\n".join(found))
+    assert "worker" not in world.profiles
+
+
+FAILURES = {
+    "PORT_IN_USE": {"port": "8643", "pid": "99", "profile": "worker"},
+    "PROFILE_BUSY": {"operation": "op0000000009", "profile": "worker"},
+    "GATEWAY_CRASHED": {"profile": "worker"},
+    "GATEWAY_MISCONFIGURED": {"profile": "worker"},
+    "RUNTIME_MISSING": {},
+    "INTERNAL": {"incident": "4be2"},
+    "DISK_FULL": {"path": "/home/ana"},
+}
+
+
+def test_failures_look_like_this(run: Run, daemon: FakeDaemon, world: World, tmp_path: Path) -> None:
+    """What the daemon knows of a failure, as lines and as JSON."""
+    found = []
+    for reason, facts in FAILURES.items():
+        world.failing["gateway.start"] = Refusal(reason, "cannot start the gateway of 'worker': no luck", facts)
+        found.append(transcript(["gateway start worker", "gateway start worker -q --json"], run, tmp_path))
+    compare("failures", "\n".join(found))
+
+
+def test_warnings_of_operations_are_shown(run: Run, daemon: FakeDaemon, world: World) -> None:
+    """Success with a remark is still success."""
+    world.warnings.append("the alias 'work' hides nothing, but ~/.local/bin is not on PATH")
+    ended = run("profile create work")
+    assert ended.code == 0
+    assert "warning: the alias 'work' hides nothing, but ~/.local/bin is not on PATH\n" in ended.err
+
+
+def test_a_profile_made_but_not_started_is_partly_done(run: Run, daemon: FakeDaemon, world: World) -> None:
+    """`create --start` says which half failed."""
+    world.failing["gateway.start"] = Refusal(
+        "PORT_IN_USE", "cannot start the gateway of 'work': port 8643 is taken"
+    )
+    ended = run("profile create work --start")
+    assert ended.code == 10
+    assert ended.out.startswith("✓ created work")
+    assert "error: cannot start the gateway of 'work'" in ended.err
+
+
+def test_trouble_of_every_kind_is_shown(run: Run, daemon: FakeDaemon, world: World, tmp_path: Path) -> None:
+    """Each state in which a gateway can be, with what to look at."""
+    for name in ("coder", "worker"):
+        del world.profiles[name]
+    for number, value in g.GatewayState.items():
+        if value:
+            name = number.removeprefix("GATEWAY_STATE_").lower()
+            fields = (
+                {"foreign_pid": 99}
+                if name == "foreign"
+                else {"detail": "port 8643 is taken"}
+                if name == "parked"
+                else {}
+            )
+            world.profiles[name] = profile(name, gateway=gateway(name, value, since=at(60), **fields))
+    world.runtimes[:] = [runtime(is_current=False)]
+    compare("states", transcript(["status", "gateway list", "gateway status foreign"], run, tmp_path))
+
+
+def test_an_absent_daemon_is_explained(run: Run, places: Places, tmp_path: Path) -> None:
+    """The first error people meet says what to run."""
+    compare(
+        "absent", transcript(["profile list", "daemon status", "daemon stop", "version", "chat"], run, tmp_path)
+    )
+
+
+def commands_printed() -> list[str]:
+    """Every command of ours that some transcript tells people to run."""
+    found = set()
+    for path in GOLDEN.glob("*.txt"):
+        for line in path.read_text().splitlines():
+            told = re.search(r"^(?:  fix:|  see:|       ) .*?\b(hermesctl .*)|^  \w+ .*  (hermesctl .*)", line)
+            if told and path.stem != "help":
+                found.add(told.group(1) or told.group(2))
+            found.update(re.findall(r'"command": "(hermesctl [^"]*)"', line))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("command", commands_printed())
+def test_every_command_we_print_is_one_we_accept(
+    run: Callable[..., object], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """A fix that does not parse would be worse than none."""
+    monkeypatch.setattr(click.Command, "invoke", lambda *_: 0)
+    monkeypatch.setattr(agent, "become", lambda *_: None)
+    words = shlex.split(command)
+    assert words[0] == "hermesctl"
+    ended = run(words[1:])
+    assert ended.code == 0, ended.err  # type: ignore[attr-defined]
+
+
+def test_there_are_such_commands() -> None:
+    """The search above finds what it looks for."""
+    found = commands_printed()
+    assert "hermesctl daemon start" in found
+    assert "hermesctl gateway logs worker" in found
+    assert len(found) > 20
+
+
+def test_a_terminal_that_is_no_terminal_is_never_asked(environment: dict[str, str]) -> None:
+    """Without a person, nothing waits for one."""
+    assert not FakeTerminal(environment).can_ask
+    assert FakeTerminal(environment, columns=80).can_ask

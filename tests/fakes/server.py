@@ -1,0 +1,561 @@
+# ruff: noqa: N802 - the contract names the methods
+"""A daemon made of dictionaries, for the client to talk to.
+
+Owns: answering every call from memory over a real socket, with a `daemon.json` beside it; failing where a test
+says so. Must not know hermesd's services: the client is tested against the contract alone.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from hermesctl import __version__
+from hermesctl.client.places import Places, start_ticks_of
+from hermesd.v1 import (
+    daemon_pb2,
+    daemon_pb2_grpc,
+    errors_pb2,
+    events_pb2,
+    events_pb2_grpc,
+    gateways_pb2,
+    gateways_pb2_grpc,
+    operations_pb2,
+    operations_pb2_grpc,
+    profiles_pb2,
+    profiles_pb2_grpc,
+    runtimes_pb2,
+    runtimes_pb2_grpc,
+    terminals_pb2,
+    terminals_pb2_grpc,
+)
+
+NOW_S = 1_790_000_000
+"""When the fake's present is, seconds since the epoch."""
+
+ROOT = "/home/ana/.hermes"
+
+
+def at(seconds_ago: int) -> Timestamp:
+    """A moment of the fake's past."""
+    return Timestamp(seconds=NOW_S - seconds_ago)
+
+
+def gateway(profile: str, state: gateways_pb2.GatewayState.ValueType, **fields: object) -> gateways_pb2.Gateway:
+    """A gateway in a state, with a process if that state has one."""
+    made = gateways_pb2.Gateway(profile=profile, state=state, log_path=f"/home/ana/logs/{profile}.log")
+    is_up = state in {gateways_pb2.GATEWAY_STATE_READY, gateways_pb2.GATEWAY_STATE_DEGRADED}
+    made.wish = gateways_pb2.WISH_UP if is_up else gateways_pb2.WISH_DOWN
+    if is_up:
+        made.process.CopyFrom(gateways_pb2.GatewayProcess(pid=4711, start_ticks=99, boot_id="b", spawn_id="s"))
+        made.since.CopyFrom(at(11_520))
+    made.enabled = True
+    budget = gateways_pb2.StartBudget(used_in_hour=1, per_hour=20, used_in_day=2, per_day=200)
+    made.start_budget.CopyFrom(budget)
+    made.MergeFrom(gateways_pb2.Gateway(**fields))  # type: ignore[arg-type]
+    return made
+
+
+def profile(name: str, **fields: object) -> profiles_pb2.Profile:
+    """A profile whose gateway is stopped unless one is given."""
+    path = ROOT if name == "default" else f"{ROOT}/profiles/{name}"
+    made = profiles_pb2.Profile(name=name, id=f"id-{name}", path=path, skill_count=74)
+    made.gateway.CopyFrom(gateway(name, gateways_pb2.GATEWAY_STATE_STOPPED))
+    made.api_server.CopyFrom(profiles_pb2.ApiServer(host="127.0.0.1", port=8642))
+    made.created_at.CopyFrom(at(86_400 * 3))
+    given = profiles_pb2.Profile(**fields)  # type: ignore[arg-type]
+    if given.HasField("gateway"):
+        made.ClearField("gateway")
+    made.MergeFrom(given)
+    return made
+
+
+def runtime(version: str = "0.19.0", *, is_current: bool = True) -> runtimes_pb2.Runtime:
+    """An agent that hermesd installed."""
+    name = f"hermes-agent-{version}-4f2c1aa0"
+    executable = f"/home/ana/.local/share/hermesd/runtimes/{name}/bin/hermes"
+    return runtimes_pb2.Runtime(
+        name=name,
+        kind="hermes-agent",
+        version=version,
+        executable=executable,
+        is_managed=True,
+        is_current=is_current,
+    )
+
+
+@dataclass
+class Refusal:
+    """How a call or an operation fails."""
+
+    reason: str
+    message: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    code: grpc.StatusCode = grpc.StatusCode.FAILED_PRECONDITION
+    domain: str = "hermesd"
+    """Who claims to have given the reason."""
+
+
+@dataclass
+class World:
+    """What the daemon knows, and what a test wants to go wrong."""
+
+    profiles: dict[str, profiles_pb2.Profile] = field(default_factory=dict)
+    runtimes: list[runtimes_pb2.Runtime] = field(default_factory=list)
+    operations: dict[str, operations_pb2.Operation] = field(default_factory=dict)
+    events: list[events_pb2.Event] = field(default_factory=list)
+    terminals: list[terminals_pb2.Terminal] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
+    sticky: str = ""
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    """By method name."""
+    failing: dict[str, Refusal] = field(default_factory=dict)
+    """By kind of operation."""
+    hanging: set[str] = field(default_factory=set)
+    """Kinds of operation, and "log", that never end while somebody watches."""
+    warnings: list[str] = field(default_factory=list)
+    """What every operation that succeeds warns of."""
+    environment_set: dict[str, str] = field(default_factory=dict)
+    executable: str = "/runtimes/hermes"
+    version: str = __version__
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set by a client that asks the daemon to stop."""
+    calls: list[tuple[str, Message]] = field(default_factory=list)
+    requesters: list[str] = field(default_factory=list)
+    effects: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def enter(self, context: grpc.ServicerContext, request: Message) -> None:
+        """Notes a call, and fails it if the test wants that."""
+        method = type(request).__name__.removesuffix("Request")
+        self.calls.append((method, request))
+        for key, value in context.invocation_metadata():
+            if key == "hermesd-requester":
+                self.requesters.append(str(value))
+        if method in self.refused:
+            refuse(context, self.refused[method])
+
+    def find(self, context: grpc.ServicerContext, name: str) -> profiles_pb2.Profile:
+        """A profile, or the failure for an unknown one."""
+        if name not in self.profiles:
+            metadata = {"profile": name, "closest": "worker" if name == "worke" else ""}
+            refuse(
+                context,
+                Refusal("PROFILE_NOT_FOUND", f"there is no profile '{name}'", metadata, grpc.StatusCode.NOT_FOUND),
+            )
+        return self.profiles[name]
+
+    def begin(self, kind: str, name: str, effect: Callable[[], None]) -> operations_pb2.Operation:
+        """Begins an operation that ends once somebody watches it."""
+        operation = operations_pb2.Operation(
+            id=f"op{len(self.operations) + 1:010d}",
+            kind=kind,
+            profile=name,
+            requester="hermesctl/0.1.0 pid 7",
+            state=operations_pb2.OPERATION_STATE_RUNNING,
+            started_at=at(2),
+        )
+        self.operations[operation.id] = operation
+        self.effects[operation.id] = effect
+        return operation
+
+    def phases(self, id_: str) -> Iterator[operations_pb2.Operation]:
+        """Runs an operation to its end."""
+        operation = self.operations[id_]
+        if operation.state == operations_pb2.OPERATION_STATE_RUNNING:
+            for number, phase in enumerate(("prepare", "work"), start=1):
+                operation.progress.CopyFrom(
+                    operations_pb2.OperationProgress(phase=phase, detail="a thing", done=number, total=2)
+                )
+                yield operation
+            self._finish(operation)
+        yield operation
+
+    def _finish(self, operation: operations_pb2.Operation) -> None:
+        operation.elapsed.CopyFrom(Duration(seconds=2, nanos=100_000_000))
+        operation.finished_at.CopyFrom(at(0))
+        if refusal := self.failing.get(operation.kind):
+            operation.state = operations_pb2.OPERATION_STATE_FAILED
+            operation.error.reason = errors_pb2.Reason.Value(f"REASON_{refusal.reason}")
+            operation.error.message = refusal.message
+            operation.error.metadata.update(refusal.metadata)
+            return
+        operation.state = operations_pb2.OPERATION_STATE_SUCCEEDED
+        operation.warnings.extend(self.warnings)
+        self.effects[operation.id]()
+
+
+def refuse(context: grpc.ServicerContext, refusal: Refusal) -> NoReturn:
+    """Ends a call the way hermesd does: a status with google.rpc.ErrorInfo."""
+    info = error_details_pb2.ErrorInfo(reason=refusal.reason, domain=refusal.domain, metadata=refusal.metadata)
+    detail = AnyMessage()
+    detail.Pack(info)
+    status = status_pb2.Status(code=refusal.code.value[0], message=refusal.message, details=[detail])
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    context.abort(refusal.code, refusal.message)
+
+
+def wait_until_cancelled(context: grpc.ServicerContext) -> None:
+    """Returns when the caller is gone."""
+    ended = threading.Event()
+    if context.add_callback(ended.set):
+        ended.wait()
+
+
+class _Servicer:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+
+class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
+    """Profiles from memory."""
+
+    def ListProfiles(
+        self, request: profiles_pb2.ListProfilesRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.ListProfilesResponse:
+        self.world.enter(context, request)
+        return profiles_pb2.ListProfilesResponse(profiles=self.world.profiles.values())
+
+    def GetProfile(
+        self, request: profiles_pb2.GetProfileRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.Profile:
+        self.world.enter(context, request)
+        return self.world.find(context, request.profile)
+
+    def CreateProfile(
+        self, request: profiles_pb2.CreateProfileRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        aliases = [] if request.no_alias else [request.profile]
+        made = profile(request.profile, description=request.description, aliases=aliases)
+        return self.world.begin(
+            "profile.create", request.profile, lambda: self.world.profiles.update({request.profile: made})
+        )
+
+    def SetUpProfile(
+        self, request: profiles_pb2.SetUpProfileRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile)
+
+        def effect() -> None:
+            if request.enable_api_server and not found.api_server.enabled:
+                found.api_server.enabled = True
+                found.api_server.port = request.api_server_port or 8643
+            found.model = request.model.model or found.model
+            found.base_url = request.model.base_url or found.base_url
+
+        return self.world.begin("profile.set_up", request.profile, effect)
+
+    def DeleteProfile(
+        self, request: profiles_pb2.DeleteProfileRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        return self.world.begin(
+            "profile.delete", request.profile, lambda: self.world.profiles.__delitem__(request.profile)
+        )
+
+    def UseProfile(
+        self, request: profiles_pb2.UseProfileRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.UseProfileResponse:
+        self.world.enter(context, request)
+        self.world.find(context, request.profile)
+        previous, self.world.sticky = self.world.sticky or "default", request.profile
+        return profiles_pb2.UseProfileResponse(profile=request.profile, previous=previous)
+
+
+class Gateways(_Servicer, gateways_pb2_grpc.GatewaysServiceServicer):
+    """Gateways from memory."""
+
+    def ListGateways(
+        self, request: gateways_pb2.ListGatewaysRequest, context: grpc.ServicerContext
+    ) -> gateways_pb2.ListGatewaysResponse:
+        self.world.enter(context, request)
+        return gateways_pb2.ListGatewaysResponse(gateways=[one.gateway for one in self.world.profiles.values()])
+
+    def GetGateway(
+        self, request: gateways_pb2.GetGatewayRequest, context: grpc.ServicerContext
+    ) -> gateways_pb2.Gateway:
+        self.world.enter(context, request)
+        return self.world.find(context, request.profile).gateway
+
+    def StartGateway(
+        self, request: gateways_pb2.StartGatewayRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        return self._change("gateway.start", request.profile, gateways_pb2.GATEWAY_STATE_READY, context)
+
+    def StopGateway(
+        self, request: gateways_pb2.StopGatewayRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        return self._change("gateway.stop", request.profile, gateways_pb2.GATEWAY_STATE_STOPPED, context)
+
+    def RestartGateway(
+        self, request: gateways_pb2.RestartGatewayRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        return self._change("gateway.restart", request.profile, gateways_pb2.GATEWAY_STATE_READY, context)
+
+    def ReadGatewayLog(
+        self, request: gateways_pb2.ReadGatewayLogRequest, context: grpc.ServicerContext
+    ) -> Iterator[gateways_pb2.LogLine]:
+        self.world.enter(context, request)
+        self.world.find(context, request.profile)
+        for line in self.world.log[len(self.world.log) - request.lines :] if request.lines else []:
+            yield gateways_pb2.LogLine(text=line)
+        if request.follow and "log" in self.world.hanging:
+            wait_until_cancelled(context)
+
+    def EnableGateway(
+        self, request: gateways_pb2.EnableGatewayRequest, context: grpc.ServicerContext
+    ) -> gateways_pb2.Gateway:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile).gateway
+        found.enabled = True
+        return found
+
+    def DisableGateway(
+        self, request: gateways_pb2.DisableGatewayRequest, context: grpc.ServicerContext
+    ) -> gateways_pb2.Gateway:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile).gateway
+        found.enabled = False
+        return found
+
+    def ExplainGateway(
+        self, request: gateways_pb2.ExplainGatewayRequest, context: grpc.ServicerContext
+    ) -> gateways_pb2.GatewayExplanation:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile).gateway
+        exits = [found.last_exit] if found.HasField("last_exit") else []
+        return gateways_pb2.GatewayExplanation(gateway=found, exits=exits, last_lines=self.world.log)
+
+    def _change(
+        self,
+        kind: str,
+        name: str,
+        state: gateways_pb2.GatewayState.ValueType,
+        context: grpc.ServicerContext,
+    ) -> operations_pb2.Operation:
+        found = self.world.find(context, name)
+        return self.world.begin(kind, name, lambda: found.gateway.CopyFrom(gateway(name, state)))
+
+
+class Operations(_Servicer, operations_pb2_grpc.OperationsServiceServicer):
+    """Operations from memory."""
+
+    def ListOperations(
+        self, request: operations_pb2.ListOperationsRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.ListOperationsResponse:
+        self.world.enter(context, request)
+        found = [one for one in self.world.operations.values() if request.profile in {"", one.profile}]
+        return operations_pb2.ListOperationsResponse(operations=reversed(found))
+
+    def GetOperation(
+        self, request: operations_pb2.GetOperationRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        return self._find(request.id, context)
+
+    def WatchOperation(
+        self, request: operations_pb2.WatchOperationRequest, context: grpc.ServicerContext
+    ) -> Iterator[operations_pb2.Operation]:
+        self.world.enter(context, request)
+        found = self._find(request.id, context)
+        for current in self.world.phases(found.id):
+            yield current
+            if found.kind in self.world.hanging:
+                wait_until_cancelled(context)
+                return
+
+    def CancelOperation(
+        self, request: operations_pb2.CancelOperationRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        found = self._find(request.id, context)
+        found.state = operations_pb2.OPERATION_STATE_CANCELLED
+        found.error.reason = errors_pb2.REASON_CANCELLED
+        found.error.message = "cancelled by ana"
+        return found
+
+    def _find(self, id_: str, context: grpc.ServicerContext) -> operations_pb2.Operation:
+        if id_ not in self.world.operations:
+            refuse(context, Refusal("NOT_FOUND", f"there is no operation '{id_}'", code=grpc.StatusCode.NOT_FOUND))
+        return self.world.operations[id_]
+
+
+class Events(_Servicer, events_pb2_grpc.EventsServiceServicer):
+    """Events from memory."""
+
+    def ListEvents(
+        self, request: events_pb2.ListEventsRequest, context: grpc.ServicerContext
+    ) -> events_pb2.ListEventsResponse:
+        self.world.enter(context, request)
+        found = [one for one in self.world.events if request.profile in {"", one.profile}]
+        return events_pb2.ListEventsResponse(events=found[-request.page_size :])
+
+    def WatchEvents(
+        self, request: events_pb2.WatchEventsRequest, context: grpc.ServicerContext
+    ) -> Iterator[events_pb2.WatchEventsResponse]:
+        self.world.enter(context, request)
+        yield from self.world.watched
+
+
+class Runtimes(_Servicer, runtimes_pb2_grpc.RuntimesServiceServicer):
+    """Agents from memory."""
+
+    def ListRuntimes(
+        self, request: runtimes_pb2.ListRuntimesRequest, context: grpc.ServicerContext
+    ) -> runtimes_pb2.ListRuntimesResponse:
+        self.world.enter(context, request)
+        return runtimes_pb2.ListRuntimesResponse(
+            runtimes=self.world.runtimes, installable_versions=["0.19.0", "0.18.2"]
+        )
+
+    def InstallRuntime(
+        self, request: runtimes_pb2.InstallRuntimeRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        made = runtime(request.version or "0.19.0", is_current=not self.world.runtimes)
+        return self.world.begin("runtime.install", "", lambda: self.world.runtimes.append(made))
+
+    def RegisterRuntime(
+        self, request: runtimes_pb2.RegisterRuntimeRequest, context: grpc.ServicerContext
+    ) -> runtimes_pb2.Runtime:
+        self.world.enter(context, request)
+        made = runtime()
+        made.executable, made.is_managed = request.executable, False
+        self._choose(made.name)
+        self.world.runtimes.append(made)
+        return made
+
+    def UseRuntime(
+        self, request: runtimes_pb2.UseRuntimeRequest, context: grpc.ServicerContext
+    ) -> runtimes_pb2.Runtime:
+        self.world.enter(context, request)
+        if not any(one.name == request.name for one in self.world.runtimes):
+            refuse(
+                context,
+                Refusal("NOT_FOUND", f"there is no runtime '{request.name}'", code=grpc.StatusCode.NOT_FOUND),
+            )
+        return self._choose(request.name)
+
+    def _choose(self, name: str) -> runtimes_pb2.Runtime:
+        for one in self.world.runtimes:
+            one.is_current = one.name == name
+        return next((one for one in self.world.runtimes if one.is_current), runtimes_pb2.Runtime())
+
+
+class Terminals(_Servicer, terminals_pb2_grpc.TerminalsServiceServicer):
+    """Agent commands from memory."""
+
+    def OpenTerminal(
+        self, request: terminals_pb2.OpenTerminalRequest, context: grpc.ServicerContext
+    ) -> terminals_pb2.OpenTerminalResponse:
+        self.world.enter(context, request)
+        self.world.find(context, request.profile)
+        return terminals_pb2.OpenTerminalResponse(
+            terminal="t1",
+            executable=self.world.executable,
+            argv=["hermes", "-p", request.profile, *request.arguments],
+            environment_set=self.world.environment_set,
+            environment_unset=[name for name in request.environment_names if name.startswith("HERMES")],
+        )
+
+    def ListTerminals(
+        self, request: terminals_pb2.ListTerminalsRequest, context: grpc.ServicerContext
+    ) -> terminals_pb2.ListTerminalsResponse:
+        self.world.enter(context, request)
+        return terminals_pb2.ListTerminalsResponse(terminals=self.world.terminals)
+
+
+class DaemonServicer(_Servicer, daemon_pb2_grpc.DaemonServiceServicer):
+    """The daemon as it describes itself."""
+
+    def GetDaemon(self, request: daemon_pb2.GetDaemonRequest, context: grpc.ServicerContext) -> daemon_pb2.Daemon:
+        self.world.enter(context, request)
+        return daemon_pb2.Daemon(
+            version=self.world.version,
+            pid=3977,
+            started_at=at(86_400 * 9),
+            root=ROOT,
+            state_directory="/home/ana/.local/state/hermesd/0123456789ab",
+            log_path="/home/ana/.local/state/hermesd/0123456789ab/logs/daemon.log",
+            settings_path="/home/ana/.config/hermesd/settings.toml",
+        )
+
+    def StopDaemon(
+        self, request: daemon_pb2.StopDaemonRequest, context: grpc.ServicerContext
+    ) -> daemon_pb2.StopDaemonResponse:
+        self.world.enter(context, request)
+        self.world.stopping.set()
+        return daemon_pb2.StopDaemonResponse(pid=os.getpid())
+
+
+class FakeDaemon:
+    """A world behind a socket. Serves from `start` until `stop`."""
+
+    def __init__(self, world: World, places: Places, socket: Path | None = None) -> None:
+        self.world = world
+        self._places = places
+        self._socket = socket or places.state / "api.sock"
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=8))
+        profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(Profiles(world), self._server)
+        gateways_pb2_grpc.add_GatewaysServiceServicer_to_server(Gateways(world), self._server)
+        operations_pb2_grpc.add_OperationsServiceServicer_to_server(Operations(world), self._server)
+        events_pb2_grpc.add_EventsServiceServicer_to_server(Events(world), self._server)
+        runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(Runtimes(world), self._server)
+        terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(Terminals(world), self._server)
+        daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(world), self._server)
+        servicer = health.HealthServicer()
+        servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
+
+    def start(self) -> None:
+        """Binds the socket and writes `daemon.json`."""
+        self._places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._socket.parent.mkdir(parents=True, exist_ok=True)
+        directory = os.open(self._socket.parent, os.O_PATH)
+        self._server.add_insecure_port(f"unix:/proc/self/fd/{directory}/{self._socket.name}")
+        self._server.start()
+        os.close(directory)
+        self.write_record()
+
+    def write_record(self, **changes: object) -> None:
+        """Writes `daemon.json`, saying that this process is the daemon but for these keys."""
+        record = {
+            "socket": str(self._socket),
+            "pid": os.getpid(),
+            "start_ticks": start_ticks_of(os.getpid()),
+            "started_at": "2026-09-21T14:13:20Z",
+            "version": self.world.version,
+            "boot_id": "b",
+            "root": str(self._places.root),
+        }
+        self._places.daemon_file.write_text(json.dumps(record | changes))
+
+    def stop(self, grace_s: float | None = None) -> None:
+        """Ends, leaving `daemon.json` behind as a crash does; calls under way get that long to finish."""
+        self._server.stop(grace_s).wait()
+
+
+def serve() -> None:
+    """Serves an empty world as the daemon of this process's environment, until a client stops it."""
+    daemon = FakeDaemon(World(), Places.locate(os.environ))
+    daemon.start()
+    print("serving", flush=True)
+    daemon.world.stopping.wait()
+    daemon.stop(grace_s=5.0)

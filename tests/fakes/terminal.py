@@ -1,0 +1,74 @@
+"""A terminal made of strings.
+
+Owns: what was written, said, asked and executed. Must not touch the streams of the test's process.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from hermesctl.terminal import Terminal
+from tests.fakes.server import NOW_S
+
+
+class Executed(BaseException):
+    """The client became another program."""
+
+    def __init__(self, executable: str, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+        super().__init__(executable)
+        self.executable = executable
+        self.argv = list(argv)
+        self.environment = dict(environment)
+
+
+class Screen(io.StringIO):
+    """A stream that may be a terminal, in an encoding."""
+
+    def __init__(self, text: str = "", *, is_tty: bool = False, encoding: str = "utf-8") -> None:
+        super().__init__(text)
+        self._is_tty = is_tty
+        self._encoding = encoding
+
+    def isatty(self) -> bool:
+        return self._is_tty
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+
+class FakeTerminal(Terminal):
+    """A caller's terminal for one command, at a fixed moment."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        columns: int | None = None,
+        answers: str = "",
+        is_asking: bool | None = None,
+        encoding: str = "utf-8",
+    ) -> None:
+        """`columns` None means that no stream is a terminal; `is_asking` overrides that for questions."""
+        is_tty = columns is not None
+        can_ask = is_tty if is_asking is None else is_asking
+        self.output = Screen(is_tty=is_tty, encoding=encoding)
+        self.talk = Screen(is_tty=can_ask, encoding=encoding)
+        sized = {"COLUMNS": str(columns)} if is_tty else {}
+        super().__init__(
+            stdin=Screen(answers, is_tty=can_ask),
+            stdout=self.output,
+            stderr=self.talk,
+            environment={"TERM": "xterm", "LANG": "C.UTF-8", **sized, **environment},
+            working_directory=Path("/home/ana/work"),
+            pid=7,
+            now_s=lambda: float(NOW_S),
+            monotonic_s=lambda: 0.0,
+        )
+
+    def exec_(self, executable: str, argv: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+        raise Executed(executable, argv, environment)
+
+    def discard_output(self) -> None:
+        """There is no file to let go of."""
