@@ -1,0 +1,1 @@
+"""Both programs with the real hermes-agent."""

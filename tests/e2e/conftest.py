@@ -1,0 +1,63 @@
+"""Private machines, a loopback model and the real hermes-agent."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hermesd.adapters import account
+from hermesd.adapters.agents.hermes_agent import HermesAgent
+from hermesd.adapters.installer import PipInstaller
+from hermesd.domain import environment
+from tests.e2e.house import Machine
+from tests.fakes import model
+from tests.fakes.model import ModelServer
+
+
+@pytest.fixture(scope="session")
+def runtimes_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which both tested versions of the real agent are installed, once for all tests.
+
+    HERMESD_TEST_RUNTIMES names one to keep between runs.
+    """
+    kept = os.environ.get("HERMESD_TEST_RUNTIMES")
+    directory = Path(kept) if kept else tmp_path_factory.mktemp("runtimes")
+    inherited = account.inherited_environment()
+    installer = PipInstaller(directory, environment.for_installer(inherited, account.account()), HermesAgent())
+    for version in installer.versions():
+        installer.install(version, lambda _: None, lambda: False)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def runtimes(runtimes_directory: Path) -> dict[str, Path]:
+    """The executable of each tested version."""
+    found = runtimes_directory.glob("hermes-agent-*/bin/hermes")
+    return {path.parts[-3].split("-")[2]: path for path in found}
+
+
+@pytest.fixture
+def empty_machine(tmp_path: Path) -> Iterator[Machine]:
+    """A home with nothing in it. Whatever is left running at the end fails the test."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    machine = Machine(home)
+    yield machine
+    assert machine.clean_up() == []
+
+
+@pytest.fixture
+def machine(empty_machine: Machine, runtimes_directory: Path) -> Machine:
+    """A home in which the runtimes are installed already."""
+    share = empty_machine.home / ".local" / "share" / "hermesd"
+    share.mkdir(parents=True)
+    (share / "runtimes").symlink_to(runtimes_directory)
+    return empty_machine
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    """A model on loopback."""
+    with model.serving() as server:
+        yield server
