@@ -1,0 +1,107 @@
+"""hermes-agent as an agent: the port's methods, each handed to the module that owns its matter.
+
+Owns: how gateways and commands are started (hermes-agent 0.18.2 and 0.19.0; other versions count as the nearer
+of the two). Must not know when, or who keeps the processes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hermesd.adapters.agents import hermes_api, hermes_setup, hermes_state
+from hermesd.adapters.agents.hermes_files import CONFIG, ENV, SKILL, read_facts, variables
+from hermesd.adapters.agents.hermes_probe import judge
+from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_flag
+from hermesd.adapters.dotenvfile import read_env
+from hermesd.adapters.textfile import edit_command
+from hermesd.adapters.yamlfile import read_yaml
+from hermesd.domain.errors import ConfigInvalid
+from hermesd.domain.ports import ProfileFacts, Setup
+from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
+from hermesd.domain.profile import Home
+from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
+
+
+class HermesAgent:
+    """Drives hermes-agent."""
+
+    kind = HERMES_AGENT
+
+    def version(self, executable: Path) -> str:
+        """What the executable says, asked without leaving a trace in any home."""
+        return ask_version(executable)
+
+    def facts(self, home: Home) -> ProfileFacts:
+        """Read from the files a person edits; never runs anything, never opens `state.db`."""
+        return read_facts(home.path)
+
+    def check(self, home: Home, *, is_running: bool) -> None:
+        """Stricter than the agent, which starts on defaults if its configuration is damaged (0.19.0)."""
+        config, env = read_yaml(home.path / CONFIG), read_env(home.path / ENV)
+        api = hermes_api.read_api_server(config, variables(config, env))
+        if is_running or not api.is_enabled or hermes_api.is_free(api.host, api.port):
+            return
+        env_path = home.path / ENV
+        hint = f"end that program, or set another {hermes_api.PORT} in {env_path}"
+        raise hermes_api.port_in_use(api.port, hint=hint, fixes=(edit_command(env_path),))
+
+    def launch(self, runtime: Runtime, home: Home) -> Launch:
+        """The profile stands in the arguments: the agent takes a gateway without one for the default profile's."""
+        supervised = ("--external-supervisor",) if has_supervisor_flag(runtime.version) else ()
+        command = self.command(runtime, home, ("gateway", "run", *supervised, "-q"))
+        environment = {
+            **command.environment,
+            "HERMES_GATEWAY_MAX_STARTS": "0",  # its own brake would sleep on top of our delays
+            "HERMES_GATEWAY_EXTERNAL_SUPERVISOR": "1",
+            "PYTHONUNBUFFERED": "1",  # or its last words die with it in a buffer
+        }
+        if not supervised:
+            # What makes 0.18.2 hand an in-chat restart to us with 75, instead of starting a replacement that
+            # nobody supervises. INVOCATION_ID would do it too, but then it asks systemd about a unit of its own,
+            # and container tools that it runs believe to be in one.
+            environment["XPC_SERVICE_NAME"] = "hermesd"
+        return Launch(command.argv, environment)
+
+    def probe(self, home: Home, process: ProcessIdentity) -> Probe:
+        """By the gateway's own report and its API's answer."""
+        report = hermes_state.read_report(home.path, process)
+        try:
+            config, env = read_yaml(home.path / CONFIG), read_env(home.path / ENV)
+        except ConfigInvalid:
+            config, env = {}, {}  # damaged since the start; what runs has read it before
+        known = variables(config, env)
+        api = hermes_api.read_api_server(config, known)
+        return judge(report, api, hermes_api.key_problem(config, known))
+
+    def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
+        """Writes the marker of a planned stop. Raises `DiskFull`, `NotPermitted`."""
+        hermes_state.announce_stop(home.path, process)
+
+    def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
+        """By exit code; where the kernel no longer tells, by what the gateway last reported."""
+        return hermes_state.explain_exit(home.path, process, status)
+
+    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> int | None:
+        """By the record in the home, the process's start time and the lock it holds."""
+        return hermes_state.foreign_gateway(home.path, own)
+
+    def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
+        """The agent finds the root from the home: its grandparent below `profiles`, else the home itself."""
+        argv = (str(runtime.executable), "-p", home.name.text, *arguments)
+        environment = {"HERMES_HOME": str(home.path)}
+        if runtime.is_managed:
+            environment["HERMES_DISABLE_LAZY_INSTALLS"] = (
+                "1"  # what is locked must not be added to behind our back
+            )
+        return Launch(argv, environment)
+
+    def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
+        """Changes `config.yaml` and `.env` key by key."""
+        return hermes_setup.set_up(home.path, setup, taken_ports)
+
+    def bundled_skills(self, runtime: Runtime) -> Path | None:
+        """Where the agent itself looks, in a wheel's environment or in a source checkout; none that is empty."""
+        prefix = runtime.executable.resolve().parent.parent
+        candidates = [prefix / "skills", *sorted(prefix.glob("lib/python3*/site-packages/skills"))]
+        if (prefix.parent / "hermes_cli").is_dir():  # a checkout, and not a home that an environment lies in
+            candidates.append(prefix.parent / "skills")
+        return next((path for path in candidates if next(path.rglob(SKILL), None) is not None), None)

@@ -1,0 +1,176 @@
+"""What a hermes-agent gateway reports of itself while it lives, and what it left behind when it ended.
+
+Owns: `gateway_state.json`, `gateway.pid` and the stop marker (hermes-agent 0.18.2 and 0.19.0). A report counts
+only if it carries the pid and start time of the process in question: the file is merged at every start and
+outlives its writer. Must not know how processes are started.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from hermesd.adapters import procfs
+from hermesd.adapters.atomic import write_atomic
+from hermesd.domain.gateway import Event
+from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, ProcessIdentity
+
+_REPORT = "gateway_state.json"
+_STOP_MARKER = ".gateway-planned-stop.json"
+_RECORDS = ("gateway.pid", "gateway.lock")
+_RESTART_CODE = 75
+_CONFIGURATION_CODE = 78
+_TROUBLED = frozenset({"retrying", "fatal", "disconnected", "paused"})
+_TAKEN = re.compile(r"(?:port|address)\b.*\b(?:in use|taken)", re.IGNORECASE)
+_CLOCK_SLACK_S = 1.0
+"""The moment of boot is known to the second."""
+
+_DETAIL_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One messaging platform in a report."""
+
+    name: str
+    state: str
+    message: str
+    updated_at_s: float
+    """Seconds since the epoch; 0 when not said."""
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether it is enabled but does not work."""
+        return self.state in _TROUBLED
+
+
+@dataclass(frozen=True)
+class Report:
+    """A gateway's report of itself."""
+
+    state: str
+    exit_reason: str
+    is_restart_requested: bool
+    platforms: tuple[Platform, ...]
+
+
+def read_report(home: Path, process: ProcessIdentity) -> Report | None:
+    """The report of this very process; `None` if there is none yet. Platforms of earlier runs are left out."""
+    said = _read_json(home / _REPORT)
+    if (
+        not isinstance(said, dict)
+        or said.get("pid") != process.pid
+        or said.get("start_time") != process.start_ticks
+    ):
+        return None
+    started_at_s = psutil.boot_time() + process.start_ticks / os.sysconf("SC_CLK_TCK") - _CLOCK_SLACK_S
+    entries = said.get("platforms")
+    platforms = [_platform(name, entry) for name, entry in entries.items()] if isinstance(entries, dict) else []
+    return Report(
+        state=one_line(said.get("gateway_state")),
+        exit_reason=one_line(said.get("exit_reason")),
+        is_restart_requested=said.get("restart_requested") is True,
+        platforms=tuple(platform for platform in platforms if platform.updated_at_s >= started_at_s),
+    )
+
+
+def announce_stop(home: Path, process: ProcessIdentity) -> None:
+    """Leaves the marker that makes the gateway end with 0 at the SIGTERM that must follow at once.
+
+    A home that was removed meanwhile has nobody to leave it for. Raises `DiskFull`, `NotPermitted`.
+    """
+    if not home.is_dir():
+        return
+    marker = {
+        "target_pid": process.pid,
+        "target_start_time": process.start_ticks,
+        "stopper_pid": os.getpid(),
+        "written_at": datetime.now(UTC).isoformat(),
+    }
+    write_atomic(home / _STOP_MARKER, json.dumps(marker).encode())
+
+
+def explain_exit(home: Path, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
+    """What an end means; 0 is a crash too, for nobody asked."""
+    report = read_report(home, process)
+    reason = report.exit_reason if report is not None else ""
+    code = status.code if status != ExitStatus() else _code_from(report)
+    if code == _RESTART_CODE:
+        return ExitReport(Event.RESTART_REQUESTED, ExitCause.RESTART_REQUESTED, reason)
+    if code == _CONFIGURATION_CODE and _TAKEN.search(reason):
+        return ExitReport(Event.PORT_TAKEN, ExitCause.PORT_TAKEN, reason)
+    if code == _CONFIGURATION_CODE:
+        return ExitReport(Event.MISCONFIGURED, ExitCause.MISCONFIGURED, reason)
+    cause = ExitCause.UNKNOWN if status == ExitStatus() else ExitCause.CRASHED
+    return ExitReport(Event.CRASHED, cause, reason)
+
+
+def foreign_gateway(home: Path, own: ProcessIdentity | None) -> int | None:
+    """Pid of a living gateway of this home that is not `own`, proven by record, start time and held lock.
+
+    The lock is looked at, never tried: that could make a gateway fail that is just starting.
+    """
+    for name in _RECORDS:
+        record = _read_json(home / name)
+        if isinstance(record, int):
+            record = {"pid": record}
+        pid = record.get("pid") if isinstance(record, dict) else None
+        if not isinstance(pid, int) or pid <= 0 or (own is not None and pid == own.pid):
+            continue
+        found = procfs.stat(pid)
+        if found is None or not found.is_alive or record.get("start_time", found.start_ticks) != found.start_ticks:
+            continue
+        if procfs.holds(pid, home / "gateway.lock"):
+            return pid
+    return None
+
+
+def one_line(said: Any) -> str:
+    """Text of the agent's as one bounded line of printable characters; empty if it is no text."""
+    if not isinstance(said, str):
+        return ""
+    printable = "".join(c if c.isprintable() else " " for c in said)
+    return " ".join(printable.split())[:_DETAIL_CHARACTERS]
+
+
+def _platform(name: object, entry: Any) -> Platform:
+    said = entry if isinstance(entry, dict) else {}
+    return Platform(
+        name=one_line(str(name)),
+        state=one_line(said.get("state")),
+        message=one_line(said.get("error_message")),
+        updated_at_s=_epoch_s(said.get("updated_at")),
+    )
+
+
+def _epoch_s(said: Any) -> float:
+    """A time as the agent writes it: ISO text, or a number since the epoch."""
+    if isinstance(said, int | float):
+        return float(said)
+    try:
+        moment = datetime.fromisoformat(str(said))
+    except ValueError:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _code_from(report: Report | None) -> int | None:
+    """The exit code that a report implies, for when the kernel no longer tells."""
+    if report is None:
+        return None
+    if report.state == "startup_failed":
+        return _CONFIGURATION_CODE
+    return _RESTART_CODE if report.state == "stopped" and report.is_restart_requested else None
+
+
+def _read_json(path: Path) -> Any:
+    """What a file says; `None` for one that is missing, half written or not for us."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None

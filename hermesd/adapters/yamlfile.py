@@ -1,0 +1,86 @@
+"""YAML files that belong to people: reading them, and setting single values without touching the rest.
+
+Owns: what counts as readable, and that a change is what was meant. A text that cannot be changed safely is
+refused, never guessed at. Must not know what the values mean.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hermesd.adapters.textfile import invalid, read_text
+from hermesd.adapters.yamltext import NotEditable, with_value
+
+Data = dict[str, Any]
+"""What a document holds: keys of the top level and whatever lies below them."""
+
+_MALFORMED = (ValueError, ArithmeticError, AttributeError, LookupError, RecursionError)
+"""What PyYAML raises beside its own errors for a malformed date, number or tag, and for bottomless nesting."""
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(path: Path) -> Data:
+    """The top-level mapping of a file; empty if the file is missing or holds nothing.
+
+    Raises:
+        ConfigInvalid: the file cannot be read or parsed, or holds something else than a mapping.
+    """
+    return parse_yaml(read_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Data:
+    """Like `read_yaml`, of a text that was read from `path`.
+
+    Raises:
+        ConfigInvalid: the text cannot be parsed or holds something else than a mapping.
+    """
+    try:
+        data = yaml.load(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise invalid(path, error.problem or "it is not YAML", mark.line + 1 if mark else None) from error
+    except (yaml.YAMLError, *_MALFORMED) as error:
+        raise invalid(path, "it is not YAML that can be understood") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise invalid(path, "it is not a list of settings, each with its name", 1)
+    return data
+
+
+def with_values(text: str, values: Mapping[tuple[str, ...], str], path: Path) -> str:
+    """The text with each value set; every byte outside the lines of the changed keys stays as it is.
+
+    A value is named by its keys from the top. A missing key is added behind its siblings, and a parent that is
+    a single value becomes a mapping. `path` is only named in errors.
+
+    Raises:
+        ConfigInvalid: the text cannot be parsed, or this change needs a person.
+    """
+    wanted = parse_yaml(text, path)
+    for keys, value in values.items():
+        _set(wanted, keys, value)
+        try:
+            text = with_value(text, keys, value)
+        except (NotEditable, yaml.YAMLError) as error:
+            raise _by_hand(path) from error
+    # Representations tell 1 from true, keep the order, and of a number that is none say that it equals itself.
+    if repr(parse_yaml(text, path)) != repr(wanted):
+        raise _by_hand(path)
+    return text
+
+
+def _by_hand(path: Path) -> Exception:
+    return invalid(path, "it is written in a way that hermesd cannot change safely, so it must be edited by hand")
+
+
+def _set(data: Data, keys: tuple[str, ...], value: str) -> None:
+    """Sets a value in mappings that are copied on the way, for others may share them by an alias."""
+    for key in keys[:-1]:
+        below = data.get(key)
+        data[key] = dict(below) if isinstance(below, dict) else {}
+        data = data[key]
+    data[keys[-1]] = value

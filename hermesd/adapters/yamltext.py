@@ -1,0 +1,174 @@
+"""Where in a YAML text a value lies, and the text with another value there.
+
+Owns: positions, indentation and quoting. Works on the parser's events, because those of an alias lie where the
+alias is. May produce a text that means something else in odd cases; whoever uses it compares. Must not know files.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_/.:@+~-]*")
+_LINE_END = re.compile(r"[\r\n]|\Z")
+_INDENT = 2
+
+
+class NotEditable(Exception):
+    """The text is of a form that cannot be changed in place."""
+
+
+@dataclass
+class _Node:
+    """A value and where it lies: characters from `start` up to `end`, comments and line ends not included."""
+
+    start: int
+    end: int
+    column: int
+    is_mapping: bool = False
+    is_sequence: bool = False
+    is_flow: bool = False
+    key: str = ""
+    """The text of a scalar, which may be a key."""
+    entries: list[tuple["_Node", "_Node"]] = field(default_factory=list)
+    """Keys and values of a mapping."""
+
+
+def with_value(text: str, keys: tuple[str, ...], value: str) -> str:
+    """The text with the value at `keys`, counted from the top, set.
+
+    Raises:
+        NotEditable: the text is of a form that cannot be changed in place.
+        yaml.YAMLError: the text cannot be parsed.
+    """
+    node = _parse(text)
+    if node is None or node.start == node.end:
+        return _with_block(text, len(text), 0, keys, value)
+    if not node.is_mapping:
+        raise NotEditable
+    for depth, key in enumerate(keys):
+        child = _child(node, key)
+        if child is None:
+            return _with_entry(text, node, keys[depth:], value)
+        if depth == len(keys) - 1:
+            return _with_scalar(text, child, value)
+        if not child.is_mapping:
+            return _with_mapping(text, node, child, keys[depth + 1 :], value)
+        node = child
+    raise NotEditable
+
+
+def render(value: str) -> str:
+    """The text as a YAML scalar, plain where that cannot be read as anything else."""
+    if _PLAIN.fullmatch(value) and not value.endswith(":") and yaml.safe_load(value) == value:
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _parse(text: str) -> _Node | None:
+    events = yaml.parse(text, Loader=yaml.SafeLoader)
+    root: _Node | None = None
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            if root is not None:
+                raise NotEditable
+            root = _read(next(events), events, text)
+    return root
+
+
+def _marked(mark: Any) -> int:
+    """The position of a mark, which the parser's own types say may be missing."""
+    return int(mark.index)
+
+
+def _read(event: yaml.Event, events: Iterator[yaml.Event], text: str) -> _Node:
+    start, end = _marked(event.start_mark), _marked(event.end_mark)
+    column = start - max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) - 1
+    node = _Node(start, start + len(text[start:end].rstrip()), column)
+    if isinstance(event, yaml.ScalarEvent):
+        node.key = event.value
+    if isinstance(event, yaml.CollectionStartEvent):
+        node.is_flow = bool(event.flow_style)
+        node.is_mapping = isinstance(event, yaml.MappingStartEvent)
+        node.is_sequence = not node.is_mapping
+        _read_children(node, events, text)
+    return node
+
+
+def _read_children(node: _Node, events: Iterator[yaml.Event], text: str) -> None:
+    """Reads up to the end of a collection. A block collection ends where its last child does, for the parser
+    counts the comments that follow."""
+    for event in events:
+        if isinstance(event, yaml.CollectionEndEvent):
+            if node.is_flow:
+                node.end = _marked(event.end_mark)
+            return
+        child = _read(event, events, text)
+        if node.is_mapping:
+            key, child = child, _read(next(events), events, text)
+            node.entries.append((key, child))
+        node.end = child.end
+
+
+def _child(mapping: _Node, key: str) -> _Node | None:
+    """The value that counts: of a key that is there twice, the last."""
+    found = [value for name, value in mapping.entries if name.key == key and not name.is_mapping]
+    return found[-1] if found else None
+
+
+def _with_scalar(text: str, old: _Node, value: str) -> str:
+    if (old.is_mapping or old.is_sequence) and not old.is_flow:
+        raise NotEditable
+    space = " " if old.start == old.end else ""
+    return text[: old.start] + space + render(value) + text[old.end :]
+
+
+def _with_entry(text: str, mapping: _Node, keys: tuple[str, ...], value: str) -> str:
+    """The text with a new entry behind the last one of a mapping."""
+    if not mapping.is_flow:
+        return _with_block(text, mapping.end, mapping.entries[0][0].column, keys, value)
+    entry = _flow(keys, value)
+    if not mapping.entries:
+        return text[: mapping.end - 1] + entry + text[mapping.end - 1 :]
+    end = mapping.entries[-1][1].end
+    return f"{text[:end]}, {entry}{text[end:]}"
+
+
+def _with_mapping(text: str, parent: _Node, old: _Node, keys: tuple[str, ...], value: str) -> str:
+    """The text with a mapping of one entry in place of a single value of `parent`."""
+    if old.is_sequence:
+        raise NotEditable
+    if parent.is_flow:
+        space = " " if old.start == old.end else ""
+        return f"{text[: old.start]}{space}{{{_flow(keys, value)}}}{text[old.end :]}"
+    before = text[: old.start]
+    if not text[old.end : _line_end(text, old.end)].strip():
+        before = before.rstrip(" ")
+    column = parent.entries[0][0].column + _INDENT
+    return _with_block(before + text[old.end :], len(before), column, keys, value)
+
+
+def _with_block(text: str, position: int, column: int, keys: tuple[str, ...], value: str) -> str:
+    """The text with a block entry in lines of its own, below the line that `position` is in."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = [" " * (column + depth * _INDENT) + render(key) + ":" for depth, key in enumerate(keys)]
+    block = newline.join(lines) + " " + render(value)
+    at = _line_end(text, position)
+    if at == len(text) and (not text or text.endswith("\n")):
+        return text + block + newline
+    return text[:at] + newline + block + text[at:]
+
+
+def _line_end(text: str, position: int) -> int:
+    found = _LINE_END.search(text, position)
+    return found.start() if found else len(text)
+
+
+def _flow(keys: tuple[str, ...], value: str) -> str:
+    inner = f"{render(keys[-1])}: {render(value)}"
+    for key in reversed(keys[:-1]):
+        inner = f"{render(key)}: {{{inner}}}"
+    return inner

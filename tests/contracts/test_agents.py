@@ -1,0 +1,221 @@
+"""What every agent promises, fake or real."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hermesd.adapters.agents.command import CommandAgent
+from hermesd.adapters.agents.hermes_agent import HermesAgent
+from hermesd.domain.errors import ArgumentInvalid, Incompatible, PortInUse
+from hermesd.domain.gateway import Event
+from hermesd.domain.ports import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.process import ExitCause, ExitStatus, Phase
+from hermesd.domain.profile import Home
+from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
+from tests.adapters.hermes_homes import home_at, myself, report
+from tests.fakes.agent import ScriptedAgent
+
+pytestmark = [pytest.mark.fast, pytest.mark.adapters]
+
+PROGRAM = ("/opt/program", "--serve")
+OLLAMA = "http://127.0.0.1:11434/v1"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An agent under test, with a runtime of its kind."""
+
+    agent: Agent
+    runtime: Runtime
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether it is an agent rather than just a program."""
+        return self.agent.kind == HERMES_AGENT
+
+
+def subjects() -> dict[str, Agent]:
+    """The fake and every adapter."""
+    return {
+        "scripted": ScriptedAgent(),
+        "scripted command": ScriptedAgent(COMMAND),
+        "command": CommandAgent({"coder": PROGRAM}),
+        "hermes": HermesAgent(),
+    }
+
+
+@pytest.fixture(params=["scripted", "command", "hermes"])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    """Each agent in turn."""
+    agent = subjects()[request.param]
+    runtime = Runtime("r", agent.kind, "0.19.0", Path("/opt/agent/bin/agent"), is_managed=True)
+    return Subject(agent, runtime)
+
+
+@pytest.fixture(params=["scripted", "hermes"])
+def agent(request: pytest.FixtureRequest) -> Agent:
+    """Each agent that can be set up."""
+    return subjects()[request.param]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home."""
+    return home_at(tmp_path / "profiles" / "coder")
+
+
+def api_setup(port: int = 0) -> Setup:
+    """A wish for an API."""
+    return Setup(enable_api_server=True, api_server_port=port)
+
+
+def test_an_agent_has_the_kind_it_is_known_by(subject: Subject) -> None:
+    """Runtimes name it."""
+    assert subject.agent.kind in {HERMES_AGENT, COMMAND}
+
+
+def test_facts_of_an_empty_home_are_empty(subject: Subject, home: Home) -> None:
+    """Nothing is made up, nothing is a problem."""
+    assert subject.agent.facts(home) == ProfileFacts()
+
+
+def test_facts_of_a_home_that_is_gone_are_no_failure(subject: Subject, tmp_path: Path) -> None:
+    """It may vanish between being found and being read."""
+    facts = subject.agent.facts(Home(home_at(tmp_path).name, tmp_path / "gone", home_at(tmp_path).identity))
+    assert facts == ProfileFacts()
+
+
+def test_an_empty_home_may_be_started(subject: Subject, home: Home) -> None:
+    """Whether or not it runs already."""
+    subject.agent.check(home, is_running=False)
+    subject.agent.check(home, is_running=True)
+
+
+def test_a_launch_pins_the_home(subject: Subject, home: Home) -> None:
+    """An absolute program, and the home in the environment: nothing depends on who starts it."""
+    launch = subject.agent.launch(subject.runtime, home)
+    assert Path(launch.argv[0]).is_absolute()
+    assert launch.environment["HERMES_HOME"] == str(home.path)
+    assert "--replace" not in launch.argv
+    if subject.has_commands:
+        assert launch.argv[:3] == ("/opt/agent/bin/agent", "-p", "coder")
+
+
+def test_a_command_is_run_for_the_home_or_refused(subject: Subject, home: Home) -> None:
+    """With its arguments at the end."""
+    if not subject.has_commands:
+        with pytest.raises(Incompatible, match="no commands"):
+            subject.agent.command(subject.runtime, home, ["-z", "hi"])
+        return
+    launch = subject.agent.command(subject.runtime, home, ["-z", "hi"])
+    assert launch.argv == ("/opt/agent/bin/agent", "-p", "coder", "-z", "hi")
+    assert launch.environment["HERMES_HOME"] == str(home.path)
+
+
+def test_a_gateway_becomes_ready_without_further_detail(subject: Subject, home: Home) -> None:
+    """Once it says so."""
+    report(home, "running")
+    probe = subject.agent.probe(home, myself())
+    assert (probe.phase, probe.detail) == (Phase.READY, "")
+
+
+def test_a_stop_can_be_announced_again(subject: Subject, home: Home) -> None:
+    """The daemon may have died after the first time."""
+    subject.agent.prepare_stop(home, myself())
+    subject.agent.prepare_stop(home, myself())
+
+
+@pytest.mark.parametrize(
+    ("status", "event", "cause"),
+    [
+        (ExitStatus(code=75), Event.RESTART_REQUESTED, ExitCause.RESTART_REQUESTED),
+        (ExitStatus(code=78), Event.MISCONFIGURED, ExitCause.MISCONFIGURED),
+        (ExitStatus(code=0), Event.CRASHED, ExitCause.CRASHED),
+        (ExitStatus(code=1), Event.CRASHED, ExitCause.CRASHED),
+        (ExitStatus(signal=9), Event.CRASHED, ExitCause.CRASHED),
+    ],
+)
+def test_an_end_means_the_same_for_every_agent(
+    subject: Subject, home: Home, status: ExitStatus, event: Event, cause: ExitCause
+) -> None:
+    """An exit nobody asked for is a crash, also with 0."""
+    told = subject.agent.explain_exit(home, myself(), status)
+    assert (told.event, told.cause) == (event, cause)
+
+
+def test_an_end_that_nobody_saw_is_a_crash(subject: Subject, home: Home) -> None:
+    """Of unknown cause."""
+    told = subject.agent.explain_exit(home, myself(), ExitStatus())
+    assert (told.event, told.cause) == (Event.CRASHED, ExitCause.UNKNOWN)
+
+
+def test_an_empty_home_has_no_foreign_gateway(subject: Subject, home: Home) -> None:
+    """With or without one of our own."""
+    assert subject.agent.foreign_gateway(home, None) is None
+    assert subject.agent.foreign_gateway(home, myself()) is None
+
+
+def test_a_runtime_without_skills_brings_none(subject: Subject) -> None:
+    """Rather than an empty directory."""
+    assert subject.agent.bundled_skills(subject.runtime) is None
+
+
+def test_setting_up_shows_in_the_facts(agent: Agent, home: Home) -> None:
+    """And is told, one change a sentence."""
+    changes = agent.set_up(home, Setup(ModelEndpoint("m", OLLAMA), True), taken_ports=frozenset())
+    facts = agent.facts(home)
+    assert (facts.model, facts.base_url, facts.provider) == ("m", OLLAMA, "custom")
+    assert facts.api_server.is_enabled
+    assert len(changes) >= 3
+
+
+def test_setting_up_again_changes_nothing(agent: Agent, home: Home) -> None:
+    """The same wish twice is one wish."""
+    setup = Setup(ModelEndpoint("m", OLLAMA), True)
+    agent.set_up(home, setup, taken_ports=frozenset())
+    facts = agent.facts(home)
+    assert agent.set_up(home, setup, taken_ports=frozenset()) == []
+    assert agent.set_up(home, Setup(), taken_ports=frozenset()) == []
+    assert agent.facts(home) == facts
+
+
+def test_empty_fields_keep_what_is_there(agent: Agent, home: Home) -> None:
+    """A new model leaves the address alone."""
+    agent.set_up(home, Setup(ModelEndpoint("m", OLLAMA)), taken_ports=frozenset())
+    agent.set_up(home, Setup(ModelEndpoint("other")), taken_ports=frozenset())
+    assert (agent.facts(home).model, agent.facts(home).base_url) == ("other", OLLAMA)
+
+
+def test_a_port_of_another_profile_is_never_taken(agent: Agent, home: Home) -> None:
+    """Neither by chance nor on demand."""
+    taken = frozenset({FIRST_API_PORT})
+    with pytest.raises(PortInUse) as failure:
+        agent.set_up(home, api_setup(FIRST_API_PORT), taken_ports=taken)
+    assert failure.value.metadata["port"] == str(FIRST_API_PORT)
+    agent.set_up(home, api_setup(), taken_ports=taken)
+    assert agent.facts(home).api_server.port > FIRST_API_PORT
+
+
+def test_an_address_that_is_none_is_refused(agent: Agent, home: Home) -> None:
+    """And nothing is changed."""
+    with pytest.raises(ArgumentInvalid):
+        agent.set_up(home, Setup(ModelEndpoint("m", "not-an-address"), True), taken_ports=frozenset())
+    assert agent.facts(home) == ProfileFacts()
+
+
+def test_a_program_cannot_be_set_up(home: Home) -> None:
+    """Nobody knows how."""
+    with pytest.raises(Incompatible):
+        subjects()["command"].set_up(home, api_setup(), taken_ports=frozenset())
+
+
+def test_a_program_is_started_as_the_settings_say(home: Home, tmp_path: Path) -> None:
+    """Word for word; a profile without one is refused."""
+    program = subjects()["command"]
+    runtime = Runtime("r", COMMAND, "", Path(sys.executable), is_managed=False)
+    assert program.launch(runtime, home).argv == PROGRAM
+    assert program.version(Path(sys.executable)) == ""
+    with pytest.raises(Incompatible, match="settings"):
+        program.launch(runtime, home_at(tmp_path / "other", "other"))

@@ -1,0 +1,143 @@
+"""An agent that does what a test says. Passes the suite of `tests/contracts/test_agents.py`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hermesd.domain.errors import ArgumentInvalid, HermesError, PortInUse
+from hermesd.domain.gateway import Event
+from hermesd.domain.ports import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
+from hermesd.domain.profile import Home
+from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
+
+_REPORTS = {
+    75: ExitReport(Event.RESTART_REQUESTED, ExitCause.RESTART_REQUESTED),
+    78: ExitReport(Event.MISCONFIGURED, ExitCause.MISCONFIGURED),
+}
+
+
+class ScriptedAgent:
+    """Answers from its public attributes, which tests set, keyed by profile name; remembers what it was told."""
+
+    def __init__(self, kind: str = HERMES_AGENT) -> None:
+        self.kind = kind
+        self.versions: dict[Path, str | HermesError] = {}
+        """What an executable says of itself; others say `0.19.0`."""
+        self.known_facts: dict[str, ProfileFacts] = {}
+        self.refusals: dict[str, HermesError] = {}
+        """What `check` raises."""
+        self.setup_refusals: dict[str, HermesError] = {}
+        """What `set_up` raises."""
+        self.probes: dict[str, list[Probe]] = {}
+        """What `probe` answers in turn, the last one for ever; ready at once without an entry."""
+        self.exit_reports: dict[str, ExitReport] = {}
+        """What `explain_exit` answers; by exit code without an entry."""
+        self.foreign: dict[str, int] = {}
+        """Pids of gateways that were started elsewhere."""
+        self.skills: Path | None = None
+        self.announced: list[tuple[str, ProcessIdentity]] = []
+        """Every `prepare_stop`, in order."""
+        self.setups: list[tuple[str, Setup]] = []
+        """Every `set_up` that was not refused, in order."""
+
+    def version(self, executable: Path) -> str:
+        """The version set for the executable."""
+        answer = self.versions.get(executable, "0.19.0")
+        if isinstance(answer, HermesError):
+            raise answer
+        return answer
+
+    def facts(self, home: Home) -> ProfileFacts:
+        """The facts set for the home, and what `set_up` made of them."""
+        return self.known_facts.get(home.name.text, ProfileFacts())
+
+    def check(self, home: Home, *, is_running: bool) -> None:
+        """Raises what is set for the home; a taken port only if the gateway does not run."""
+        refusal = self.refusals.get(home.name.text)
+        if refusal is None or (is_running and isinstance(refusal, PortInUse)):
+            return
+        raise refusal
+
+    def launch(self, runtime: Runtime, home: Home) -> Launch:
+        """A launch in the shape of the real one."""
+        argv = (str(runtime.executable), "-p", home.name.text, "gateway", "run")
+        return Launch(argv, {"HERMES_HOME": str(home.path)})
+
+    def probe(self, home: Home, process: ProcessIdentity) -> Probe:
+        """The next probe set for the home."""
+        script = self.probes.get(home.name.text)
+        if not script:
+            return Probe(Phase.READY)
+        return script.pop(0) if len(script) > 1 else script[0]
+
+    def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
+        """Remembers that the stop was announced."""
+        self.announced.append((home.name.text, process))
+
+    def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
+        """The report set for the home, else what the exit code asks for."""
+        scripted = self.exit_reports.get(home.name.text)
+        if scripted is not None:
+            return scripted
+        cause = ExitCause.UNKNOWN if status == ExitStatus() else ExitCause.CRASHED
+        crash = ExitReport(Event.CRASHED, cause)
+        return crash if status.code is None else _REPORTS.get(status.code, crash)
+
+    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> int | None:
+        """The pid set for the home, unless it is the own one."""
+        pid = self.foreign.get(home.name.text)
+        return None if own is not None and pid == own.pid else pid
+
+    def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
+        """A command in the shape of the real one."""
+        argv = (str(runtime.executable), "-p", home.name.text, *arguments)
+        return Launch(argv, {"HERMES_HOME": str(home.path)})
+
+    def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
+        """Changes the home's facts as the real one changes its files."""
+        refusal = self.setup_refusals.get(home.name.text)
+        if refusal is not None:
+            raise refusal
+        before = self.facts(home)
+        after = _with_endpoint(before, setup.endpoint)
+        if setup.enable_api_server and not before.api_server.is_enabled:
+            after = replace(after, api_server=_api_server(setup.api_server_port, taken_ports))
+        self.known_facts[home.name.text] = after
+        self.setups.append((home.name.text, setup))
+        return _differences(before, after)
+
+    def bundled_skills(self, runtime: Runtime) -> Path | None:
+        """The directory set."""
+        return self.skills
+
+
+def _with_endpoint(facts: ProfileFacts, endpoint: ModelEndpoint | None) -> ProfileFacts:
+    if endpoint is None:
+        return facts
+    if endpoint.base_url and not endpoint.base_url.startswith(("http://", "https://")):
+        raise ArgumentInvalid(f"'{endpoint.base_url}' is not an address of a model")
+    return replace(
+        facts,
+        model=endpoint.model or facts.model,
+        base_url=endpoint.base_url or facts.base_url,
+        provider="custom" if endpoint.base_url else facts.provider,
+    )
+
+
+def _api_server(asked_port: int, taken_ports: frozenset[int]) -> ApiServer:
+    if asked_port in taken_ports:
+        raise PortInUse(f"port {asked_port} is in use", port=str(asked_port))
+    free = next(port for port in range(FIRST_API_PORT, 65536) if port not in taken_ports)
+    return ApiServer(is_enabled=True, port=asked_port or free)
+
+
+def _differences(before: ProfileFacts, after: ProfileFacts) -> list[str]:
+    changes = []
+    if after.model != before.model:
+        changes.append(f"model is {after.model}")
+    if after.base_url != before.base_url:
+        changes.append(f"model address is {after.base_url}")
+    if after.api_server != before.api_server:
+        changes.append(f"API server listens on {after.api_server.host}:{after.api_server.port}")
+    return changes
