@@ -75,7 +75,11 @@ class Keeper:
         while True:
             fact = await self._facts.get()
             async with self._turn:
-                await self._apply(fact)
+                try:
+                    await self._apply(fact)
+                except Exception:
+                    log.exception("profile=%s event=%s failed", self.home.name, fact.event)
+                    _give_up(fact)
 
     async def command(self, event: Event) -> None:
         """Posts a person's command; returns once the wish is recorded.
@@ -363,6 +367,12 @@ class Keeper:
     def _wake(self) -> None:
         self._change.set()
         self._change = asyncio.Event()
+
+
+def _give_up(fact: Fact) -> None:
+    """Answers whoever waits for a fact whose step a defect cut off; the gateway is kept all the same."""
+    if fact.recorded is not None and not fact.recorded.done():
+        fact.recorded.set_exception(HermesError("hermesd made a mistake", hint="its log says more"))
 
 
 def _at_rest(record: GatewayRecord, gateway: Gateway) -> GatewayRecord:

@@ -163,3 +163,20 @@ async def test_an_explanation_has_the_last_ends_and_the_last_words(house: House)
     assert explanation.exits[1].status == ExitStatus(code=EXPLAINED)
     assert all(end.cause is ExitCause.CRASHED for end in explanation.exits)
     assert explanation.last_lines == ["last words"]
+
+
+async def test_a_defect_in_one_step_does_not_end_the_keeping(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody foresaw is logged and told, and the next command works."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.agent, "launch", broken)
+        begun = await house.start("coder")
+        assert begun.state is OperationState.RUNNING
+    assert "boom" in caplog.text
+    await house.stop("coder")
+    assert (await house.start("coder")).state is OperationState.SUCCEEDED
