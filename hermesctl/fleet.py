@@ -112,7 +112,7 @@ def _problem_lines(session: Session, found: Sequence[Problem]) -> str:
     for problem, subject, text in zip(found, subjects, texts, strict=True):
         command = clean(session.runnable(problem.fix.command))
         lines.append(f"  {pad(subject, widths[0])}  {pad(text, widths[1])}  {command}")
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in [*lines, ""])
 
 
 def _problem_cells(found: Sequence[Problem]) -> list[tuple[str, str]]:
