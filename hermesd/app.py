@@ -135,6 +135,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     store = await SqliteStore.open(places.store)
     backend = SessionBackend(clock)
     inherited, person = account.inherited_environment(), account.account()
+    hermes = HermesAgent()
     try:
         yield Ports(
             clock=clock,
@@ -144,9 +145,9 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             backend=backend,
             processes=KernelProcesses(),
             logs=LogFiles(places.gateway_logs, clock),
-            installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person)),
+            installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person), hermes),
             agents={
-                HERMES_AGENT: HermesAgent(),
+                HERMES_AGENT: hermes,
                 COMMAND: CommandAgent({name: one.command for name, one in settings.profiles.items()}),
             },
             user_home=places.home,
