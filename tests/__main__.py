@@ -15,7 +15,7 @@ CHECKS: Sequence[tuple[str, ...]] = (
     ("ruff", "check", "."),
     ("mypy",),
     ("tests.tools.stubs", "--check"),
-    ("pytest", "-q", "-m", "fast or ci", *COVERAGE),
+    ("pytest", "-q", "-m", "fast or ci", "--durations=10", *COVERAGE),
     ("coverage", "report", "--include=hermesd/domain/*", "--fail-under=100", "--skip-covered"),
     ("coverage", "report", "--omit=hermesd/domain/*", "--fail-under=90", "--skip-covered"),
 )

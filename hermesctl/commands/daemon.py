@@ -7,6 +7,7 @@ import click
 import grpc
 
 from hermesctl import background
+from hermesctl.client.places import DaemonRecord
 from hermesctl.errors import ExitCode, Fix, HermesError
 from hermesctl.options import Group, timeout_option
 from hermesctl.session import Session
@@ -55,16 +56,26 @@ def stop(session: Session, with_gateways: bool, timeout_s: float | None) -> None
     if record is None:
         _tell(session, {"running": False}, "hermesd is not running")
         return
-    limit_s = timeout_s or (DRAIN_LIMIT_S if with_gateways else STOP_LIMIT_S)
-    _ask_to_stop(session, with_gateways=with_gateways, limit_s=limit_s)
-    if not background.wait_until_gone(record, limit_s):
-        raise HermesError(
-            "STILL_RUNNING",
-            f"hermesd (pid {record.pid}) has not ended after {limit_s:.0f} s",
-            fixes=[Fix("hermesctl daemon status")],
-        )
+    _stop(session, record, with_gateways=with_gateways, timeout_s=timeout_s)
     kept = "all gateways are stopped" if with_gateways else "gateways keep running"
     _tell(session, {"running": False, "pid": record.pid}, f"hermesd stopped; {kept}")
+
+
+@daemon.command()
+@click.option("--gateways", "with_gateways", is_flag=True, help="Stop all gateways in between.")
+@timeout_option
+@click.pass_obj
+def restart(session: Session, with_gateways: bool, timeout_s: float | None) -> None:
+    """Stop the daemon and start it; gateways keep running meanwhile unless --gateways is given."""
+    old = background.running(session.places)
+    if old is not None:
+        _stop(session, old, with_gateways=with_gateways, timeout_s=timeout_s)
+    record, _ = background.start(session)
+    data = {"pid": record.pid, "version": record.version, "root": str(record.root), "is_new": True}
+    told = f"hermesd {record.version} {'restarted' if old else 'started'}  pid {record.pid}"
+    session.renderer.single(
+        "Daemon", data, name=str(record.pid), text=lambda: "" if session.is_quiet else f"{clean(told)}\n"
+    )
 
 
 @daemon.command()
@@ -81,6 +92,22 @@ def status(session: Session) -> int:
         "Daemon", found, name=str(found.pid), text=lambda: _page(session, found), extra={"running": True}
     )
     return ExitCode.DONE
+
+
+def _stop(session: Session, record: DaemonRecord, *, with_gateways: bool, timeout_s: float | None) -> None:
+    """Ends the daemon of the record.
+
+    Raises:
+        HermesError: STILL_RUNNING, it has not ended in time.
+    """
+    limit_s = timeout_s or (DRAIN_LIMIT_S if with_gateways else STOP_LIMIT_S)
+    _ask_to_stop(session, with_gateways=with_gateways, limit_s=limit_s)
+    if not background.wait_until_gone(record, limit_s):
+        raise HermesError(
+            "STILL_RUNNING",
+            f"hermesd (pid {record.pid}) has not ended after {limit_s:.0f} s",
+            fixes=[Fix("hermesctl daemon status")],
+        )
 
 
 def _ask_to_stop(session: Session, *, with_gateways: bool, limit_s: float) -> None:

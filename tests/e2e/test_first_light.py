@@ -18,6 +18,11 @@ def quickstart(machine: Machine, model: ModelServer, *more: str) -> list[str]:
     return ["quickstart", "--model", MODEL, "--base-url", model.base_url, *more]
 
 
+def wait_until_ready(machine: Machine, profile: str) -> None:
+    """Joins the start that is under way by itself, or succeeds at once."""
+    machine.ok("gateway", "start", profile)
+
+
 def tree(root: Path) -> dict[str, bytes]:
     """Every configuration file of a root and its bytes."""
     names = ("config.yaml", ".env", "SOUL.md", "profile.yaml", "active_profile")
@@ -97,9 +102,12 @@ def test_a_daemon_that_is_killed_finds_its_gateway_again(machine: Machine, model
     assert machine.ctl("daemon", "status").returncode == 3
     machine.ok("daemon", "start")
     assert machine.gateway("coder")["process"] == gateway
-    machine.ok("daemon", "stop")
-    machine.ok("daemon", "start")
+    restarted = machine.json("daemon", "restart")["pid"]
+    assert restarted not in (daemon["pid"], gateway["pid"])
     assert machine.gateway("coder")["process"] == gateway
+    machine.ok("daemon", "restart", "--gateways")
+    wait_until_ready(machine, "coder")
+    assert machine.gateway("coder")["process"] != gateway
 
 
 def test_the_key_of_a_model_stays_where_it_belongs(machine: Machine, model_server: ModelServer) -> None:
