@@ -24,7 +24,7 @@ from hermesd.adapters import account, ids
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.aliases import AliasesInBin
-from hermesd.adapters.backends.session import SessionBackend
+from hermesd.adapters.backends.choice import choose_backend
 from hermesd.adapters.clock import SystemClock
 from hermesd.adapters.daemonfile import DaemonLock, remove_daemon_file, write_daemon_file
 from hermesd.adapters.homes import HomesOnDisk
@@ -132,8 +132,8 @@ async def _serve(places: Places, settings: Settings) -> None:
 async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     """Makes every adapter, and closes those that hold something."""
     clock = SystemClock()
+    backend = await choose_backend(settings.backend, clock, root=places.root, root_id=places.root_id)
     store = await SqliteStore.open(places.store)
-    backend = SessionBackend(clock)
     inherited, person = account.inherited_environment(), account.account()
     hermes = HermesAgent()
     try:

@@ -4,6 +4,7 @@ Owns: where a start's files lie, when a gateway is up, who is ended at last. Mus
 """
 
 import contextlib
+import os
 import secrets
 import subprocess
 import sys
@@ -11,15 +12,28 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from hermesd.adapters.backends.choice import ManagerSite
 from hermesd.adapters.backends.session import SessionBackend
+from hermesd.adapters.backends.systemd import SystemdBackend
+from hermesd.adapters.backends.systemd_bus import Systemd
 from hermesd.adapters.clock import SystemClock
+from hermesd.domain.ports import Clock
 from hermesd.domain.process import ProcessIdentity, SpawnSpec
 from tests.waiting import until
 
 GATEWAY = Path(__file__).parent / "fakes" / "gateway.py"
 PYTHON = (sys.executable, "-I")
+BACKEND = os.environ.get("HERMESD_TEST_BACKEND", "session")
+"""Which backend real processes are started by; `systemd` needs a manager of our own, see `tests/e2e/systemd`."""
 RUN = secrets.token_hex(6)
 """Processes are found by spawn id all over the machine, where other test runs may be under way."""
+
+
+def real_backend(clock: Clock) -> SessionBackend | SystemdBackend:
+    """The backend under test."""
+    if BACKEND == "systemd":
+        return SystemdBackend(clock, Systemd(ManagerSite(os.geteuid()).bus), suffix=RUN)
+    return SessionBackend(clock)
 
 
 def start_id(name: str = "coder") -> str:
@@ -30,7 +44,7 @@ def start_id(name: str = "coder") -> str:
 def spec_of(directory: Path, *argv: str, name: str = "coder", spawn_id: str = "") -> SpawnSpec:
     """A start of any program, with its log and lock in `directory`."""
     return SpawnSpec(
-        name="coder",
+        name=name,
         spawn_id=spawn_id or start_id(name),
         argv=argv,
         environment={"PATH": "/usr/bin:/bin"},
@@ -86,9 +100,9 @@ class HurriedClock(SystemClock):
 class Place:
     """A backend in a directory, which ends at last whatever it started."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, backend: SessionBackend | SystemdBackend | None = None) -> None:
         self.directory = directory
-        self.backend = SessionBackend(SystemClock())
+        self.backend = backend or real_backend(SystemClock())
         self._started: list[tuple[ProcessIdentity, SpawnSpec]] = []
 
     async def start(self, *flags: str, name: str = "coder", spawn_id: str = "") -> ProcessIdentity:

@@ -9,6 +9,7 @@ Linux only. A process is known by boot id and start time, which macOS does not t
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hermesd.domain.errors import Incompatible
@@ -16,6 +17,7 @@ from hermesd.domain.process import SPAWN_ID_VARIABLE, ProcessIdentity
 
 PROC = Path("/proc")
 DEAD_STATES = frozenset("ZXx")
+READ_BYTES = 1 << 16
 _DELETED = " (deleted)"
 """What the kernel appends to the name of an open file that has none any more."""
 
@@ -125,15 +127,18 @@ def is_alive(process: ProcessIdentity) -> bool:
 def members(spawn_id: str) -> list[ProcessIdentity]:
     """Every living process of our uid whose environment names this start, the oldest first.
 
-    An empty spawn id names no start.
+    An empty spawn id names no start. Most processes are none of the start, so each is first looked at as cheaply
+    as can be: this stands between a crash and the next start.
     """
     if not spawn_id:
         return []
     boot = boot_id()
+    mark = os.fsencode(f"{SPAWN_ID_VARIABLE}={spawn_id}")
     found = [
         (seen.start_ticks, pid)
         for pid in pids()
-        if owner(pid) == os.geteuid()
+        if mark in (_read(pid, "environ") or b"")
+        and owner(pid) == os.geteuid()
         and (environ_of(pid) or {}).get(SPAWN_ID_VARIABLE) == spawn_id
         and (seen := stat(pid)) is not None
         and seen.is_alive
@@ -186,7 +191,14 @@ def pids() -> Iterator[int]:
 
 
 def _read(pid: int, name: str) -> bytes | None:
+    """A whole file of a process, read without the layers of a `Path`: it is done for every process there is."""
     try:
-        return (PROC / str(pid) / name).read_bytes()
+        fd = os.open(f"{PROC}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
+    try:
+        return b"".join(iter(partial(os.read, fd, READ_BYTES), b""))
+    except (ProcessLookupError, PermissionError):
+        return None
+    finally:
+        os.close(fd)

@@ -13,8 +13,10 @@ from typing import Any
 from hermesd.domain.errors import ConfigInvalid, HermesError
 from hermesd.domain.policy import Policy
 from hermesd.domain.profile import ProfileName
-from hermesd.domain.settings import ProfileSettings, Settings
+from hermesd.domain.settings import BackendKind, ProfileSettings, Settings
 
+DAEMON = "daemon"
+BACKEND = "backend"
 GATEWAY = "gateway"
 PROFILE = "profile"
 COMMAND = "command"
@@ -37,10 +39,19 @@ def read_settings(path: Path) -> Settings:
         raise _invalid(path, "", f"it cannot be read ({error.strerror})") from error
     except ValueError as error:  # no UTF-8, or no TOML
         raise _invalid(path, "", f"it is not TOML: {error}") from error
-    _refuse_unknown(path, "", document, (GATEWAY, PROFILE))
+    _refuse_unknown(path, "", document, (DAEMON, GATEWAY, PROFILE))
     policy = _policy(path, _table(path, GATEWAY, document.get(GATEWAY, {})))
     profiles = _table(path, PROFILE, document.get(PROFILE, {}))
-    return Settings(policy, {name: _profile(path, name, profiles[name]) for name in profiles})
+    backend = _backend(path, _table(path, DAEMON, document.get(DAEMON, {})))
+    return Settings(policy, {name: _profile(path, name, profiles[name]) for name in profiles}, backend)
+
+
+def _backend(path: Path, table: Mapping[str, object]) -> BackendKind:
+    _refuse_unknown(path, f"{DAEMON}.", table, (BACKEND,))
+    value = table.get(BACKEND, BackendKind.AUTO)
+    if value not in list(BackendKind):
+        raise _invalid(path, f"{DAEMON}.{BACKEND}", f"it must be one of {', '.join(BackendKind)}")
+    return BackendKind(str(value))
 
 
 def _policy(path: Path, table: Mapping[str, object]) -> Policy:

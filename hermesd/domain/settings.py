@@ -2,8 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from hermesd.domain.policy import Policy
+
+
+class BackendKind(StrEnum):
+    """What keeps the process trees of gateways together."""
+
+    AUTO = "auto"
+    """systemd where there is a manager that lives at least as long as gateways should, else sessions."""
+    SESSION = "session"
+    SYSTEMD = "systemd"
 
 
 @dataclass(frozen=True)
@@ -21,6 +31,8 @@ class Settings:
     policy: Policy = Policy()
     """`[gateway]`."""
     profiles: Mapping[str, ProfileSettings] = field(default_factory=dict)
+    backend: BackendKind = BackendKind.AUTO
+    """`[daemon] backend`."""
 
     def of(self, profile: str) -> ProfileSettings:
         """The settings of one profile."""

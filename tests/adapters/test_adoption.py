@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from hermesd.adapters import locks, pidfd, procfs
+from hermesd.adapters.backends import membership
 from hermesd.adapters.backends.session import SessionBackend
 from hermesd.adapters.clock import SystemClock
 from hermesd.domain.process import ExitStatus, ProcessIdentity
@@ -106,3 +107,13 @@ async def test_the_oldest_leader_is_the_main_process(place: Place) -> None:
     process = await place.start("--daemon")
     assert len(procfs.members(start_id())) == 2
     assert await SessionBackend(SystemClock()).find(start_id(), None) == process
+
+
+async def test_a_process_that_becomes_another_program_is_found(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/proc shows no environment while it does; to miss it then would be to call it lost."""
+    process = await place.start()
+    answers = iter([None, process])
+    monkeypatch.setattr(membership, "oldest_leader", lambda _: next(answers))
+    assert await place.backend.find(start_id(), None) == process

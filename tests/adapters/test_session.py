@@ -14,7 +14,8 @@ from typing import NoReturn
 import pytest
 
 from hermesd.adapters import locks, procfs
-from hermesd.adapters.backends.session import LEFTOVER_KILL_S, LEFTOVER_TERM_S, SessionBackend
+from hermesd.adapters.backends.process_trees import LEFTOVER_KILL_S, LEFTOVER_TERM_S
+from hermesd.adapters.backends.session import SessionBackend
 from hermesd.domain.errors import GatewayStuck
 from hermesd.domain.process import SPAWN_ID_VARIABLE, ExitStatus, ProcessIdentity
 from tests.processes import GATEWAY, PYTHON, HurriedClock, Place, ending, start_id

@@ -8,7 +8,7 @@ import pytest
 from hermesd.adapters.settingsfile import read_settings
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.policy import Policy
-from hermesd.domain.settings import ProfileSettings, Settings
+from hermesd.domain.settings import BackendKind, ProfileSettings, Settings
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -59,10 +59,22 @@ def test_profile_can_have_a_command(file: Path) -> None:
     assert settings.of("coder") == settings.of("unnamed") == ProfileSettings()
 
 
+@pytest.mark.parametrize("kind", BackendKind)
+def test_backend_can_be_chosen(file: Path, kind: BackendKind) -> None:
+    """Nobody has to: it is found out."""
+    file.write_text(f'[daemon]\nbackend = "{kind}"\n')
+    assert read_settings(file).backend is kind
+    assert Settings().backend is BackendKind.AUTO
+
+
 @pytest.mark.parametrize(
     ("text", "key", "allowed"),
     [
         ("[gatway]\n", "gatway", "gateway, profile"),
+        ("daemon = 3\n", "daemon", "a table"),
+        ("[daemon]\nback = 3\n", "daemon.back", "backend"),
+        ('[daemon]\nbackend = "s6"\n', "daemon.backend", "auto, session, systemd"),
+        ("[daemon]\nbackend = []\n", "daemon.backend", "auto, session, systemd"),
         ("[gateway]\nstart = 3\n", "gateway.start", "start_limit_s"),
         ('[gateway]\nstable_s = "60"\n', "gateway.stable_s", "a number, 0 or more"),
         ("[gateway]\nstable_s = true\n", "gateway.stable_s", "a number, 0 or more"),

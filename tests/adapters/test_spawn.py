@@ -16,6 +16,7 @@ from hermesd.adapters import locks, procfs
 from hermesd.domain.errors import DiskFull, HermesError, Incompatible, NotFound, NotPermitted, RuntimeMissing
 from hermesd.domain.process import SPAWN_ID_VARIABLE, ExitStatus
 from tests.processes import Place, gateway_spec, spec_of, start_id
+from tests.waiting import until
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -46,6 +47,9 @@ async def test_only_standard_streams_and_the_lock_are_open(place: Place) -> None
     with (place.directory / "secret").open("w") as secret:
         os.set_inheritable(secret.fileno(), True)
         process = await place.start_spec(spec, is_gateway=False)
+    await until(
+        lambda: (procfs.command_line(process.pid) or b"").startswith(b"/bin/sleep"), "the program to begin"
+    )
     descriptors = descriptors_of(process.pid)
     streams = {number: descriptors.pop(number) for number in "012"}
     assert streams == {"0": "/dev/null", "1": str(spec.log_path), "2": str(spec.log_path)}

@@ -47,7 +47,11 @@ GRPC = ("grpc", "google", "grpc_health", "grpc_reflection")
 LAYERS = (
     Layer("hermesd/domain/", ("hermesd.domain",), forbidden=INPUT_OUTPUT),
     Layer("hermesd/services/", ("hermesd.domain", "hermesd.services"), forbidden=SYSTEM | CHANCE),
-    Layer("hermesd/adapters/", ("hermesd.domain", "hermesd.adapters"), ("dotenv", "packaging", "psutil", "yaml")),
+    Layer(
+        "hermesd/adapters/",
+        ("hermesd.domain", "hermesd.adapters"),
+        ("dotenv", "jeepney", "packaging", "psutil", "yaml"),
+    ),
     Layer(
         "hermesd/api/", ("hermesd.api", "hermesd.services", "hermesd.domain", "hermesd.v1"), GRPC, SYSTEM - {"os"}
     ),

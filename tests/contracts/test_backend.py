@@ -1,22 +1,27 @@
-"""What services may rely on of `Backend`: with scripted processes and with real ones."""
+"""What services may rely on of `Backend`: with scripted processes, and real ones in sessions and in scopes."""
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from hermesd.adapters.backends import cgroups
 from hermesd.adapters.backends.session import SessionBackend
+from hermesd.adapters.backends.systemd import SystemdBackend
+from hermesd.adapters.backends.systemd_bus import Systemd
 from hermesd.adapters.clock import SystemClock
 from hermesd.domain.errors import ProfileBusy, RuntimeMissing
 from hermesd.domain.ports import Backend
 from hermesd.domain.process import ExitStatus, ProcessIdentity, SpawnSpec
 from tests.fakes.backend import ScriptedBackend
-from tests.processes import gateway_spec, spec_of, start_id, until_up
+from tests.fakes.systemd import systemd_at
+from tests.processes import BACKEND, gateway_spec, real_backend, spec_of, start_id, until_up
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -86,10 +91,11 @@ class ScriptedScene:
 class RealScene:
     """Real processes of the scripted gateway."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, make: Callable[[], SessionBackend | SystemdBackend]) -> None:
         self._directory = directory
-        self._session = SessionBackend(SystemClock())
-        self.backend: Backend = self._session
+        self._make = make
+        self._real = make()
+        self.backend: Backend = self._real
         self._started: list[tuple[ProcessIdentity, Path]] = []
 
     async def start(self, name: str, *, term_code: int = 0, ignores_term: bool = False) -> ProcessIdentity:
@@ -109,15 +115,15 @@ class RealScene:
         os.kill(process.pid, number)
 
     async def restart_daemon(self) -> None:
-        await self._session.close()
-        self._session = self.backend = SessionBackend(SystemClock())
+        await self._real.close()
+        self._real = self.backend = self._make()
 
     async def close(self) -> None:
         for process, lock_path in self._started:
-            await self._session.kill(process)
-            await self._session.wait(process)
-            await self._session.clear(process.spawn_id, lock_path)
-        await self._session.close()
+            await self._real.kill(process)
+            await self._real.wait(process)
+            await self._real.clear(process.spawn_id, lock_path)
+        await self._real.close()
 
     async def _start(self, spec: SpawnSpec) -> ProcessIdentity:
         spec.log_path.unlink(missing_ok=True)
@@ -127,12 +133,23 @@ class RealScene:
         return process
 
 
-@pytest.fixture(params=[ScriptedScene, RealScene], ids=["scripted", "session"])
-async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+@pytest.fixture(params=["scripted", BACKEND, "fake-systemd"] if BACKEND == "session" else [BACKEND])
+async def scene(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Scene]:
     """One backend in an empty directory."""
-    made: Scene = request.param(tmp_path)
-    yield made
-    await made.close()
+    with contextlib.ExitStack() as held:
+        made: Scene
+        if request.param == "scripted":
+            made = ScriptedScene(tmp_path)
+        elif request.param == BACKEND:
+            made = RealScene(tmp_path, lambda: real_backend(SystemClock()))
+        else:
+            fake = held.enter_context(systemd_at(tmp_path / "bus"))
+            monkeypatch.setattr(cgroups, "of", fake.group_of)
+            made = RealScene(tmp_path, lambda: SystemdBackend(SystemClock(), Systemd(fake.socket)))
+        yield made
+        await made.close()
 
 
 async def test_a_started_process_is_found_by_its_record(scene: Scene) -> None:

@@ -39,10 +39,15 @@ def runtimes(runtimes_directory: Path) -> dict[str, Path]:
 
 @pytest.fixture
 def empty_machine(tmp_path: Path) -> Iterator[Machine]:
-    """A home with nothing in it. Whatever is left running at the end fails the test."""
+    """A home with nothing but a setting: the host's service manager is none of a test's business.
+
+    Whatever is left running at the end fails the test.
+    """
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     machine = Machine(home)
+    machine.settings.parent.mkdir(parents=True)
+    machine.settings.write_text('[daemon]\nbackend = "session"\n')
     yield machine
     assert machine.clean_up() == []
 

@@ -43,6 +43,11 @@ class Machine:
         return self.home / ".hermes"
 
     @property
+    def settings(self) -> Path:
+        """The settings file."""
+        return self.home / ".config" / "hermesd" / "settings.toml"
+
+    @property
     def state(self) -> Path:
         """The daemon's state directory; there is one root, so there is one."""
         (found,) = (self.home / ".local" / "state" / "hermesd").iterdir()

@@ -141,9 +141,7 @@ def test_a_second_daemon_for_one_root_is_refused(running: Machine) -> None:
 
 def test_a_damaged_settings_file_is_named(empty_machine: Machine) -> None:
     """A daemon that cannot understand its settings does not start on a guess."""
-    settings = empty_machine.home / ".config" / "hermesd" / "settings.toml"
-    settings.parent.mkdir(parents=True)
-    settings.write_text("[gateway]\nstart_limits = 3\n")
+    empty_machine.settings.write_text("[gateway]\nstart_limits = 3\n")
     done = empty_machine.ctl("daemon", "run")
     assert done.returncode == 6
     assert "start_limits" in done.stderr

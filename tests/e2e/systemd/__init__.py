@@ -1,0 +1,1 @@
+"""hermesd under a real systemd, in a machine of its own."""

@@ -1,0 +1,20 @@
+"""One machine for all tests here; they leave no unit behind, and it leaves nothing on the host."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.systemd.machine import SystemdMachine, host_state, missing
+
+
+@pytest.fixture(scope="package")
+def systemd_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemdMachine]:
+    """A booted machine."""
+    if lack := missing():
+        pytest.skip(f"no machine with a systemd of its own can be booted here: there is no {lack}")
+    before = host_state()
+    machine = SystemdMachine(tmp_path_factory.mktemp("machine"))
+    machine.boot()
+    yield machine
+    machine.down()
+    assert host_state() == before
