@@ -7,9 +7,11 @@ remembered. Only one process may have the file open; the daemon's own lock sees 
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
@@ -28,15 +30,34 @@ BUSY_WAIT_S = 0.5
 CURRENT_RUNTIME = "runtime"
 
 Result = TypeVar("Result")
+Statement = tuple[str, rows.Row]
+
+
+@dataclass(eq=False)
+class Write:
+    """Statements that are done wholly or not at all."""
+
+    statements: Sequence[Statement]
+    number: int = 0
+    """Of the row that the first statement inserted."""
+    is_wanted: bool = True
+    is_waiting: bool = True
+    is_done: bool = False
 
 
 class SqliteStore:
-    """The store (port `Store`) in a file. A cancelled call is done wholly or not at all."""
+    """The store (port `Store`) in a file. A cancelled call is done wholly or not at all.
+
+    Making a transaction durable costs more than all that is in it, and hundreds of gateways may start at once. So
+    whatever came to be written while the disk was busy goes into one transaction.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
         self._path = path
         self._connection = connection
         self._thread = thread
+        self._waiting: deque[Write] = deque()
+        """Filled by callers, emptied by the thread, both at its two ends."""
 
     @classmethod
     async def open(cls, path: Path) -> Self:
@@ -145,14 +166,40 @@ class SqliteStore:
         except (ValueError, KeyError, TypeError) as error:
             raise state_corrupt(self._path, "it holds what hermesd never wrote") from error
 
-    async def _write(self, *statements: tuple[str, rows.Row]) -> int:
+    async def _write(self, *statements: Statement) -> int:
         """Runs statements in one transaction; returns the number of the row that the first one inserted."""
-        return await self._run(partial(self._execute, statements))
+        write = Write(statements)
+        self._waiting.append(write)
+        try:
+            await self._run(partial(self._settle, write))
+        finally:
+            write.is_wanted = False
+        return write.number
 
-    def _execute(self, statements: tuple[tuple[str, rows.Row], ...]) -> int:
+    def _settle(self, write: Write) -> None:
+        """Makes a write durable, and with it all that wait, unless one that came earlier took it along.
+
+        If they fail together, each is done alone when its turn comes, so that none fails for another.
+        """
+        if write.is_waiting and len(together := self._take_waiting()) > 1:
+            with suppress(sqlite3.Error):
+                self._execute(together)
+        if not write.is_done:
+            self._execute([write])
+
+    def _take_waiting(self) -> list[Write]:
+        writes = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        for write in writes:
+            write.is_waiting = False
+        return [write for write in writes if write.is_wanted]
+
+    def _execute(self, writes: Sequence[Write]) -> None:
         with self._transaction():
-            inserted = [self._connection.execute(*statement).lastrowid for statement in statements]
-        return inserted[0] or 0
+            for write in writes:
+                inserted = [self._connection.execute(*statement).lastrowid for statement in write.statements]
+                write.number = inserted[0] or 0
+        for write in writes:
+            write.is_done = True
 
     def _profile_id(self, identity: HomeIdentity) -> str:
         condition = "device = ? AND inode = ? AND birth_ns = ?"
@@ -201,18 +248,18 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     upgrade(connection, path)
 
 
-def _insert(table: str, row: rows.Row) -> tuple[str, rows.Row]:
+def _insert(table: str, row: rows.Row) -> Statement:
     names = ", ".join(row)
     values = ", ".join(f":{name}" for name in row)
     return f"INSERT INTO {table} ({names}) VALUES ({values})", row
 
 
-def _upsert(table: str, key: str, row: rows.Row) -> tuple[str, rows.Row]:
+def _upsert(table: str, key: str, row: rows.Row) -> Statement:
     statement, _ = _insert(table, row)
     updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != key)
     return f"{statement} ON CONFLICT ({key}) DO UPDATE SET {updates}", row
 
 
-def _prune(table: str, number: str, kept: int) -> tuple[str, rows.Row]:
+def _prune(table: str, number: str, kept: int) -> Statement:
     oldest = f"SELECT {number} FROM {table} ORDER BY {number} DESC LIMIT 1 OFFSET :kept"
     return f"DELETE FROM {table} WHERE {number} <= ({oldest})", {"kept": kept}

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,6 +103,32 @@ async def test_many_calls_at_once_are_done_one_after_the_other(file: Path) -> No
     )
     await store.close()
     assert sorted(one.token for one in made) == list(range(1, 51))
+
+
+async def test_calls_that_wait_together_are_numbered_in_their_order(file: Path) -> None:
+    """They share a transaction, and nobody can tell."""
+    store = await SqliteStore.open(file)
+    made = await asyncio.gather(
+        *(store.append_event(kind="k", profile="", message=str(n), facts={}, at_s=0.0) for n in range(50))
+    )
+    assert [one.token for one in made] == list(range(1, 51))
+    await store.close()
+    store = await SqliteStore.open(file)
+    assert await store.events(after=0, profile="", limit=100) == made
+    await store.close()
+
+
+async def test_a_call_that_fails_takes_no_other_with_it(file: Path) -> None:
+    """What waits together is done together, and alone if that cannot be."""
+    store = await SqliteStore.open(file)
+    times: list[Any] = [0.0, 1.0, "soon", 3.0]
+    results = await asyncio.gather(
+        *(store.append_event(kind="k", profile="", message="", facts={}, at_s=at_s) for at_s in times),
+        return_exceptions=True,
+    )
+    assert [isinstance(result, sqlite3.IntegrityError) for result in results] == [False, False, True, False]
+    assert [one.at_s for one in await store.events(after=0, profile="", limit=100)] == [0.0, 1.0, 3.0]
+    await store.close()
 
 
 async def test_cancelled_call_is_done_wholly_or_not_at_all(file: Path) -> None:
