@@ -14,6 +14,7 @@ from hermesd.domain.errors import (
     HermesError,
     Incompatible,
     PortInUse,
+    ProfileBusy,
     RuntimeMissing,
 )
 from hermesd.domain.gateway import Event
@@ -28,8 +29,9 @@ from hermesd.domain.process import (
     SpawnSpec,
 )
 from hermesd.domain.profile import Home
+from hermesd.domain.runtime import Launch
 from hermesd.services.facts import Fact
-from hermesd.services.runtimes import Runtimes
+from hermesd.services.runtimes import Choice, Runtimes
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +58,7 @@ class Effects:
             HermesError: there is none now, for one of many reasons; see `not_started`.
         """
         choice = await self._runtimes.choice_for(home.name)
-        foreign = await asyncio.to_thread(choice.agent.foreign_gateway, home, None)
-        if foreign is not None:
-            raise foreign_error(home, foreign)
-        await asyncio.to_thread(choice.agent.check, home, is_running=False)
-        launch = await asyncio.to_thread(choice.agent.launch, choice.runtime, home)
+        launch = await asyncio.to_thread(_checked_launch, choice, home)
         spec = SpawnSpec(
             name=home.name.text,
             spawn_id=record.spawn_id,
@@ -70,6 +68,10 @@ class Effects:
             log_path=self._ports.logs.path(record.profile_id),
             lock_path=self._ports.lock_directory / f"{record.profile_id}.lock",
         )
+        try:
+            return await self._ports.backend.start(spec)
+        except ProfileBusy:  # something of an earlier start lives that no record tells of
+            await self._ports.backend.clear(record.spawn_id, spec.lock_path)
         return await self._ports.backend.start(spec)
 
     def not_started(self, error: HermesError) -> Fact:
@@ -119,6 +121,14 @@ class Effects:
             return False
         return True
 
+    async def clear_homeless(self, record: GatewayRecord) -> None:
+        """Ends whatever lives of a gateway whose home is gone, if it can be ended."""
+        lock_path = self._ports.lock_directory / f"{record.profile_id}.lock"
+        try:
+            await self._ports.backend.clear(record.spawn_id, lock_path)
+        except GatewayStuck as error:
+            log.error("profile_id=%s without a home: %s", record.profile_id, error.message)
+
     async def drain_s(self, home: Home) -> float:
         """How long the profile lets its gateway finish its turns."""
         return (await asyncio.to_thread(self.agent_of(home).facts, home)).drain_s
@@ -138,6 +148,15 @@ class Effects:
         if report.event is not Event.CRASHED:
             return report
         return ExitReport(Event.LOST, ExitCause.UNKNOWN, unknown.detail)
+
+
+def _checked_launch(choice: Choice, home: Home) -> Launch:
+    """How a gateway is started that nothing stands in the way of, asked in one go: each thread's turn costs."""
+    foreign = choice.agent.foreign_gateway(home, None)
+    if foreign is not None:
+        raise foreign_error(home, foreign)
+    choice.agent.check(home, is_running=False)
+    return choice.agent.launch(choice.runtime, home)
 
 
 def foreign_error(home: Home, pid: int) -> GatewayForeign:

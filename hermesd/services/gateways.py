@@ -4,6 +4,7 @@ Owns: which keepers there are, and when an operation counts as done. Must not kn
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from hermesd.domain.errors import (
     GatewayStuck,
     HermesError,
     PortInUse,
+    ProfileBusy,
+    ProfileNotFound,
 )
 from hermesd.domain.gateway import LIVE, Event, State
 from hermesd.domain.operation import Happening, Operation, OperationState
@@ -33,6 +36,8 @@ from hermesd.services.operations import Job, Operations, Request
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.tasks import background
 
+log = logging.getLogger(__name__)
+
 NOT_STARTING = frozenset({State.BACKOFF, State.PARKED, State.FAILED})
 """States that mean that the start at hand did not work, whatever is tried later."""
 
@@ -42,8 +47,8 @@ EXPLAINED = 10
 MOST_LINES = 100_000
 """Lines of captured output that one call can ask for."""
 
-LOG_CHECK_S = 30.0
-"""How often captured output is checked against its limit."""
+CHECK_S = 30.0
+"""How often captured output is checked against its limit, and homes for being there."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,10 @@ class Gateways:
         for record in await self._ports.store.gateways():
             if record.profile_id in found:
                 await self._keep(record, found[record.profile_id]).resume()
-            elif record.gateway.state not in LIVE:
+            elif found:  # no home at all says more about the file system than about profiles
+                await self._effects.clear_homeless(record)
                 await self._ports.store.forget_profile(record.profile_id)
-        self._housekeeping = background(self._rotate_logs(), "log rotation")
+        self._housekeeping = background(self._keep_house(), "housekeeping")
 
     async def close(self, *, drain: bool) -> None:
         """Lets go of every gateway; with `drain` each is ended first, within its grace. Wishes stay."""
@@ -231,9 +237,11 @@ class Gateways:
         keeper = self._keeper_of(known)
         await self._refuse_foreign(keeper)
         await self._stop(keeper, job)
-        keeper.close()
-        self._tasks.pop(known.id).cancel()
-        del self._keepers[known.id]
+        self._drop(known.id)
+
+    def _drop(self, profile_id: str) -> None:
+        self._keepers.pop(profile_id).close()
+        self._tasks.pop(profile_id).cancel()
 
     async def _begin(
         self, kind: str, name: ProfileName, requester: str, work: Callable[[Job], Awaitable[None]]
@@ -295,6 +303,7 @@ class Gateways:
         keeper = self._keeper_of(known)
         is_live = keeper.record.gateway.state in LIVE
         if not is_live:
+            await self._refuse_predecessor(keeper)
             await self._refuse_foreign(keeper)
         await asyncio.to_thread(choice.agent.check, known.home, is_running=is_live)
         return keeper
@@ -304,6 +313,21 @@ class Gateways:
         own = keeper.record.process
         if foreign := await asyncio.to_thread(agent.foreign_gateway, keeper.home, own):
             raise foreign_error(keeper.home, foreign)
+
+    async def _refuse_predecessor(self, keeper: Keeper) -> None:
+        """Refuses a start beside the gateway of a removed home that had the same name."""
+        for profile_id, other in list(self._keepers.items()):
+            if other is keeper or other.home.name != keeper.home.name or other.record.gateway.state not in LIVE:
+                continue
+            try:
+                other.home = await self._homes.home_of(profile_id)
+            except ProfileNotFound as error:
+                other.lose_home()
+                raise ProfileBusy(
+                    f"the gateway of the profile that was '{keeper.home.name}' before is being ended",
+                    fixes=[f"hermesctl gateway start {keeper.home.name}"],
+                    profile=keeper.home.name.text,
+                ) from error
 
     def _keeper_of(self, known: Identified) -> Keeper:
         keeper = self._keepers.get(known.id)
@@ -326,12 +350,32 @@ class Gateways:
         self._tasks[record.profile_id] = background(keeper.run(), f"keeper of {home.name}")
         return keeper
 
-    async def _rotate_logs(self) -> None:
+    async def _keep_house(self) -> None:
         while True:
-            await self._ports.clock.sleep_s(LOG_CHECK_S)
+            await self._ports.clock.sleep_s(CHECK_S)
+            try:
+                await self._end_homeless()
+            except HermesError as error:
+                log.warning("homes not looked for: %s", error.message)
             for profile_id, keeper in list(self._keepers.items()):
                 if keeper.record.gateway.state in LIVE:
                     await asyncio.to_thread(self._ports.logs.rotate, profile_id)
+
+    async def _end_homeless(self) -> None:
+        """Ends gateways whose home was removed under them, and forgets them once they are at rest.
+
+        That no home at all is found says more about the file system than about profiles.
+        """
+        kept = list(self._keepers.items())
+        found = {known.id for known in await self._homes.scan()}
+        for profile_id, keeper in kept:
+            if not found or profile_id in found or profile_id not in self._keepers:
+                continue
+            if keeper.record.gateway.state in LIVE:
+                keeper.lose_home()
+            else:
+                self._drop(profile_id)
+                await self._ports.store.forget_profile(profile_id)
 
 
 def _exit_of(event: Happening) -> LastExit:

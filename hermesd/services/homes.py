@@ -26,6 +26,8 @@ class KnownHomes:
         self._homes = homes
         self._store = store
         self._ids: dict[HomeIdentity, str] = {}
+        self._last: dict[str, Home] = {}
+        """Where the home of an id was last seen."""
 
     async def scan(self) -> list[Identified]:
         """Every profile, the default first, then by name."""
@@ -46,9 +48,14 @@ class KnownHomes:
     async def home_of(self, profile_id: str) -> Home:
         """The home that a stable id is bound to, whatever it is called now.
 
+        It is looked for where it was last, and everywhere only if it is there no more: every start asks this.
+
         Raises:
             ProfileNotFound: it is gone.
         """
+        last = self._last.get(profile_id)
+        if last is not None and await asyncio.to_thread(self._homes.find, last.name) == last:
+            return last
         for known in await self.scan():
             if known.id == profile_id:
                 return known.home
@@ -57,12 +64,15 @@ class KnownHomes:
     async def forget(self, known: Identified) -> None:
         """Drops the id of a home that is gone, with all that is remembered under it."""
         self._ids.pop(known.home.identity, None)
+        self._last.pop(known.id, None)
         await self._store.forget_profile(known.id)
 
     async def _identified(self, home: Home) -> Identified:
         if home.identity not in self._ids:
             self._ids[home.identity] = await self._store.profile_id(home.identity)
-        return Identified(home, self._ids[home.identity])
+        known = Identified(home, self._ids[home.identity])
+        self._last[known.id] = home
+        return known
 
     async def _not_found(self, name: ProfileName) -> ProfileNotFound:
         known = [home.name for home in await asyncio.to_thread(self._homes.scan)]

@@ -91,6 +91,10 @@ class Keeper:
         self._facts.put_nowait(Fact(event, recorded=recorded))
         await recorded
 
+    def lose_home(self) -> None:
+        """Notices that the profile's home is gone: nobody wants its gateway any more."""
+        self._facts.put_nowait(Fact(Event.HOME_GONE))
+
     async def enable(self, is_enabled: bool) -> None:
         """Records whether the gateway is started with the daemon.
 
@@ -121,9 +125,13 @@ class Keeper:
             elif state in LIVE:
                 await self._report_loss()
             elif state is State.STOPPED and self.record.gateway.wanted_up:
+                await self._effects.is_cleared(self.home, self.record)
                 self._facts.put_nowait(Fact(Event.START))
             else:
-                await self._arm(until_s=self.record.next_start_at_s)
+                await self._effects.is_cleared(self.home, self.record)
+                wait_s = await self._wait_s(self.record.gateway, until_s=self.record.next_start_at_s)
+                await self._keep(self._with_next_start(self.record, wait_s))
+                self._arm(wait_s)
 
     async def halt(self) -> None:
         """Ends the process without changing the wish, for a daemon that leaves for good."""
@@ -149,13 +157,15 @@ class Keeper:
         before = self.record.gateway
         after, effects = step(before, fact.event)
         record = self._remembered(fact, after, will_start=Effect.SPAWN in effects)
+        has_timer = after.state is not before.state or fact.event in (Event.TIMER, Event.ADOPTED)
+        wait_s = await self._wait_s(after) if has_timer else None
+        record = self._with_next_start(record, wait_s)
         if not await self._is_recorded(fact, record):
             return
-        await self._tell(fact, before.state)
         if after.state not in LIVE:
             self._stop_watching()
-        if after.state is not before.state or fact.event in (Event.TIMER, Event.ADOPTED):
-            await self._arm()
+        if has_timer:
+            self._arm(wait_s)
         if fact.recorded is not None:
             fact.recorded.set_result(None)
         self._wake()
@@ -189,15 +199,21 @@ class Keeper:
             self._ending_for, self._ending_detail = ExitCause.STOPPED, ""
 
     async def _is_recorded(self, fact: Fact, record: GatewayRecord) -> bool:
-        """Records a step. A command that cannot be recorded is refused; other facts have happened all the same."""
+        """Records and tells a step. A command that cannot be recorded is refused and changes nothing.
+
+        Other facts have happened all the same. What is told of them is written together with the record: nobody
+        waits twice for the disk between a crash and the next start.
+        """
+        before = self.record.gateway.state
         if fact.recorded is None:
-            await self._keep(record)
+            await asyncio.gather(self._keep(record), self._tell(fact, before, record))
             return True
         try:
             await self._save(record)
         except HermesError as error:
             fact.recorded.set_exception(error)
             return False
+        await self._tell(fact, before, record)
         return True
 
     async def _save(self, record: GatewayRecord) -> None:
@@ -212,20 +228,18 @@ class Keeper:
             log.error("profile=%s not recorded: %s", self.home.name, error.message)
             self.record = record
 
-    async def _tell(self, fact: Fact, before: State) -> None:
-        if fact.last_exit is not None:
-            await self._record_event(EXITED, **_exit_facts(fact.last_exit))
-        record = self.record
+    async def _tell(self, fact: Fact, before: State, record: GatewayRecord) -> None:
         state = record.gateway.state
-        if state is before:
-            return
-        pid = record.process.pid if record.process else 0
-        log.info(
-            "profile=%s from=%s to=%s event=%s pid=%d spawn=%s",
-            self.home.name, before, state, fact.event, pid, record.spawn_id,
-        )  # fmt: skip
-        facts = {"from": before.value, "to": state.value, "event": fact.event.value}
-        await self._record_event(f"gateway.{SHOWN.get(state, state)}", **facts)
+        told = [] if fact.last_exit is None else [self._record_event(EXITED, **_exit_facts(fact.last_exit))]
+        if state is not before:
+            pid = record.process.pid if record.process else 0
+            log.info(
+                "profile=%s from=%s to=%s event=%s pid=%d spawn=%s",
+                self.home.name, before, state, fact.event, pid, record.spawn_id,
+            )  # fmt: skip
+            facts = {"from": before.value, "to": state.value, "event": fact.event.value}
+            told.append(self._record_event(f"gateway.{SHOWN.get(state, state)}", **facts))
+        await asyncio.gather(*told)
 
     async def _record_event(self, kind: str, **facts: str) -> None:
         name = self.home.name.text
@@ -234,23 +248,30 @@ class Keeper:
         except HermesError as error:
             log.error("profile=%s event %s not recorded: %s", name, kind, error.message)
 
-    async def _arm(self, *, until_s: float | None = None) -> None:
-        """Sets the timer of the state, at most until a moment that is known already."""
-        self._disarm()
-        gateway = self.record.gateway
+    async def _wait_s(self, gateway: Gateway, *, until_s: float | None = None) -> float | None:
+        """Seconds until a state's timer rings, at most until a moment that is known; `None` if it has no timer."""
         kind = timer(gateway)
         if kind is None:
-            return
+            return None
         drain_s = await self._effects.drain_s(self.home) if kind is Timer.GRACE else 0.0
         seconds = delay_s(self._policy, gateway, kind, drain_s=drain_s, roll=self._ports.roll())
-        now_s = self._ports.clock.now_s()
         if kind is Timer.BUDGET and until_s is None:
             until_s = self._start_possible_at_s
         if until_s is not None:
-            seconds = min(max(until_s - now_s, 0.0), seconds)
-        if gateway.state in (State.BACKOFF, State.PARKED):
-            await self._keep(replace(self.record, next_start_at_s=now_s + seconds))
-        self._timer = background(self._ring_after(seconds, self._arming), f"timer {self.home.name}")
+            seconds = min(max(until_s - self._ports.clock.now_s(), 0.0), seconds)
+        return seconds
+
+    def _with_next_start(self, record: GatewayRecord, wait_s: float | None) -> GatewayRecord:
+        """The record with the moment of the next start, if it waits for one."""
+        if wait_s is None or record.gateway.state not in (State.BACKOFF, State.PARKED):
+            return record
+        return replace(record, next_start_at_s=self._ports.clock.now_s() + wait_s)
+
+    def _arm(self, wait_s: float | None) -> None:
+        """Sets the timer of the state."""
+        self._disarm()
+        if wait_s is not None:
+            self._timer = background(self._ring_after(wait_s, self._arming), f"timer {self.home.name}")
 
     async def _ring_after(self, seconds: float, arming: int) -> None:
         await self._ports.clock.sleep_s(seconds)

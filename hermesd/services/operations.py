@@ -192,6 +192,9 @@ class Operations:
 
     async def _finish(self, operation: Operation, failure: HermesError | None) -> None:
         finished = _finished(operation, failure, at_s=self._ports.clock.now_s())
+        self._requests.pop(finished.id, None)  # first: an identical request from now on must not join the past
+        if job := self._jobs.get(finished.id):
+            job.operation = finished
         try:
             await self._ports.store.save_operation(finished)
             await self._events.record(
@@ -202,9 +205,6 @@ class Operations:
             )
         except HermesError as error:
             log.error("operation=%s not recorded: %s", finished.id, error.message)
-        if job := self._jobs.get(finished.id):
-            job.operation = finished
-        self._requests.pop(finished.id, None)
         self._drop_oldest_finished()
         self._wake()
 

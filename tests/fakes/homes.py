@@ -48,6 +48,10 @@ class MemoryHomes:
         """Someone else removes a home."""
         del self._homes[ProfileName(name)]
 
+    def rename(self, name: str, to: str) -> None:
+        """Someone else renames a home."""
+        self._homes[ProfileName(to)] = self._homes.pop(ProfileName(name))
+
     def files_of(self, name: str) -> dict[str, str]:
         """What the files of a home say, by relative path."""
         return self._homes[ProfileName(name)].files

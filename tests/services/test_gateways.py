@@ -15,6 +15,7 @@ from hermesd.domain.gateway import State
 from hermesd.domain.operation import OperationState
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe
 from hermesd.domain.profile import ProfileName
+from hermesd.services.gateways import CHECK_S
 from hermesd.services.operations import Request
 from tests.services.house import REQUESTER, House, failure
 
@@ -332,8 +333,62 @@ async def test_a_home_that_vanishes_ends_its_gateway_for_good(house: House) -> N
     house.backend.exit(pid, ExitStatus(code=1))
     await house.clock.advance(3600)
     assert len(house.backend.specs) == 1
-    (record,) = await house.store.gateways()
-    assert record.gateway.state is State.STOPPED
+    assert await house.store.gateways() == []
+
+
+async def test_a_gateway_whose_home_is_removed_under_it_is_ended_and_forgotten(house: House) -> None:
+    """A gateway without a home would go on writing into whatever comes to lie there."""
+    await house.start("coder")
+    house.homes.drop("coder")
+    await house.clock.advance(2 * CHECK_S)
+    assert list(house.backend.alive) == []
+    assert len(house.backend.terminated) == 1
+    assert await house.store.gateways() == []
+
+
+async def test_a_file_system_without_any_home_ends_nothing(house: House) -> None:
+    """What is not mounted now may be mounted soon."""
+    await house.start("coder")
+    house.homes.drop("coder")
+    house.homes.drop("default")
+    await house.clock.advance(2 * CHECK_S)
+    assert len(house.backend.alive) == 1
+
+
+async def test_a_new_home_waits_for_the_end_of_the_old_ones_gateway(house: House) -> None:
+    """Two processes in one directory, one for a profile that is gone, would be two of the same name."""
+    house.backend.ends_on_terminate = None
+    await house.start("coder")
+    house.homes.drop("coder")
+    house.homes.add("coder")
+    with pytest.raises(HermesError) as caught:
+        await house.start("coder")
+    assert caught.value.reason == "PROFILE_BUSY"
+    await house.clock.advance(31)
+    assert list(house.backend.alive) == []
+    await house.start("coder")
+    assert await house.state("coder") is State.RUNNING
+
+
+async def test_a_home_renamed_beside_a_new_one_keeps_its_gateway(house: House) -> None:
+    """A new profile of the old name starts beside the renamed one, which is somebody else by now."""
+    await house.start("coder")
+    renamed = await house.process("coder")
+    house.homes.rename("coder", "writer")
+    house.homes.add("coder")
+    await house.start("coder")
+    assert await house.state("coder") is State.RUNNING
+    assert renamed in house.backend.alive
+    assert await house.process("writer") == renamed
+
+
+async def test_what_a_caller_was_told_is_recorded(house: House) -> None:
+    """When a command returns, its wish would survive the daemon."""
+    name = ProfileName("coder")
+    for ask, is_wanted in ((house.services.gateways.start, True), (house.services.gateways.stop, False)):
+        await ask(name, REQUESTER)
+        (record,) = await house.store.gateways()
+        assert record.gateway.wanted_up is is_wanted
 
 
 async def test_nothing_is_started_while_a_profile_is_being_changed(house: House) -> None:

@@ -128,6 +128,23 @@ async def test_finished_operations_do_not_pile_up_in_memory(house: House) -> Non
     assert len(operations._jobs) == KEPT_IN_MEMORY
 
 
+async def test_a_request_does_not_join_an_operation_that_has_ended(house: House) -> None:
+    """While the end of one is being recorded, an identical request is a new one: it was made after that end."""
+    request = Request("runtime.install", parameters="0.19.0")
+    save = house.store.save_operation
+
+    async def save_slowly(operation: Operation) -> None:
+        if operation.state is not OperationState.RUNNING:
+            await house.clock.sleep_s(1.0)
+        await save(operation)
+
+    house.store.save_operation = save_slowly  # type: ignore[method-assign]
+    first = await house.services.operations.start(request, REQUESTER, lambda _: house.clock.sleep_s(5.0))
+    await house.clock.advance(5.5)
+    second = await house.services.operations.start(request, REQUESTER, lambda _: house.clock.sleep_s(5.0))
+    assert second.id != first.id
+
+
 async def test_an_unknown_operation_is_not_found(house: House) -> None:
     """An id that nobody gave out is answered as such."""
     with pytest.raises(HermesError) as caught:

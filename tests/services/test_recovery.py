@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from hermesd.domain.errors import DiskFull
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import OperationState
+from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe
 from hermesd.services.operations import Request
+from tests.fakes.homes import MemoryHomes
 from tests.services.house import REQUESTER, House
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]
@@ -80,6 +83,57 @@ async def test_a_crash_before_the_spawn_starts_the_gateway_once(house: House) ->
     await house.clock.advance(2)
     assert await house.state("coder") is State.RUNNING
     assert len(house.backend.specs) == 2
+
+
+async def test_a_process_that_a_full_disk_kept_from_the_record_is_replaced(house: House) -> None:
+    """No record tells of it, so it is ended by the lock it holds before its gateway is started anew."""
+    await house.start("coder")
+    house.backend.exit((await house.process("coder")).pid, ExitStatus(code=1))
+    await house.clock.settle()
+    house.store.faults.arm("save_gateway", DiskFull("no space is left"))
+    await house.clock.advance(2)
+    unknown = await house.process("coder")
+    house.store.faults.disarm("save_gateway")
+    await house.reopen()
+    assert unknown not in house.backend.alive
+    await house.clock.advance(2)
+    assert [await house.process("coder")] == list(house.backend.alive)
+
+
+async def test_what_still_holds_the_lock_is_ended_before_a_start(house: House) -> None:
+    """A start that finds the lock held, by whatever of an earlier one, does not wait for it to go by itself."""
+    await house.start("coder")
+    process = await house.process("coder")
+    (record,) = await house.store.gateways()
+    await house.close()
+    await house.store.save_gateway(GatewayRecord(record.profile_id))
+    house.backend.is_stuck = True
+    await house.open()
+    house.backend.is_stuck = False
+    await house.start("coder")
+    assert process not in house.backend.alive
+    assert await house.state("coder") is State.RUNNING
+
+
+async def test_a_gateway_whose_home_went_while_no_daemon_looked_is_ended(house: House) -> None:
+    """Nobody could ever stop it otherwise."""
+    await house.start("coder")
+    await house.close()
+    house.homes.drop("coder")
+    await house.open()
+    assert list(house.backend.alive) == []
+    assert await house.store.gateways() == []
+
+
+async def test_without_any_home_nothing_is_ended_or_forgotten(house: House) -> None:
+    """A daemon that starts before the file system of its root is mounted leaves everything as it is."""
+    await house.start("coder")
+    mounted, house.homes = house.homes, MemoryHomes(has_root=False)
+    await house.reopen()
+    assert len(house.backend.alive) == 1
+    house.homes = mounted
+    await house.reopen()
+    assert await house.state("coder") is State.RUNNING
 
 
 async def test_a_stop_that_was_cut_off_is_finished(house: House) -> None:
