@@ -47,9 +47,11 @@ from hermesd.domain import environment
 from hermesd.domain.ports import Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
+from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
 from hermesd.services.homes import KnownHomes
+from hermesd.services.keepers import Keepers
 from hermesd.services.operations import Operations
 from hermesd.services.profiles import Profiles
 from hermesd.services.runtimes import Runtimes
@@ -92,6 +94,7 @@ class Services:
     events: Events
     operations: Operations
     runtimes: Runtimes
+    keepers: Keepers
     gateways: Gateways
     profiles: Profiles
     terminals: Terminals
@@ -118,14 +121,14 @@ async def _serve(places: Places, settings: Settings) -> None:
     async with _ports(places, settings) as ports:
         services = services_on(ports, settings)
         await asyncio.to_thread(ports.homes.recover)
-        await services.gateways.recover()
+        await services.keepers.recover()
         await services.operations.recover(services.profiles.resumers)
         async with _served(places, servicers_of(services, places, ending)):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
         await services.operations.close()
-        await services.gateways.close(drain=ending.drain)
+        await services.keepers.close(drain=ending.drain)
 
 
 @asynccontextmanager
@@ -167,9 +170,11 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     operations = Operations(ports, events)
     runtimes = Runtimes(ports, settings, events, operations)
     homes = KnownHomes(ports.homes, ports.store)
-    gateways = Gateways(ports, settings, events, operations, homes, runtimes)
+    keepers = Keepers(ports, settings.policy, Effects(ports, settings.policy, runtimes), events, homes)
+    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers)
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways)
-    return Services(events, operations, runtimes, gateways, profiles, Terminals(ports, homes, runtimes))
+    terminals = Terminals(ports, homes, runtimes)
+    return Services(events, operations, runtimes, keepers, gateways, profiles, terminals)
 
 
 def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:

@@ -1,10 +1,10 @@
-"""Gateways: one keeper each, and the operations that people start on them.
+"""Gateways as people ask for them: started, stopped, shown and explained.
 
-Owns: which keepers there are, and when an operation counts as done. Must not know how a keeper does its work.
+Owns: what must be true before a wish is written, and when an operation counts as done. Must not know how a keeper
+does its work.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,24 +19,20 @@ from hermesd.domain.errors import (
     GatewayStuck,
     HermesError,
     PortInUse,
-    ProfileBusy,
-    ProfileNotFound,
 )
 from hermesd.domain.gateway import LIVE, Event, State
 from hermesd.domain.operation import Happening, Operation, OperationState
 from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit
-from hermesd.domain.profile import Home, ProfileName
+from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import Settings
-from hermesd.services.effects import Effects, foreign_error
+from hermesd.services.effects import foreign_error
 from hermesd.services.events import Events
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.keeper import EXITED, Keeper
+from hermesd.services.keepers import Keepers
 from hermesd.services.operations import Job, Operations, Request
 from hermesd.services.runtimes import Runtimes
-from hermesd.services.tasks import background
-
-log = logging.getLogger(__name__)
 
 NOT_STARTING = frozenset({State.BACKOFF, State.PARKED, State.FAILED})
 """States that mean that the start at hand did not work, whatever is tried later."""
@@ -46,9 +42,6 @@ EXPLAINED = 10
 
 MOST_LINES = 100_000
 """Lines of captured output that one call can ask for."""
-
-CHECK_S = 30.0
-"""How often captured output is checked against its limit, and homes for being there."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +81,7 @@ class Gateways:
         operations: Operations,
         homes: KnownHomes,
         runtimes: Runtimes,
+        keepers: Keepers,
     ) -> None:
         self._ports = ports
         self._policy = settings.policy
@@ -95,32 +89,7 @@ class Gateways:
         self._operations = operations
         self._homes = homes
         self._runtimes = runtimes
-        self._effects = Effects(ports, settings.policy, runtimes)
-        self._keepers: dict[str, Keeper] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._housekeeping: asyncio.Task[None] | None = None
-
-    async def recover(self) -> None:
-        """Takes up every gateway an earlier daemon kept."""
-        found = {known.id: known.home for known in await self._homes.scan()}
-        for record in await self._ports.store.gateways():
-            if record.profile_id in found:
-                await self._keep(record, found[record.profile_id]).resume()
-            elif found:  # no home at all says more about the file system than about profiles
-                await self._effects.clear_homeless(record)
-                await self._ports.store.forget_profile(record.profile_id)
-        self._housekeeping = background(self._keep_house(), "housekeeping")
-
-    async def close(self, *, drain: bool) -> None:
-        """Lets go of every gateway; with `drain` each is ended first, within its grace. Wishes stay."""
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
-        if drain:
-            await asyncio.gather(*(keeper.halt() for keeper in self._keepers.values()))
-        for keeper in self._keepers.values():
-            keeper.close()
-        for task in self._tasks.values():
-            task.cancel()
+        self._keepers = keepers
 
     async def all(self) -> list[GatewayView]:
         """The gateway of every profile."""
@@ -136,8 +105,7 @@ class Gateways:
 
     async def view(self, known: Identified) -> GatewayView:
         """The gateway of a home as it is now."""
-        keeper = self._keepers.get(known.id)
-        record = keeper.record if keeper else GatewayRecord(known.id)
+        record = self._keepers.record_of(known.id)
         foreign: int | None = None
         if record.gateway.state not in LIVE:
             agent = self._runtimes.agent_of(known.home.name)
@@ -172,7 +140,7 @@ class Gateways:
             GatewayForeign: the gateway that runs is not hermesd's to stop.
         """
         known = await self._homes.get(name)
-        keeper = self._keeper_of(known)
+        keeper = self._keepers.of(known)
         if keeper.record.gateway.state not in LIVE:
             await self._refuse_foreign(keeper)
         return await self._begin("gateway.stop", name, requester, lambda job: self._stop(keeper, job))
@@ -195,7 +163,7 @@ class Gateways:
             DiskFull, StateCorrupt, NotPermitted: it could not be recorded.
         """
         known = await self._homes.get(name)
-        await self._keeper_of(known).enable(is_enabled)
+        await self._keepers.of(known).enable(is_enabled)
         word = "enabled" if is_enabled else "disabled"
         await self._events.record(f"gateway.{word}", f"gateway of {name}: {word}", profile=name.text)
         return await self.view(known)
@@ -234,14 +202,10 @@ class Gateways:
         Raises:
             GatewayForeign, GatewayStuck: it cannot be ended.
         """
-        keeper = self._keeper_of(known)
+        keeper = self._keepers.of(known)
         await self._refuse_foreign(keeper)
         await self._stop(keeper, job)
-        self._drop(known.id)
-
-    def _drop(self, profile_id: str) -> None:
-        self._keepers.pop(profile_id).close()
-        self._tasks.pop(profile_id).cancel()
+        self._keepers.drop(known.id)
 
     async def _begin(
         self, kind: str, name: ProfileName, requester: str, work: Callable[[Job], Awaitable[None]]
@@ -300,10 +264,10 @@ class Gateways:
         known = await self._homes.get(name)
         self._operations.refuse_if_changing(name.text)
         choice = await self._runtimes.choice_for(name)
-        keeper = self._keeper_of(known)
+        keeper = self._keepers.of(known)
         is_live = keeper.record.gateway.state in LIVE
         if not is_live:
-            await self._refuse_predecessor(keeper)
+            await self._keepers.refuse_predecessor(keeper)
             await self._refuse_foreign(keeper)
         await asyncio.to_thread(choice.agent.check, known.home, is_running=is_live)
         return keeper
@@ -313,69 +277,6 @@ class Gateways:
         own = keeper.record.process
         if foreign := await asyncio.to_thread(agent.foreign_gateway, keeper.home, own):
             raise foreign_error(keeper.home, foreign)
-
-    async def _refuse_predecessor(self, keeper: Keeper) -> None:
-        """Refuses a start beside the gateway of a removed home that had the same name."""
-        for profile_id, other in list(self._keepers.items()):
-            if other is keeper or other.home.name != keeper.home.name or other.record.gateway.state not in LIVE:
-                continue
-            try:
-                other.home = await self._homes.home_of(profile_id)
-            except ProfileNotFound as error:
-                other.lose_home()
-                raise ProfileBusy(
-                    f"the gateway of the profile that was '{keeper.home.name}' before is being ended",
-                    fixes=[f"hermesctl gateway start {keeper.home.name}"],
-                    profile=keeper.home.name.text,
-                ) from error
-
-    def _keeper_of(self, known: Identified) -> Keeper:
-        keeper = self._keepers.get(known.id)
-        if keeper is None:
-            return self._keep(GatewayRecord(known.id), known.home)
-        keeper.home = known.home
-        return keeper
-
-    def _keep(self, record: GatewayRecord, home: Home) -> Keeper:
-        keeper = Keeper(
-            record,
-            home,
-            ports=self._ports,
-            policy=self._policy,
-            effects=self._effects,
-            events=self._events,
-            find_home=self._homes.home_of,
-        )
-        self._keepers[record.profile_id] = keeper
-        self._tasks[record.profile_id] = background(keeper.run(), f"keeper of {home.name}")
-        return keeper
-
-    async def _keep_house(self) -> None:
-        while True:
-            await self._ports.clock.sleep_s(CHECK_S)
-            try:
-                await self._end_homeless()
-            except HermesError as error:
-                log.warning("homes not looked for: %s", error.message)
-            for profile_id, keeper in list(self._keepers.items()):
-                if keeper.record.gateway.state in LIVE:
-                    await asyncio.to_thread(self._ports.logs.rotate, profile_id)
-
-    async def _end_homeless(self) -> None:
-        """Ends gateways whose home was removed under them, and forgets them once they are at rest.
-
-        That no home at all is found says more about the file system than about profiles.
-        """
-        kept = list(self._keepers.items())
-        found = {known.id for known in await self._homes.scan()}
-        for profile_id, keeper in kept:
-            if not found or profile_id in found or profile_id not in self._keepers:
-                continue
-            if keeper.record.gateway.state in LIVE:
-                keeper.lose_home()
-            else:
-                self._drop(profile_id)
-                await self._ports.store.forget_profile(profile_id)
 
 
 def _exit_of(event: Happening) -> LastExit:

@@ -87,14 +87,14 @@ class House:
         """Starts a daemon on what is there."""
         asyncio.get_running_loop().set_default_executor(InlineExecutor())
         self.services = services_on(self.ports, self.settings)
-        await self.services.gateways.recover()
+        await self.services.keepers.recover()
         await self.services.operations.recover(self.services.profiles.resumers)
         await self.clock.settle()
 
     async def close(self, *, drain: bool = False) -> None:
         """Ends the daemon; gateways live on unless drained."""
         await self.services.operations.close()
-        await self.services.gateways.close(drain=drain)
+        await self.services.keepers.close(drain=drain)
         await self.clock.settle()
 
     async def reopen(self) -> None:

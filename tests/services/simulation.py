@@ -18,7 +18,7 @@ from hermesd.domain.policy import Policy
 from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
-from hermesd.services.gateways import CHECK_S
+from hermesd.services.keepers import CHECK_S
 from tests.services.house import REQUESTER
 from tests.services.simulated_ports import RandomHouse
 

@@ -15,7 +15,7 @@ from hermesd.domain.gateway import State
 from hermesd.domain.operation import OperationState
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe
 from hermesd.domain.profile import ProfileName
-from hermesd.services.gateways import CHECK_S
+from hermesd.services.keepers import CHECK_S
 from hermesd.services.operations import Request
 from tests.services.house import REQUESTER, House, failure
 

@@ -171,7 +171,7 @@ async def test_draining_kills_what_does_not_end(house: House) -> None:
     await house.start("coder")
     house.backend.ends_on_terminate = None
     await house.services.operations.close()
-    draining = asyncio.create_task(house.services.gateways.close(drain=True))
+    draining = asyncio.create_task(house.services.keepers.close(drain=True))
     await house.clock.advance(31)
     await draining
     assert len(house.backend.killed) == 1

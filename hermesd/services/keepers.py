@@ -1,0 +1,141 @@
+"""Which keepers there are: one for each profile whose gateway was ever wanted.
+
+Owns: taking up what an earlier daemon kept, letting go, and the housekeeping that no single gateway does. Must
+not know who asks for a gateway, or when what they asked for is done.
+"""
+
+import asyncio
+import logging
+
+from hermesd.domain.errors import HermesError, ProfileBusy, ProfileNotFound
+from hermesd.domain.gateway import LIVE
+from hermesd.domain.policy import Policy
+from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.profile import Home
+from hermesd.services.effects import Effects
+from hermesd.services.events import Events
+from hermesd.services.homes import Identified, KnownHomes
+from hermesd.services.keeper import Keeper
+from hermesd.services.tasks import background
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 30.0
+"""How often captured output is checked against its limit, and homes for being there."""
+
+
+class Keepers:
+    """Every keeper, by profile id."""
+
+    def __init__(self, ports: Ports, policy: Policy, effects: Effects, events: Events, homes: KnownHomes) -> None:
+        self._ports = ports
+        self._policy = policy
+        self._effects = effects
+        self._events = events
+        self._homes = homes
+        self._keepers: dict[str, Keeper] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._housekeeping: asyncio.Task[None] | None = None
+
+    async def recover(self) -> None:
+        """Takes up every gateway an earlier daemon kept."""
+        found = {known.id: known.home for known in await self._homes.scan()}
+        for record in await self._ports.store.gateways():
+            if record.profile_id in found:
+                await self._keep(record, found[record.profile_id]).resume()
+            elif found:  # no home at all says more about the file system than about profiles
+                await self._effects.clear_homeless(record)
+                await self._ports.store.forget_profile(record.profile_id)
+        self._housekeeping = background(self._keep_house(), "housekeeping")
+
+    async def close(self, *, drain: bool) -> None:
+        """Lets go of every gateway; with `drain` each is ended first, within its grace. Wishes stay."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        if drain:
+            await asyncio.gather(*(keeper.halt() for keeper in self._keepers.values()))
+        for keeper in self._keepers.values():
+            keeper.close()
+        for task in self._tasks.values():
+            task.cancel()
+
+    def of(self, known: Identified) -> Keeper:
+        """The keeper of a home's gateway, made at first need."""
+        keeper = self._keepers.get(known.id)
+        if keeper is None:
+            return self._keep(GatewayRecord(known.id), known.home)
+        keeper.home = known.home
+        return keeper
+
+    def record_of(self, profile_id: str) -> GatewayRecord:
+        """What is remembered of a gateway; that of one never wanted is blank."""
+        keeper = self._keepers.get(profile_id)
+        return keeper.record if keeper else GatewayRecord(profile_id)
+
+    def drop(self, profile_id: str) -> None:
+        """Lets go of a keeper whose gateway is at rest for good."""
+        self._keepers.pop(profile_id).close()
+        self._tasks.pop(profile_id).cancel()
+
+    async def refuse_predecessor(self, keeper: Keeper) -> None:
+        """Refuses a start beside the gateway of a removed home that had the same name.
+
+        Raises:
+            ProfileBusy: there is one; it is being ended now.
+        """
+        for profile_id, other in list(self._keepers.items()):
+            if other is keeper or other.home.name != keeper.home.name or other.record.gateway.state not in LIVE:
+                continue
+            try:
+                other.home = await self._homes.home_of(profile_id)
+            except ProfileNotFound as error:
+                other.lose_home()
+                raise ProfileBusy(
+                    f"the gateway of the profile that was '{keeper.home.name}' before is being ended",
+                    fixes=[f"hermesctl gateway start {keeper.home.name}"],
+                    profile=keeper.home.name.text,
+                ) from error
+
+    def _keep(self, record: GatewayRecord, home: Home) -> Keeper:
+        keeper = Keeper(
+            record,
+            home,
+            ports=self._ports,
+            policy=self._policy,
+            effects=self._effects,
+            events=self._events,
+            find_home=self._homes.home_of,
+        )
+        self._keepers[record.profile_id] = keeper
+        self._tasks[record.profile_id] = background(keeper.run(), f"keeper of {home.name}")
+        return keeper
+
+    async def _keep_house(self) -> None:
+        while True:
+            await self._ports.clock.sleep_s(CHECK_S)
+            try:
+                await self._end_homeless()
+                await self._rotate_logs()
+            except HermesError as error:
+                log.warning("housekeeping is put off: %s", error.message)
+
+    async def _end_homeless(self) -> None:
+        """Ends gateways whose home was removed under them, and forgets them once they are at rest.
+
+        That no home at all is found says more about the file system than about profiles.
+        """
+        kept = list(self._keepers.items())
+        found = {known.id for known in await self._homes.scan()}
+        for profile_id, keeper in kept:
+            if not found or profile_id in found or profile_id not in self._keepers:
+                continue
+            if keeper.record.gateway.state in LIVE:
+                keeper.lose_home()
+            else:
+                self.drop(profile_id)
+                await self._ports.store.forget_profile(profile_id)
+
+    async def _rotate_logs(self) -> None:
+        for profile_id, keeper in list(self._keepers.items()):
+            if keeper.record.gateway.state in LIVE:
+                await asyncio.to_thread(self._ports.logs.rotate, profile_id)
