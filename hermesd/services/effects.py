@@ -10,7 +10,6 @@ import logging
 from hermesd.domain.errors import (
     ArgumentInvalid,
     GatewayForeign,
-    GatewayStuck,
     HermesError,
     Incompatible,
     PortInUse,
@@ -116,7 +115,7 @@ class Effects:
         lock_path = self._ports.lock_directory / f"{record.profile_id}.lock"
         try:
             await self._ports.backend.clear(record.spawn_id, lock_path)
-        except GatewayStuck as error:
+        except HermesError as error:  # stuck, or not ours to look at: either way something may still live
             log.error("profile=%s %s", home.name, error.message)
             return False
         return True
@@ -126,7 +125,7 @@ class Effects:
         lock_path = self._ports.lock_directory / f"{record.profile_id}.lock"
         try:
             await self._ports.backend.clear(record.spawn_id, lock_path)
-        except GatewayStuck as error:
+        except HermesError as error:
             log.error("profile_id=%s without a home: %s", record.profile_id, error.message)
 
     async def drain_s(self, home: Home) -> float:

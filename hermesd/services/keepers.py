@@ -43,9 +43,8 @@ class Keepers:
         for record in await self._ports.store.gateways():
             if record.profile_id in found:
                 await self._keep(record, found[record.profile_id]).resume()
-            elif found:  # no home at all says more about the file system than about profiles
+            elif found and record.gateway.state in LIVE:  # no home at all says more about the file system
                 await self._effects.clear_homeless(record)
-                await self._ports.store.forget_profile(record.profile_id)
         self._housekeeping = background(self._keep_house(), "housekeeping")
 
     async def close(self, *, drain: bool) -> None:
@@ -120,9 +119,10 @@ class Keepers:
                 log.warning("housekeeping is put off: %s", error.message)
 
     async def _end_homeless(self) -> None:
-        """Ends gateways whose home was removed under them, and forgets them once they are at rest.
+        """Ends gateways whose home was removed under them, and lets go of them once they are at rest.
 
-        That no home at all is found says more about the file system than about profiles.
+        That no home at all is found says more about the file system than about profiles. For the same reason
+        nothing is forgotten: a home that comes back with its file system finds its record.
         """
         kept = list(self._keepers.items())
         found = {known.id for known in await self._homes.scan()}
@@ -133,7 +133,6 @@ class Keepers:
                 keeper.lose_home()
             else:
                 self.drop(profile_id)
-                await self._ports.store.forget_profile(profile_id)
 
     async def _rotate_logs(self) -> None:
         for profile_id, keeper in list(self._keepers.items()):

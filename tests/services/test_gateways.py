@@ -100,7 +100,8 @@ async def test_a_start_without_a_runtime_names_the_command_that_installs_one() -
     with pytest.raises(RuntimeMissing) as caught:
         await house.start("coder")
     assert caught.value.metadata["fix"] == "hermesctl runtime install"
-    assert await house.store.gateways() == []
+    (record,) = await house.store.gateways()
+    assert (record.gateway.state, record.gateway.wanted_up) == (State.STOPPED, False)
     await house.close()
 
 
@@ -333,17 +334,19 @@ async def test_a_home_that_vanishes_ends_its_gateway_for_good(house: House) -> N
     house.backend.exit(pid, ExitStatus(code=1))
     await house.clock.advance(3600)
     assert len(house.backend.specs) == 1
-    assert await house.store.gateways() == []
+    (record,) = await house.store.gateways()
+    assert (record.gateway.state, record.gateway.wanted_up) == (State.STOPPED, False)
 
 
-async def test_a_gateway_whose_home_is_removed_under_it_is_ended_and_forgotten(house: House) -> None:
+async def test_a_gateway_whose_home_is_removed_under_it_is_ended_for_good(house: House) -> None:
     """A gateway without a home would go on writing into whatever comes to lie there."""
     await house.start("coder")
     house.homes.drop("coder")
     await house.clock.advance(2 * CHECK_S)
     assert list(house.backend.alive) == []
     assert len(house.backend.terminated) == 1
-    assert await house.store.gateways() == []
+    (record,) = await house.store.gateways()
+    assert (record.gateway.state, record.gateway.wanted_up) == (State.STOPPED, False)
 
 
 async def test_a_file_system_without_any_home_ends_nothing(house: House) -> None:
