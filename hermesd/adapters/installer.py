@@ -30,7 +30,7 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 _WAIT_S = 0.2
 _PIP_OPTIONS = ("--no-input", "--disable-pip-version-check")
 _INSTALL_OPTIONS = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "--progress-bar", "off")
-_REQUIREMENT = re.compile(r"(?:Collecting|Processing) (\S+) .*\(from -r .*\(line (\d+)\)\)")
+_REQUIREMENT = re.compile(r"(?:Collecting|Processing) (\S+)")
 
 
 @dataclass(frozen=True)
@@ -179,8 +179,8 @@ class _Counter:
     def read(self, line: str) -> None:
         found = _REQUIREMENT.match(line)
         if found:
-            self._seen.add(found[2])
             name = "-".join(Path(found[1]).name.split("-")[:2]) if "==" not in found[1] else found[1]
+            self._seen.add(name)
             self._report(InstallProgress("download", name.replace("==", "-"), len(self._seen), self._total))
         elif line.startswith("Installing collected packages"):
             self._report(InstallProgress("install", done=0, total=self._total))
