@@ -43,7 +43,7 @@ class Keepers:
         for record in await self._ports.store.gateways():
             if record.profile_id in found:
                 await self._keep(record, found[record.profile_id]).resume()
-            elif found and record.gateway.state in LIVE:  # no home at all says more about the file system
+            elif found:  # no home at all says more about the file system than about profiles
                 await self._effects.clear_homeless(record)
         self._housekeeping = background(self._keep_house(), "housekeeping")
 

@@ -246,8 +246,10 @@ class Simulation:
         self._plan(self._homeless_s, lambda: self._look_for_homeless(name, has_heir=has_heir, is_wanted=is_wanted))
 
     async def _look_for_homeless(self, name: str, *, has_heir: bool, is_wanted: bool) -> None:
-        if self._now_s < self._is_stuck_until_s + self._homeless_s:
-            await self._get_loose()
+        is_stuck = self._now_s < self._is_stuck_until_s + self._homeless_s
+        if is_stuck or not self._is_open:
+            if is_stuck:
+                await self._get_loose()
             self._plan(
                 self._homeless_s, lambda: self._look_for_homeless(name, has_heir=has_heir, is_wanted=is_wanted)
             )

@@ -59,8 +59,9 @@ class SystemdMachine:
 
     def boot(self) -> None:
         """Boots it, and lets the person in who lingers."""
-        shared = {PROJECT, Path(sys.prefix), Path(sys.base_prefix)}
-        paths = [str(path) for path in sorted(shared) if not path.is_relative_to("/usr")]
+        wanted = {PROJECT, Path(sys.prefix), Path(sys.base_prefix)}
+        inner = {path for path in wanted if wanted & set(path.parents)}  # seen with what it lies in
+        paths = [str(path) for path in sorted(wanted - inner) if not path.is_relative_to("/usr")]
         _run([BOOT, self.state, "up", *paths])
         self.ok(ROOT, "useradd", "-m", "-u", str(LINGERER.uid), LINGERER.name)
         self.ok(ROOT, "loginctl", "enable-linger", LINGERER.name)
