@@ -1,0 +1,1 @@
+"""Measurements: printed as ratios, compared with others in one run, never asserted."""
