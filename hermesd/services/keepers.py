@@ -137,4 +137,9 @@ class Keepers:
     async def _rotate_logs(self) -> None:
         """Looks at every log in one thread's turn: each turn costs more than the look."""
         live = [id_ for id_, keeper in self._keepers.items() if keeper.record.gateway.state in LIVE]
-        await asyncio.to_thread(lambda: [self._ports.logs.rotate(id_) for id_ in live])
+
+        def rotate() -> None:
+            for id_ in live:
+                self._ports.logs.rotate(id_)
+
+        await asyncio.to_thread(rotate)
