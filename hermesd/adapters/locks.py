@@ -61,6 +61,16 @@ def acquire(path: Path) -> FileLock:
         lock.close()  # removed between opening and locking: a lock on a file without a name guards nothing
 
 
+def remove(path: Path) -> None:
+    """Removes a lock file that nobody holds; whoever opens it at this moment finds out and opens a new one.
+
+    Raises `ProfileBusy` if anybody holds it, `NotPermitted`, `DiskFull`.
+    """
+    if path.exists():
+        with acquire(path), translating(path, "remove"):
+            path.unlink(missing_ok=True)
+
+
 def is_held(path: Path) -> bool:
     """Whether anybody who may be looked at holds a lock on this file, of whatever kind.
 

@@ -195,6 +195,12 @@ class Backend(Protocol):
         Raises `GatewayStuck` if something survives SIGKILL for 10 s.
         """
 
+    async def forget(self, lock_path: Path) -> None:
+        """Removes the lock file of a gateway that will never be started again. Gone already is fine.
+
+        Raises `ProfileBusy` if something still holds the lock.
+        """
+
 
 class Processes(Protocol):
     """Processes of other people's making, looked at and never touched."""

@@ -128,6 +128,10 @@ class Effects:
         except HermesError as error:
             log.error("profile_id=%s without a home: %s", record.profile_id, error.message)
 
+    async def forget(self, profile_id: str) -> None:
+        """Removes what was kept for starting a gateway that will never be started again. Raises `ProfileBusy`."""
+        await self._ports.backend.forget(self._ports.lock_directory / f"{profile_id}.lock")
+
     async def drain_s(self, home: Home) -> float:
         """How long the profile lets its gateway finish its turns."""
         return (await asyncio.to_thread(self.agent_of(home).facts, home)).drain_s

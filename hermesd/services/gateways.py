@@ -205,7 +205,7 @@ class Gateways:
         keeper = self._keepers.of(known)
         await self._refuse_foreign(keeper)
         await self._stop(keeper, job)
-        self._keepers.drop(known.id)
+        await self._keepers.forget(known.id)
 
     async def _begin(
         self, kind: str, name: ProfileName, requester: str, work: Callable[[Job], Awaitable[None]]

@@ -71,8 +71,17 @@ class Keepers:
         keeper = self._keepers.get(profile_id)
         return keeper.record if keeper else GatewayRecord(profile_id)
 
-    def drop(self, profile_id: str) -> None:
-        """Lets go of a keeper whose gateway is at rest for good."""
+    async def forget(self, profile_id: str) -> None:
+        """Lets go of a keeper whose gateway will never be started again, and of what was kept for it.
+
+        Raises:
+            ProfileBusy: something of the gateway still lives.
+        """
+        await self._effects.forget(profile_id)
+        self._drop(profile_id)
+
+    def _drop(self, profile_id: str) -> None:
+        """Lets go of a keeper whose gateway is at rest."""
         self._keepers.pop(profile_id).close()
         self._tasks.pop(profile_id).cancel()
 
@@ -132,7 +141,7 @@ class Keepers:
             if keeper.record.gateway.state in LIVE:
                 keeper.lose_home()
             else:
-                self.drop(profile_id)
+                self._drop(profile_id)
 
     async def _rotate_logs(self) -> None:
         """Looks at every log in one thread's turn: each turn costs more than the look."""

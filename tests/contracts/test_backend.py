@@ -332,3 +332,18 @@ async def test_killing_ends_the_whole_tree(scene: Scene) -> None:
     await scene.backend.wait(process)
     await scene.backend.clear(start_id("coder"), scene.spec("coder").lock_path)
     await scene.start("coder")
+
+
+async def test_a_lock_is_forgotten_once_nothing_holds_it(scene: Scene) -> None:
+    """While the gateway lives its lock stays; afterwards it can be removed, twice, and used again."""
+    lock_path = scene.spec("coder").lock_path
+    process = await scene.start("coder")
+    with pytest.raises(ProfileBusy):
+        await scene.backend.forget(lock_path)
+    await scene.backend.kill(process)
+    await scene.backend.wait(process)
+    await scene.backend.clear(start_id("coder"), lock_path)
+    await scene.backend.forget(lock_path)
+    assert not lock_path.exists()
+    await scene.backend.forget(lock_path)
+    await scene.start("coder")

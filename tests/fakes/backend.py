@@ -51,6 +51,8 @@ class ScriptedBackend:
         self.killed: list[int] = []
         self.cleared: list[str] = []
         """Spawn ids."""
+        self.forgotten: list[Path] = []
+        """Lock files of gateways that will never be started again."""
         self._pids = count(FIRST_PID)
         self._refusals: list[HermesError] = []
         self._processes: dict[ProcessIdentity, ScriptedProcess] = {}
@@ -123,6 +125,11 @@ class ScriptedBackend:
                 if not known.ended.is_set():
                     self._end(known, ExitStatus(signal=9))
                 del self._processes[identity]
+
+    async def forget(self, lock_path: Path) -> None:
+        if any(p.holds_lock and p.spec.lock_path == lock_path for p in self._processes.values()):
+            raise ProfileBusy(f"cannot lock {lock_path}: it is held", path=str(lock_path))
+        self.forgotten.append(lock_path)
 
     def _end(self, process: ScriptedProcess, status: ExitStatus) -> None:
         process.status = status

@@ -143,6 +143,7 @@ async def test_purging_keeps_nothing(house: House) -> None:
     house.logs.write(profile_id, "private\n")
     await delete(house, "writer", purge=True)
     assert house.homes.trash == {}
+    assert [path.name for path in house.backend.forgotten] == [f"{profile_id}.lock"]
     assert house.logs.tail(profile_id, 10) == []
 
 

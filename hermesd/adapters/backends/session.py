@@ -7,6 +7,7 @@ wanted for.
 import asyncio
 from pathlib import Path
 
+from hermesd.adapters import locks
 from hermesd.adapters.backends.process_trees import ProcessTrees, finish
 from hermesd.adapters.spawn import spawn
 from hermesd.domain.ports import Clock
@@ -42,6 +43,10 @@ class SessionBackend:
     async def clear(self, spawn_id: str, lock_path: Path) -> None:
         """See the port."""
         await self._trees.clear(spawn_id, lock_path)
+
+    async def forget(self, lock_path: Path) -> None:
+        """See the port."""
+        await asyncio.to_thread(locks.remove, lock_path)
 
     async def close(self) -> None:
         """Stops watching; the processes live on."""

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from hermesd.adapters import pidfd, procfs
+from hermesd.adapters import locks, pidfd, procfs
 from hermesd.adapters.backends import cgroups
 from hermesd.adapters.backends.process_trees import ProcessTrees, finish
 from hermesd.adapters.backends.systemd_bus import Systemd, Unit, UnitExists
@@ -90,6 +90,10 @@ class SystemdBackend:
             await self._remove(unit, cgroup)
         except HermesError as error:
             log.warning("unit=%s is left behind: %s", unit.name, error.message)
+
+    async def forget(self, lock_path: Path) -> None:
+        """See the port."""
+        await asyncio.to_thread(locks.remove, lock_path)
 
     async def close(self) -> None:
         """Stops watching; the processes live on."""
