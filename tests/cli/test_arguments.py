@@ -4,6 +4,7 @@ import pytest
 
 from hermesctl.arguments import (
     AGENT_OPTIONS,
+    AGENT_PLUGIN_VERBS,
     AGENT_VERBS,
     REFUSED,
     AgentCommand,
@@ -13,6 +14,7 @@ from hermesctl.arguments import (
 )
 from hermesctl.cli import NOUNS
 from hermesctl.errors import HermesError
+from hermesd.domain import alias
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
@@ -169,3 +171,9 @@ def test_json_is_recognised_in_a_line_that_cannot_be_parsed(line: str) -> None:
 def test_other_lines_do_not_ask_for_json(line: str) -> None:
     """Their errors are for people."""
     assert not is_json_wanted(line.split())
+
+
+def test_both_programs_know_the_same_verbs_of_the_agent() -> None:
+    """What the client hands to the agent, the daemon never lets an alias hide."""
+    assert AGENT_VERBS <= alias.AGENT_VERBS
+    assert alias.AGENT_VERBS - AGENT_VERBS <= AGENT_PLUGIN_VERBS
