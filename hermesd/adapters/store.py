@@ -163,7 +163,7 @@ class SqliteStore:
     def _parsed(self, parse: Callable[[sqlite3.Row], Result], query: str, values: rows.Row) -> list[Result]:
         try:
             return [parse(row) for row in self._connection.execute(query, values)]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError) as error:
             raise state_corrupt(self._path, "it holds what hermesd never wrote") from error
 
     async def _write(self, *statements: Statement) -> int:

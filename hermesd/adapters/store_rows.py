@@ -1,7 +1,7 @@
 """Rows of the database as domain values, and back.
 
 Owns: how each value is spelt in columns and JSON. Must not know SQL or when a row is read. A row that cannot be
-read raises `ValueError`, `KeyError` or `TypeError`: the file says something that hermesd never wrote.
+read raises `ValueError`, `LookupError` or `TypeError`: the file says something that hermesd never wrote.
 """
 
 import json

@@ -256,3 +256,18 @@ def test_failed_step_leaves_the_version_before(file: Path) -> None:
         tables = connection.execute("SELECT name FROM sqlite_schema").fetchall()
     assert tables == [("a",)]
     assert version_of(file) == 1
+
+
+async def test_table_that_lacks_a_column_is_damage(file: Path) -> None:
+    """A database of our version that was made otherwise is refused by name, not by accident."""
+    await make(file)
+    run(
+        file,
+        "ALTER TABLE gateways DROP COLUMN starts; INSERT INTO gateways (profile_id, state, wanted_up, attempts,"
+        " is_stable, is_port_taken, spawn_id, restarts, detail, is_enabled)"
+        " VALUES ('p', 'stopped', 0, 0, 0, 0, '', 0, '', 1);",
+    )
+    store = await SqliteStore.open(file)
+    with pytest.raises(StateCorrupt):
+        await store.gateways()
+    await store.close()
