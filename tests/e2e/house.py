@@ -19,6 +19,7 @@ import psutil
 BIN = Path(sys.executable).parent
 CLIENT = BIN / "hermesctl"
 COMMAND_LIMIT_S = 300.0
+ENDING_S = 3.0
 
 
 def free_port() -> int:
@@ -105,7 +106,7 @@ class Machine:
         """Ends the daemon and its gateways, then names every process that is still here."""
         if (self.home / ".local" / "state" / "hermesd").exists():
             self.ctl("daemon", "stop", "--gateways")
-        left = self.processes()
+        _, left = psutil.wait_procs(self.processes(), timeout=ENDING_S)  # what was killed may take a moment to go
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=10)
