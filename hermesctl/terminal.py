@@ -10,9 +10,9 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import NoReturn, Self, TextIO, cast
@@ -29,6 +29,29 @@ class ColourChoice(StrEnum):
     NEVER = "never"
 
 
+@dataclass(frozen=True)
+class Program:
+    """A program to become: what to execute, and how its environment differs from the caller's."""
+
+    executable: str
+    argv: Sequence[str]
+    environment_set: Mapping[str, str] = field(default_factory=dict)
+    environment_unset: Sequence[str] = ()
+
+
+def replace_this_process(program: Program) -> NoReturn:
+    """Becomes another program, with signals as a shell would have left them.
+
+    Raises:
+        OSError: the program cannot be executed.
+    """
+    unset = set(program.environment_unset)
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and a child would inherit that
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    os.execve(program.executable, list(program.argv), kept | dict(program.environment_set))
+
+
 @dataclass
 class Terminal:
     """The caller's terminal, and what surrounds it."""
@@ -37,11 +60,16 @@ class Terminal:
     stdout: TextIO
     stderr: TextIO
     environment: Mapping[str, str]
+    """What commands may read of the caller's environment."""
+    environment_names: Collection[str]
+    """Names of all variables of the caller's environment."""
     working_directory: Path
     pid: int
+    """The process that becomes a program when a command does."""
     program: str = "hermesctl"
     """How the person can call this program again: its name, or a path where the name is not found."""
     colour_choice: ColourChoice = ColourChoice.AUTO
+    replace: Callable[[Program], NoReturn] = replace_this_process
     now_s: Callable[[], float] = time.time
     monotonic_s: Callable[[], float] = time.monotonic
 
@@ -53,7 +81,9 @@ class Terminal:
         for stream in (stdout, stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
-        return cls(stdin, stdout, stderr, os.environ, _working_directory(), os.getpid(), _program())
+        return cls(
+            stdin, stdout, stderr, os.environ, list(os.environ), _working_directory(), os.getpid(), _program()
+        )
 
     def write(self, text: str) -> None:
         """Sends data to stdout, in one piece.
@@ -116,17 +146,15 @@ class Terminal:
             return True
         return stream.isatty() and self.environment.get("TERM") != "dumb"
 
-    def exec_(self, executable: str, argv: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-        """Becomes another program, with signals as a shell would have left them.
+    def become(self, program: Program) -> NoReturn:
+        """Lets the caller's process become another program.
 
         Raises:
             OSError: the program cannot be executed.
         """
         self.stdout.flush()
         self.stderr.flush()
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and a child would inherit that
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        os.execve(executable, list(argv), dict(environment))
+        self.replace(program)
 
     def discard_output(self) -> None:
         """Lets go of a stdout that takes nothing any more."""

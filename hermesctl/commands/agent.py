@@ -6,6 +6,7 @@ Owns: asking the daemon what to execute, and doing it. Must print nothing of its
 from hermesctl.arguments import AgentCommand
 from hermesctl.errors import Fix, HermesError, usage
 from hermesctl.session import Session
+from hermesctl.terminal import Program
 from hermesd.v1 import terminals_pb2 as v1
 
 
@@ -19,10 +20,10 @@ def become(session: Session, command: AgentCommand) -> None:
     profile = session.select()
     answer = session.client.terminals.OpenTerminal(_request(session, profile, command))
     session.close()
-    removed = set(answer.environment_unset)
-    inherited = {name: value for name, value in session.terminal.environment.items() if name not in removed}
+    unset = list(answer.environment_unset)
+    program = Program(answer.executable, list(answer.argv), dict(answer.environment_set), unset)
     try:
-        session.terminal.exec_(answer.executable, list(answer.argv), inherited | dict(answer.environment_set))
+        session.terminal.become(program)
     except OSError as error:
         raise HermesError(
             "RUNTIME_MISSING",
@@ -42,7 +43,7 @@ def _request(session: Session, profile: str, command: AgentCommand) -> v1.OpenTe
         profile=profile,
         arguments=command.arguments,
         working_directory=directory if _is_text(directory) else "",
-        environment_names=[name for name in terminal.environment if _is_text(name)],
+        environment_names=[name for name in terminal.environment_names if _is_text(name)],
         pid=terminal.pid,
     )
 

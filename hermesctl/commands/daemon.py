@@ -13,6 +13,7 @@ from hermesctl.options import Group, timeout_option
 from hermesctl.session import Session
 from hermesctl.shapes import plain, seconds
 from hermesctl.tables import page
+from hermesctl.terminal import Program
 from hermesctl.text import clean
 from hermesctl.times import age
 from hermesd.v1 import daemon_pb2 as v1
@@ -29,7 +30,7 @@ daemon = Group("daemon", help="Run, start, stop and look at the daemon.")
 def run(session: Session) -> None:
     """Run the daemon in the foreground; Ctrl-C ends it, and gateways keep running."""
     command = background.COMMAND
-    session.terminal.exec_(command[0], command, session.terminal.environment)
+    session.terminal.become(Program(command[0], command))
 
 
 @daemon.command()

@@ -1,6 +1,5 @@
 """Commands of the agent: the client becomes it and adds nothing."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -8,6 +7,7 @@ import pytest
 
 from hermesctl import cli
 from hermesctl.client.places import Places
+from hermesctl.terminal import Program
 from hermesd.v1 import terminals_pb2
 from tests.fakes.server import FakeDaemon, World
 from tests.fakes.terminal import Executed, FakeTerminal
@@ -82,7 +82,7 @@ def test_an_agent_that_is_gone_is_a_missing_runtime(environment: dict[str, str],
     """Its program was removed after the daemon answered."""
 
     class Gone(FakeTerminal):
-        def exec_(self, executable: str, argv: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+        def replaced(self, program: Program) -> NoReturn:
             raise FileNotFoundError(2, "No such file or directory")
 
     terminal = Gone(environment)

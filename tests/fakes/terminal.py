@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from hermesctl.terminal import Terminal
+from hermesctl.terminal import Program, Terminal
 from tests.fakes.server import NOW_S
 
 
@@ -61,14 +61,20 @@ class FakeTerminal(Terminal):
             stdout=self.output,
             stderr=self.talk,
             environment={"TERM": "xterm", "LANG": "C.UTF-8", **sized, **environment},
+            environment_names=[],
             working_directory=Path("/home/ana/work"),
             pid=7,
+            replace=self.replaced,
             now_s=lambda: float(NOW_S),
             monotonic_s=lambda: 0.0,
         )
+        self.environment_names = list(self.environment)
 
-    def exec_(self, executable: str, argv: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-        raise Executed(executable, argv, environment)
+    def replaced(self, program: Program) -> NoReturn:
+        """Stands for the end of the client."""
+        unset = set(program.environment_unset)
+        kept = {name: value for name, value in self.environment.items() if name not in unset}
+        raise Executed(program.executable, program.argv, kept | dict(program.environment_set))
 
     def discard_output(self) -> None:
         """There is no file to let go of."""
