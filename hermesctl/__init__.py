@@ -1,8 +1,6 @@
 """hermesctl: the client of hermesd. What it does and how it speaks is in `STYLE.md`."""
 
-from importlib.metadata import PackageNotFoundError, version
+__version__ = "0.1.0"
 
-try:
-    __version__ = version("hermesd")
-except PackageNotFoundError:  # run from a source tree that is not installed
-    __version__ = "0.1.0"
+UNSUPPORTED = "hermesctl does not run on Windows; use it inside WSL, where hermesd runs"
+"""Windows has no unix sockets that grpc could use."""

@@ -13,11 +13,12 @@ import click
 from hermesctl import __version__
 from hermesctl.arguments import AgentCommand, is_json_wanted, split, suggestion
 from hermesctl.errors import ExitCode, Fix, HermesError, usage
+from hermesctl.launch.wire import LOST
 from hermesctl.options import Group, version_option
 from hermesctl.render import Format
 from hermesctl.report import report
 from hermesctl.session import Session
-from hermesctl.terminal import Terminal
+from hermesctl.terminal import NeedsOwnProcess, Terminal
 
 NOUN_ALIASES = {"p": "profile", "gw": "gateway", "ops": "operations"}
 COMMANDS = {
@@ -29,8 +30,12 @@ COMMANDS = {
     "daemon": ("hermesctl.commands.daemon:daemon", "Run, start, stop and look at the daemon."),
     "operations": ("hermesctl.commands.operations:operations", "Follow and cancel what takes long."),
     "events": ("hermesctl.commands.events:events", "What happened."),
-    "terminal": ("hermesctl.commands.terminals:terminal", "Agent commands that run on a terminal."),
+    "terminal": ("hermesctl.commands.terminals:terminal", "Commands that run on somebody's terminal."),
+    "exec": ("hermesctl.commands.exec:exec_", "Any program with the environment of a profile."),
+    "hermes": ("hermesctl.commands.hermes:hermes", "The agent with exactly these arguments."),
+    "completion": ("hermesctl.commands.completion:completion", "What Tab does in bash, zsh and fish."),
     "version": ("hermesctl.commands.version:version", "The versions of everything."),
+    "__complete": ("hermesctl.commands.complete:complete", "What the scripts of completion ask."),
 }
 NOUNS = frozenset({*COMMANDS, *NOUN_ALIASES})
 HELP = """Keeps Hermes profiles, and one gateway process per profile the way you asked.
@@ -50,6 +55,10 @@ PROGRAM = Group(
     params=[version_option()],
     context_settings={"max_content_width": 100},
 )
+
+
+OWN_PROCESS = frozenset({"quickstart", "daemon"})
+"""Nouns whose commands start what outlives them, or read variables that their caller names."""
 
 
 class Terminated(BaseException):
@@ -79,6 +88,8 @@ def run(argv: Sequence[str], terminal: Terminal) -> int:
 
 
 def _dispatch(argv: Sequence[str], session: Session) -> int:
+    if argv[:1] == [LOST]:
+        raise _lost(argv[1])
     command = split(argv, NOUNS)
     if isinstance(command, AgentCommand):
         from hermesctl.commands.agent import become
@@ -87,6 +98,8 @@ def _dispatch(argv: Sequence[str], session: Session) -> int:
             session.profile.set(command.profile)
         become(session, command)
         return ExitCode.DONE
+    if session.terminal.is_shared and OWN_PROCESS & set(command.arguments):
+        raise NeedsOwnProcess
     width = session.terminal.columns or 80
     try:
         with PROGRAM.make_context(
@@ -96,6 +109,21 @@ def _dispatch(argv: Sequence[str], session: Session) -> int:
     except click.exceptions.Exit as ending:
         return ending.exit_code
     return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _lost(operation: str) -> HermesError:
+    """What a launcher says whose worker died; `operation` is what the command waited for, empty if nothing."""
+    what = "the process that ran this command has died"
+    if operation:
+        return HermesError(
+            "STILL_RUNNING",
+            what,
+            why=f"operation {operation} goes on in the daemon",
+            fixes=[Fix(f"hermesctl operations wait {operation}")],
+            facts={"operation": operation},
+        )
+    why = "what it asked of the daemon may still be running"
+    return HermesError("INTERNAL", what, why=why, fixes=[Fix("hermesctl operations list")])
 
 
 def _fail(error: HermesError, session: Session, argv: Sequence[str]) -> int:
@@ -124,7 +152,7 @@ def _usage_error(error: click.UsageError) -> HermesError:
         known = [name for parameter in error.ctx.command.params for name in parameter.opts] if error.ctx else []
         message = f"'{error.option_name}' is not an option of '{path}'"
         return usage(message, why=suggestion(error.option_name, known), fixes=fixes)
-    message = error.format_message().rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")
     return usage(message[:1].lower() + message[1:], fixes=fixes)
 
 

@@ -1,23 +1,25 @@
 """Following an operation until it ends.
 
 Owns: progress on stderr, giving up waiting, and what Ctrl-C means: the operation goes on. Must not know what the
-operation does.
+operation does, or import grpc before there is an operation: every verb's --help and completion import this.
 """
 
 import queue
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import grpc
-
-from hermesctl.client import Client
-from hermesctl.client.failures import explain, explain_operation
 from hermesctl.errors import Fix, HermesError
 from hermesctl.session import Session
 from hermesctl.shapes import span
 from hermesctl.text import clean, shorten
 from hermesctl.times import clock
 from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation
+
+if TYPE_CHECKING:
+    import grpc
+
+    from hermesctl.client import Client
 
 TICK_S = 0.2
 """How often a line with a running stopwatch is redrawn, and the end of waiting is looked at."""
@@ -30,7 +32,10 @@ def follow(session: Session, operation: Operation, *, timeout_s: float | None = 
         HermesError: the operation's own reason; STILL_RUNNING, the time is over; DAEMON_ABSENT, the daemon
             went away meanwhile.
     """
+    from hermesctl.client.failures import explain_operation
+
     line = _Line(session)
+    session.terminal.follow(operation.id)
     try:
         for current in _updates(session, session.client, operation, timeout_s):
             operation = current
@@ -52,9 +57,11 @@ def follow(session: Session, operation: Operation, *, timeout_s: float | None = 
 
 
 def _updates(
-    session: Session, client: Client, operation: Operation, timeout_s: float | None
+    session: Session, client: "Client", operation: Operation, timeout_s: float | None
 ) -> Iterator[Operation]:
     """Yields the operation at each change and each tick."""
+    import grpc
+
     yield operation
     if operation.state != OPERATION_STATE_RUNNING:
         return
@@ -80,6 +87,8 @@ def _updates(
 
 def _pump(watch: Iterator[Operation], arrivals: "queue.SimpleQueue[Operation | grpc.RpcError | None]") -> None:
     """Moves what the daemon sends into the queue, so that the caller can wait for it and for time at once."""
+    import grpc
+
     try:
         for operation in watch:
             arrivals.put(operation)
@@ -98,14 +107,16 @@ def _still_running(operation: Operation) -> HermesError:
     )
 
 
-def _lost(operation: Operation, error: grpc.RpcError) -> HermesError:
+def _lost(operation: Operation, error: "grpc.RpcError") -> HermesError:
+    from hermesctl.client.failures import explain
+
     failure = explain(error)
     if failure.reason != "DAEMON_ABSENT":
         return failure
     return HermesError(
         "DAEMON_ABSENT",
-        f"the daemon went away during operation {operation.id}",
-        why="the operation is finished or undone when the daemon starts again",
+        f"the daemon went away during operation {operation.id}, which may still be running",
+        why="it is finished or undone when the daemon starts again",
         fixes=[Fix("hermesctl daemon start"), Fix(f"hermesctl operations show {operation.id}")],
         facts={"operation": operation.id},
     )

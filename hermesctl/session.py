@@ -1,6 +1,7 @@
 """One command's run: its terminal, its common options, its connection.
 
-Owns: what the common options mean, and turning failed calls into the one failure. Must not know any noun.
+Owns: what the common options mean, when a daemon is started for a command, and turning failed calls into the one
+failure. Must not know any noun.
 """
 
 from dataclasses import dataclass, field
@@ -8,15 +9,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from hermesctl.arguments import NamedProfile
-from hermesctl.client.places import Places
+from hermesctl.client.places import DaemonRecord, Places, absent, silent
 from hermesctl.errors import Fix, HermesError
 from hermesctl.render import Format, Renderer
 from hermesctl.report import runnable, warning
 from hermesctl.selection import Selection, Source, choose
-from hermesctl.terminal import Terminal
+from hermesctl.terminal import NeedsOwnProcess, Terminal
 
 if TYPE_CHECKING:
+    from hermesctl.background import Started
     from hermesctl.client import Client
+
+NO_AUTOSTART = "HERMESCTL_NO_AUTOSTART"
+"""Variable that keeps commands from starting a daemon."""
 
 
 @dataclass
@@ -28,6 +33,8 @@ class Session:
     has_headers: bool = True
     is_quiet: bool = False
     verbosity: int = 0
+    is_pass_through: bool = False
+    """Whether the command is the agent's, to whose output nothing is added."""
     profile: NamedProfile = field(default_factory=NamedProfile)
     _selection: Selection | None = None
     _client: "Client | None" = None
@@ -45,7 +52,18 @@ class Session:
 
     @property
     def client(self) -> "Client":
-        """The connection to the daemon, made at first use.
+        """The connection to the daemon, made at first use; a daemon that is not running is started for it.
+
+        Raises:
+            HermesError: DAEMON_ABSENT, VERSION_SKEW or NOT_PERMITTED.
+        """
+        if self._client is None:
+            self._client = self._open(self._find_or_start())
+        return self._client
+
+    @property
+    def running_client(self) -> "Client":
+        """The connection to a daemon that is there already, for questions that must not change the answer.
 
         Raises:
             HermesError: DAEMON_ABSENT, VERSION_SKEW or NOT_PERMITTED.
@@ -55,19 +73,22 @@ class Session:
         return self._client
 
     def connect(self, *, any_version: bool = False) -> "Client":
-        """Opens a connection of its own; the caller closes it.
+        """Opens a connection of its own to a daemon that is there; the caller closes it.
 
         Raises:
             HermesError: DAEMON_ABSENT; VERSION_SKEW unless any version will do; NOT_PERMITTED.
         """
-        record = self.places.read_record()
-        from hermesctl.client import Client  # takes long to import
-        from hermesctl.client.connection import check_version
+        return self._open(self.places.read_living_record(), any_version=any_version)
 
-        if not any_version:
-            check_version(record)
-        self._has_called = True
-        return Client(record)
+    def start_daemon(self) -> "Started":
+        """Makes sure that a daemon serves, whatever its version.
+
+        Raises:
+            HermesError: DAEMON_ABSENT, it cannot be started here, ended, or did not serve in time; NOT_PERMITTED.
+        """
+        from hermesctl import background
+
+        return background.start(self.places, self.terminal.environment, self._is_serving)
 
     def select(self, argument: str = "", *, is_change: bool = False) -> str:
         """Chooses the profile to work on; a change to one that was not named is announced.
@@ -110,18 +131,57 @@ class Session:
             self._client.close()
             self._client = None
 
+    def _find_or_start(self) -> DaemonRecord:
+        """The daemon, which is waited for while it is starting, and started if there is none."""
+        record = self.places.running()
+        if record is not None and record.is_listening:
+            return record
+        if self.terminal.is_shared:
+            raise NeedsOwnProcess
+        if self._is_autostart_off:
+            raise self._missing(record)
+        started = self.start_daemon()
+        if started.is_new and not (self.is_pass_through and not self.terminal.stderr.isatty()):
+            self.say(f"hermesd was not running; started it (pid {started.record.pid})")
+        return started.record
+
+    @property
+    def _is_autostart_off(self) -> bool:
+        return self.terminal.environment.get(NO_AUTOSTART, "") not in {"", "0"}
+
+    def _missing(self, record: DaemonRecord | None) -> HermesError:
+        """Why there is no daemon to be used, when none may be started."""
+        if record is not None:
+            return silent(record)
+        why = f"{NO_AUTOSTART} is set, and " if self._is_autostart_off else ""
+        return absent(f"{why}no daemon keeps {self.places.root}")
+
+    def _open(self, record: DaemonRecord, *, any_version: bool = False) -> "Client":
+        from hermesctl.client import Client  # takes long to import
+        from hermesctl.client.connection import check_version
+
+        if not any_version:
+            check_version(record)
+        self._has_called = True
+        return Client(record)
+
+    def _is_serving(self, record: DaemonRecord) -> bool:
+        with self._open(record, any_version=True) as client:
+            return client.is_serving()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        record = self._client.record if self._client is not None else None
         self.close()
-        failure = error if isinstance(error, HermesError) else self._explain(error)
+        failure = error if isinstance(error, HermesError) else self._explain(error, record)
         if failure is not None:
             raise self._with_choice(failure) from error
 
-    def _explain(self, error: BaseException | None) -> HermesError | None:
+    def _explain(self, error: BaseException | None, record: DaemonRecord | None) -> HermesError | None:
         """The failure behind a failed call; `None` for anything else."""
         if not self._has_called:
             return None
@@ -129,7 +189,7 @@ class Session:
 
         from hermesctl.client import explain
 
-        return explain(error) if isinstance(error, grpc.RpcError) else None
+        return explain(error, record) if isinstance(error, grpc.RpcError) else None
 
     def _with_choice(self, failure: HermesError) -> HermesError:
         """Says where the name of an unknown profile came from, if nobody typed it."""

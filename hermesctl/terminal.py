@@ -29,27 +29,51 @@ class ColourChoice(StrEnum):
     NEVER = "never"
 
 
+class NeedsOwnProcess(BaseException):
+    """The command has done nothing yet and cannot run in a process that is shared."""
+
+
 @dataclass(frozen=True)
 class Program:
-    """A program to become: what to execute, and how its environment differs from the caller's."""
+    """A program to become: what to execute, where, and how its environment differs from the caller's."""
 
     executable: str
     argv: Sequence[str]
     environment_set: Mapping[str, str] = field(default_factory=dict)
     environment_unset: Sequence[str] = ()
+    working_directory: str = ""
+    """Absolute path of the directory to change to first; empty for the caller's own."""
 
 
-def replace_this_process(program: Program) -> NoReturn:
-    """Becomes another program, with signals as a shell would have left them.
+@dataclass(frozen=True)
+class ThisProcess:
+    """This process as its caller made it, before anything of ours changed it."""
 
-    Raises:
-        OSError: the program cannot be executed.
-    """
-    unset = set(program.environment_unset)
-    kept = {name: value for name, value in os.environ.items() if name not in unset}
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and a child would inherit that
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    os.execve(program.executable, list(program.argv), kept | dict(program.environment_set))
+    environment: Mapping[str, str]
+    descriptors: frozenset[int]
+    """What the caller handed down."""
+
+    @classmethod
+    def now(cls) -> Self:
+        """To be called first: whatever is opened later is ours."""
+        return cls(dict(os.environ), _inheritable_descriptors())
+
+    def become(self, program: Program) -> NoReturn:
+        """Becomes another program, with signals as a shell would have left them and descriptors as they came.
+
+        Raises:
+            OSError: the program cannot be executed, or the directory not be entered, whose name it then has.
+        """
+        unset = set(program.environment_unset)
+        kept = {name: value for name, value in self.environment.items() if name not in unset}
+        if program.working_directory:
+            os.chdir(program.working_directory)
+        for number in _inheritable_descriptors() - self.descriptors:  # of a library that has yet to mark its own
+            with suppress(OSError):  # closed meanwhile, by a thread of that library
+                os.set_inheritable(number, False)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and a child would inherit that
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        os.execve(program.executable, list(program.argv), kept | dict(program.environment_set))
 
 
 @dataclass
@@ -66,23 +90,38 @@ class Terminal:
     working_directory: Path
     pid: int
     """The process that becomes a program when a command does."""
+    replace: Callable[[Program], NoReturn]
+    """Lets it; see `become`."""
     program: str = "hermesctl"
     """How the person can call this program again: its name, or a path where the name is not found."""
     colour_choice: ColourChoice = ColourChoice.AUTO
-    replace: Callable[[Program], NoReturn] = replace_this_process
+    is_shared: bool = False
+    """Whether this process runs other callers' commands too, so that this one must neither start what outlives it
+    nor need a variable that was not handed over."""
+    follow: Callable[[str], None] = lambda operation: None
+    """Told the id of each operation that a command begins to wait for."""
     now_s: Callable[[], float] = time.time
     monotonic_s: Callable[[], float] = time.monotonic
 
     @classmethod
     def of_this_process(cls) -> Self:
         """The terminal of this process. A stream that is closed reads as empty and swallows what is written."""
+        process = ThisProcess.now()
         stdin = sys.stdin or _nowhere("r")
         stdout, stderr = (stream or _nowhere("w") for stream in (sys.stdout, sys.stderr))
         for stream in (stdout, stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         return cls(
-            stdin, stdout, stderr, os.environ, list(os.environ), _working_directory(), os.getpid(), _program()
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            environment=process.environment,
+            environment_names=list(process.environment),
+            working_directory=current_directory(),
+            pid=os.getpid(),
+            program=program_called(sys.argv[0]),
+            replace=process.become,
         )
 
     def write(self, text: str) -> None:
@@ -150,7 +189,7 @@ class Terminal:
         """Lets the caller's process become another program.
 
         Raises:
-            OSError: the program cannot be executed.
+            OSError: the program cannot be executed, or the directory not be entered, whose name it then has.
         """
         self.stdout.flush()
         self.stderr.flush()
@@ -185,6 +224,22 @@ def _nowhere(mode: str) -> TextIO:
     return cast("TextIO", open(os.devnull, mode))  # noqa: PTH123
 
 
+def _inheritable_descriptors() -> frozenset[int]:
+    """The descriptors that a program would get which this process becomes."""
+    try:
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - names are wanted
+    except FileNotFoundError:  # a system without /proc keeps what libraries left open
+        return frozenset()
+    return frozenset(number for number in numbers if _is_inheritable(number))
+
+
+def _is_inheritable(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:  # closed meanwhile, as the one that the numbers were read from
+        return False
+
+
 def _can_encode(stream: TextIO) -> bool:
     try:
         "".join(SYMBOLS).encode(stream.encoding or "utf-8")
@@ -193,15 +248,17 @@ def _can_encode(stream: TextIO) -> bool:
     return True
 
 
-def _working_directory() -> Path:
+def current_directory() -> Path:
+    """This process's working directory."""
     try:
         return Path.cwd()
     except FileNotFoundError:  # removed under us; the agent will say so itself if it minds
         return Path("/")
 
 
-def _program() -> str:
+def program_called(name: str) -> str:
+    """How a person who called the program by `name` can call it again."""
     if shutil.which("hermesctl"):
         return "hermesctl"
-    called = Path(sys.argv[0])
+    called = Path(name)
     return str(called.absolute()) if called.name == "hermesctl" else f"{sys.executable} -m hermesctl"

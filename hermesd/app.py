@@ -9,16 +9,18 @@ import os
 import random
 import shutil
 import signal
+import sys
 import sysconfig
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from hermesd import __version__
 from hermesd import log as daemon_log
 from hermesd.adapters import account, ids
 from hermesd.adapters.agents.command import CommandAgent
@@ -29,12 +31,16 @@ from hermesd.adapters.clock import SystemClock
 from hermesd.adapters.daemonfile import DaemonLock, remove_daemon_file, write_daemon_file
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.adapters.installer import PipInstaller
+from hermesd.adapters.launcher import Launcher
 from hermesd.adapters.logfile import LogFiles
 from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
+from hermesd.adapters.runtimefile import write_runtime_file
 from hermesd.adapters.settingsfile import read_settings
 from hermesd.adapters.socketfile import SocketFile
 from hermesd.adapters.store import SqliteStore
+from hermesd.adapters.terminalfiles import TerminalFiles
+from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
@@ -44,7 +50,8 @@ from hermesd.api.runtimes import RuntimesServicer
 from hermesd.api.server import Servicers, make_server
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.domain import environment
-from hermesd.domain.ports import Ports
+from hermesd.domain.errors import HermesError
+from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
 from hermesd.services.effects import Effects
@@ -57,11 +64,12 @@ from hermesd.services.profiles import Profiles
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
+from hermesd.services.warm import keep_warm
 from hermesd.v1 import daemon_pb2
 
 log = logging.getLogger(__name__)
 
-VERSION = version("hermesd")
+VERSION = __version__
 
 SOCKET_CHECK_S = 30.0
 """How often the daemon looks whether a cleaner took its socket."""
@@ -118,12 +126,15 @@ async def _serve(places: Places, settings: Settings) -> None:
     ending = Ending()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.ask)
+    await asyncio.to_thread(_publish_launcher, places)
     async with _ports(places, settings) as ports:
         services = services_on(ports, settings)
         await asyncio.to_thread(ports.homes.recover)
+        await services.runtimes.recover()
+        await services.terminals.recover()
         await services.keepers.recover()
         await services.operations.recover(services.profiles.resumers)
-        async with _served(places, servicers_of(services, places, ending)):
+        async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
@@ -144,9 +155,10 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             clock=clock,
             store=store,
             homes=HomesOnDisk(places.root),
-            aliases=AliasesInBin(places.bin, _client(), inherited.get("PATH", "")),
+            aliases=AliasesInBin(places.bin, places.launcher, inherited.get("PATH", "")),
             backend=backend,
             processes=KernelProcesses(),
+            terminals=TerminalFiles(places.terminals),
             logs=LogFiles(places.gateway_logs, clock),
             installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person), hermes),
             agents={
@@ -158,6 +170,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             gateway_environment=environment.for_gateway(inherited, person),
             roll=random.random,
             new_id=ids.new_id,
+            publish_runtime=partial(write_runtime_file, places.runtime_file),
         )
     finally:
         await backend.close()
@@ -169,8 +182,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     events = Events(ports.store, ports.clock)
     operations = Operations(ports, events)
     runtimes = Runtimes(ports, settings, events, operations)
-    homes = KnownHomes(ports.homes, ports.store)
-    keepers = Keepers(ports, settings.policy, Effects(ports, settings.policy, runtimes), events, homes)
+    homes = KnownHomes(ports, runtimes)
+    keepers = Keepers(ports, settings.policy, Effects(ports, settings, runtimes), events, homes)
     gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers)
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways)
     terminals = Terminals(ports, homes, runtimes)
@@ -233,6 +246,29 @@ async def _served(places: Places, servicers: Servicers) -> AsyncIterator[None]:
         await server.stop(SERVER_GRACE_S)
         remove_daemon_file(places.daemon_file)
         socket.clear()
+
+
+@asynccontextmanager
+async def _warm(places: Places, settings: Settings, clock: Clock) -> AsyncIterator[None]:
+    """Keeps clients warm, where that is wanted."""
+    if not settings.has_warm_clients:
+        yield
+        return
+    theirs = environment.for_gateway(account.inherited_environment(), account.account())
+    keeping = background(keep_warm(WarmClientProcesses(places.run, theirs), clock), "warm")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+
+
+def _publish_launcher(places: Places) -> None:
+    """Gives aliases this release's client. Without it they are slower, and no reason not to keep gateways."""
+    interpreter = Path(getattr(sys, "_base_executable", sys.executable))
+    try:
+        Launcher(interpreter, Path(__file__).parents[1], _client()).publish(places.share)
+    except (HermesError, OSError) as error:
+        log.warning("launcher=%s not published: %s", places.launcher, error)
 
 
 def _client() -> Path:

@@ -23,6 +23,7 @@ BOUNDARIES = {
     "hermesd/api/errors.py": "whatever a call raises becomes INTERNAL with an incident, and the daemon lives on",
     "hermesd/services/keeper.py": "a defect in one step must not end the keeping of a gateway",
     "hermesd/services/operations.py": "whatever an operation raises becomes its result, and the daemon lives on",
+    "hermesctl/commands/complete.py": "whatever goes wrong at a Tab, a prompt is no place to tell",
     "hermesctl/cli.py": "whatever a command raises becomes a message and an exit code",
 }
 """Files that may catch whatever comes, and what becomes of it."""
@@ -33,6 +34,7 @@ WRITERS = {
     "hermesd/adapters/logfile.py": "rotated copies of a gateway's log, which may be lost in a crash",
     "hermesd/adapters/spawn.py": "a gateway's log, opened to be inherited",
     "hermesd/adapters/store.py": "the database, created private before SQLite opens it",
+    "hermesd/adapters/terminalfiles.py": "records of commands on terminals, which end with the machine",
     "hermesd/log.py": "the daemon's own log",
 }
 """Files of the daemon that may open something for writing, and what."""
@@ -100,7 +102,7 @@ def test_libraries_are_declared() -> None:
     declared = {re.split(r"[^\w.-]", line)[0].lower() for line in project["dependencies"]}
     providers = packages_distributions()
     roots = {imported.module.partition(".")[0] for source in PRODUCT for imported in source.imports}
-    for root in roots - {*imports.OWN, *sys.stdlib_module_names}:
+    for root in roots - {*imports.OWN, *sys.stdlib_module_names, *imports.DIGESTS}:
         assert declared & {name.lower() for name in providers.get(root, [])}, f"{root} is not a dependency"
 
 

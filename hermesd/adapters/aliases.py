@@ -21,10 +21,10 @@ ALIAS_MODE = 0o755
 class AliasesInBin:
     """Aliases (port `Aliases`) in one directory, usually `~/.local/bin`."""
 
-    def __init__(self, directory: Path, client: Path, search_path: str) -> None:
-        """`client` is the absolute path of hermesctl, `search_path` the person's PATH."""
+    def __init__(self, directory: Path, launcher: Path, search_path: str) -> None:
+        """`launcher` is the absolute path of the launcher's directory, `search_path` the person's PATH."""
         self._directory = directory
-        self._client = client
+        self._launcher = launcher
         self._search_path = search_path
 
     def scan(self) -> list[Alias]:
@@ -45,7 +45,7 @@ class AliasesInBin:
         check_name(name)
         self._refuse_program(name)
         path = self._directory / name
-        wanted = render(self._client, profile).encode()
+        wanted = render(self._launcher, profile).encode()
         if not os.path.lexists(path):
             return self._publish(Alias(name, profile, path, is_ours=True), wanted)
         found = self._read(name)

@@ -63,6 +63,16 @@ class Places:
         return self.state / "daemon.lock"
 
     @property
+    def terminals(self) -> Path:
+        """Records of commands on people's terminals."""
+        return self.run / "terminals"
+
+    @property
+    def runtime_file(self) -> Path:
+        """Tells clients without a daemon which agent is in use."""
+        return self.state / "runtime.json"
+
+    @property
     def store(self) -> Path:
         """The daemon's database."""
         return self.state / "store.db"
@@ -90,7 +100,17 @@ class Places:
     @property
     def runtimes(self) -> Path:
         """Installed agents, shared by all roots."""
-        return self.home / ".local" / "share" / "hermesd" / "runtimes"
+        return self.share / "runtimes"
+
+    @property
+    def share(self) -> Path:
+        """What is installed for the person, shared by all roots."""
+        return self.home / ".local" / "share" / "hermesd"
+
+    @property
+    def launcher(self) -> Path:
+        """Directory of what aliases execute, whatever release it belongs to."""
+        return self.share / "current"
 
     @property
     def settings(self) -> Path:
@@ -111,7 +131,8 @@ class Places:
             Incompatible: they would lie on a network file system, whose locks cannot be relied on.
         """
         _make_parents(self.state.parent.parent)
-        for directory in (self.state.parent, self.state, self.run, self.locks, self.logs, self.gateway_logs):
+        made = (self.state.parent, self.state, self.run, self.terminals, self.locks, self.logs, self.gateway_logs)
+        for directory in made:
             with translating(directory, "make"):
                 ensure_private(directory)
                 _keep_private(directory)

@@ -13,6 +13,9 @@ from hermesd.domain.profile import NAME_PATTERN, NAME_RULE, RESERVED, ProfileNam
 
 MARK = "# hermesd alias"
 
+INTERPRETER, SCRIPT = "python3", "launch.py"
+"""The files of a launcher's directory."""
+
 RECOGNISED = re.compile(rf"hermes(?:ctl)? -p ({NAME_PATTERN.pattern})(?![a-z0-9_-])")
 """What makes a file an alias, in upstream's eyes too: `hermes -p NAME` within its first 8 KiB."""
 
@@ -53,12 +56,19 @@ def check_name(name: str) -> None:
         raise AliasTaken(f"'{name}' is a command of Hermes itself and cannot be an alias")
 
 
-def render(client: Path, profile: ProfileName) -> str:
-    """The alias file for `profile`; `client` is the absolute path of hermesctl.
+def render(launcher: Path, profile: ProfileName) -> str:
+    """The alias file for `profile`; `launcher` is the absolute path of the launcher's directory.
 
+    Its interpreter is executed without its environment and its packages (-I, -S), which the launcher does not
+    need. Where hermesd was removed without its aliases, hermesctl is looked for as any program.
     The second line is what hermes-agent looks for when it lists aliases (hermes-agent 0.19.0).
     """
-    return f'#!/bin/sh\n{MARK}: hermes -p {profile}\nexec {shlex.quote(str(client))} -p {profile} "$@"\n'
+    interpreter, script = (shlex.quote(str(launcher / name)) for name in (INTERPRETER, SCRIPT))
+    return (
+        f"#!/bin/sh\n{MARK}: hermes -p {profile}\n"
+        f'test -x {interpreter} && exec {interpreter} -IS {script} -p {profile} "$@"\n'
+        f'exec hermesctl -p {profile} "$@"\n'
+    )
 
 
 def recognise(head: str) -> tuple[ProfileName, bool] | None:

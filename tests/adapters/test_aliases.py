@@ -24,22 +24,22 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Path:
-    """A stand-in for hermesctl, in a place that needs quoting, which prints what it is called with."""
-    path = tmp_path / "my venv" / "hermesctl"
+def launcher(tmp_path: Path) -> Path:
+    """A stand-in for the launcher, in a place that needs quoting, which prints what it is called with."""
+    path = tmp_path / "my share" / "python3"
     path.parent.mkdir()
-    path.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    path.write_text('#!/bin/sh\nshift 2\nprintf "%s|" "$@"\n')
     path.chmod(0o755)
-    return path
+    return path.parent
 
 
 @pytest.fixture
-def aliases(directory: Path, client: Path) -> AliasesInBin:
+def aliases(directory: Path, launcher: Path) -> AliasesInBin:
     """Aliases there, with nothing else on PATH."""
-    return AliasesInBin(directory, client, str(directory))
+    return AliasesInBin(directory, launcher, str(directory))
 
 
-def test_alias_runs_the_client_for_its_profile(aliases: AliasesInBin) -> None:
+def test_alias_runs_the_launcher_for_its_profile(aliases: AliasesInBin) -> None:
     """Arguments arrive as they were typed."""
     alias = aliases.create("coder", CODER)
     done = subprocess.run([alias.path, "-z", "a b", ""], capture_output=True, text=True, check=True)
@@ -57,15 +57,15 @@ def test_alias_can_be_run_by_everybody_whatever_the_umask(aliases: AliasesInBin,
     assert [entry.name for entry in directory.iterdir()] == ["coder"]
 
 
-def test_own_alias_follows_a_moved_client(aliases: AliasesInBin, directory: Path, tmp_path: Path) -> None:
+def test_own_alias_follows_a_moved_launcher(aliases: AliasesInBin, directory: Path, tmp_path: Path) -> None:
     """After a reinstallation elsewhere the alias is brought up to date; an identical one is not touched."""
     first = aliases.create("coder", CODER)
     before = first.path.stat()
     aliases.create("coder", CODER)
     assert first.path.stat() == before
-    moved = AliasesInBin(directory, tmp_path / "new" / "hermesctl", str(directory))
+    moved = AliasesInBin(directory, tmp_path / "new", str(directory))
     assert moved.create("coder", CODER) == first
-    assert str(tmp_path / "new" / "hermesctl") in first.path.read_text()
+    assert str(tmp_path / "new") in first.path.read_text()
     assert stat.S_IMODE(first.path.stat().st_mode) == 0o755
 
 
@@ -128,10 +128,10 @@ def test_program_that_appears_meanwhile_is_not_replaced(
 
 
 def test_bin_directory_by_another_way_is_not_another_program(
-    tmp_path: Path, directory: Path, client: Path
+    tmp_path: Path, directory: Path, launcher: Path
 ) -> None:
     """PATH may name the bin directory through a link, or end with a slash."""
     directory.mkdir(parents=True)
     (tmp_path / "link").symlink_to(directory)
-    aliases = AliasesInBin(directory, client, f"{tmp_path}/link:{directory}/:")
+    aliases = AliasesInBin(directory, launcher, f"{tmp_path}/link:{directory}/:")
     assert aliases.create("coder", CODER) == aliases.create("coder", CODER)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from tests.architecture.source import Source, Violation
 
 ADAPTERS = "hermesd/adapters/"
-DAEMON_STARTER = "hermesctl/background.py"
+DAEMON_STARTER = "hermesctl/background/"
 TERMINAL = "hermesctl/terminal.py"
+WARM = "hermesctl/warm/"
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,12 @@ class Kept:
 KEPT = (
     Kept(r"subprocess\b.*|asyncio\.create_subprocess_.*|os\.posix_spawnp?", (ADAPTERS, DAEMON_STARTER)),
     Kept(r"os\.(exec[lvpe]+)", (ADAPTERS, TERMINAL)),
-    Kept(r"os\.killp?g?|signal\.(pidfd_send_signal|raise_signal|pthread_kill)", (ADAPTERS, TERMINAL)),
-    Kept(r"fcntl\b.*|pty\b.*|termios\b.*", (ADAPTERS, TERMINAL)),
-    Kept(r"os\.(fork|forkpty|system|popen)|pty\.(fork|spawn)|subprocess\.get(status)?output", ()),
+    Kept(r"os\.killp?g?|signal\.(pidfd_send_signal|raise_signal)", (ADAPTERS, TERMINAL)),
+    Kept(r"signal\.pthread_kill", (WARM,)),
+    Kept(r"fcntl\b.*", (ADAPTERS, TERMINAL, DAEMON_STARTER)),
+    Kept(r"pty\b.*|termios\b.*", (ADAPTERS, TERMINAL)),
+    Kept(r"os\.fork", (WARM,)),
+    Kept(r"os\.(forkpty|system|popen)|pty\.(fork|spawn)|subprocess\.get(status)?output", ()),
 )
 
 NEVER_PASSED = {"preexec_fn": None, "shell": True}

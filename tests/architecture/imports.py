@@ -29,6 +29,10 @@ INPUT_OUTPUT = (
 """What has no place in a decision."""
 
 
+SLOW = INPUT_OUTPUT - {"sys"}
+"""What takes longer to import than the launcher takes in all."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """What the files below `path` may import. The longest path that fits a file decides."""
@@ -41,6 +45,9 @@ class Layer:
     forbidden: frozenset[str] = frozenset()
     """Modules of the standard library."""
 
+
+DIGESTS = frozenset({"_sha2", "_sha256"})
+"""Parts of the standard library, of which each release of Python has another."""
 
 GRPC = ("grpc", "google", "grpc_health", "grpc_reflection")
 
@@ -59,6 +66,7 @@ LAYERS = (
     Layer("hermesd/app.py", ("hermesd",), GRPC),
     Layer("hermesd/__main__.py", ("hermesd",), GRPC),
     Layer("hermesctl/", ("hermesctl", "hermesd.v1"), (*GRPC, "click", "psutil", "yaml")),
+    Layer("hermesctl/launch/", ("hermesctl",), tuple(DIGESTS), SLOW),
 )
 
 

@@ -37,7 +37,7 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def environment(tmp_path: Path) -> dict[str, str]:
     """The environment of a person whose home is private to the test."""
     (tmp_path / "home").mkdir()
-    return {"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
+    return {"HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin", "HERMESCTL_NO_AUTOSTART": "1"}
 
 
 @pytest.fixture
@@ -48,6 +48,11 @@ def places(environment: dict[str, str]) -> Places:
 
 @pytest.fixture
 def world() -> World:
+    """A fleet of the test's own."""
+    return fleet()
+
+
+def fleet() -> World:
     """A fleet with one gateway in each kind of condition."""
     made = World(runtimes=[runtime()], log=["INFO gateway up", "\x1b[31mERROR\x1b[0m telegram: retry 1/3"])
     crash = g.GatewayExit(cause=g.EXIT_CAUSE_CRASHED, code=1, detail="Traceback: boom", at=at(41))

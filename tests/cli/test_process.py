@@ -89,6 +89,35 @@ def test_the_agent_runs_in_the_same_process_with_nothing_leaked(
     }  # the shell keeps its script above
 
 
+def test_what_the_caller_handed_down_reaches_the_agent_and_nothing_else_does() -> None:
+    """A descriptor that a library opened without care, in a thread of its own, stays behind."""
+    code = (
+        "import os; from hermesctl.terminal import Program, Terminal;"
+        "terminal = Terminal.of_this_process();"
+        "os.set_inheritable(os.open('/', os.O_RDONLY), True);"
+        "terminal.become(Program('/bin/ls', ['ls', '/proc/self/fd']))"
+    )
+    with Path("/dev/null").open("rb") as handed:
+        number = handed.fileno()
+        ended = subprocess.run(
+            [sys.executable, "-c", code], pass_fds=(number,), capture_output=True, check=True, stdin=handed
+        )
+    listed = {int(word) for word in ended.stdout.split()}
+    assert {0, 1, 2, number} <= listed
+    assert len(listed) == 5  # with the one that lists them
+
+
+def test_a_directory_that_is_gone_is_told_before_anything_is_executed(tmp_path: Path) -> None:
+    """The name in the failure is the directory's."""
+    code = (
+        "import sys; from hermesctl.terminal import Program, Terminal;"
+        "Terminal.of_this_process().become(Program('/bin/true', ['true'], working_directory=sys.argv[1]))"
+    )
+    gone = tmp_path / "gone"
+    ended = subprocess.run([sys.executable, "-c", code, str(gone)], capture_output=True, text=True, check=False)
+    assert f"No such file or directory: '{gone}'" in ended.stderr
+
+
 def test_help_needs_neither_grpc_nor_protobuf() -> None:
     """Or every Tab and every --help would pay for them."""
     code = (

@@ -232,7 +232,9 @@ def test_lists_can_be_limited_to_one_profile(run: Run, daemon: FakeDaemon, world
 def test_the_size_of_a_real_terminal_is_asked_for() -> None:
     """COLUMNS wins; a stream that only looks like a terminal is eighty columns wide."""
     screen = Screen(is_tty=True)
-    terminal = Terminal(screen, screen, screen, {"COLUMNS": "33"}, ["COLUMNS"], Path("/"), 1)
+    terminal = Terminal(
+        screen, screen, screen, {"COLUMNS": "33"}, ["COLUMNS"], Path("/"), 1, FakeTerminal({}).replaced
+    )
     assert terminal.columns == 33
     terminal.environment = {"COLUMNS": "none"}
     assert terminal.columns == 80

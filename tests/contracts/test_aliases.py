@@ -56,9 +56,7 @@ class DiskNeighbour:
         self.bin = directory / "home" / "bin"
         self.elsewhere = directory / "elsewhere"
         self.elsewhere.mkdir()
-        self.aliases: Aliases = AliasesInBin(
-            self.bin, directory / "venv" / "hermesctl", f"{self.bin}:{self.elsewhere}"
-        )
+        self.aliases: Aliases = AliasesInBin(self.bin, directory / "current", f"{self.bin}:{self.elsewhere}")
 
     def put_upstream_alias(self, name: str, profile: str) -> None:
         self._program(self.bin / name, f'#!/bin/sh\nexec /opt/hermes -p {profile} "$@"\n')

@@ -63,17 +63,36 @@ def test_alias_is_a_valid_script(client: str) -> None:
 @pytest.mark.parametrize("client", ODD_CLIENTS)
 def test_alias_runs_the_client_with_what_was_typed(tmp_path: Path, client: str) -> None:
     """The client gets the profile and every argument unharmed, and the path's text runs nothing."""
-    program = tmp_path / client.lstrip("/")
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    launcher = tmp_path / client.lstrip("/")
+    launcher.mkdir(parents=True)
+    program = launcher / "python3"
+    program.write_text("#!/bin/sh\nshift 2\nprintf '%s\\n' \"$@\"\n")
     program.chmod(0o755)
     alias = tmp_path / "coder"
-    alias.write_text(render(program, ProfileName("coder")))
+    alias.write_text(render(launcher, ProfileName("coder")))
     ran = subprocess.run(
         ["/bin/sh", alias, "-z", "say 'hi' $HOME", ""], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert ran.stdout == "-p\ncoder\n-z\nsay 'hi' $HOME\n\n"
     assert not (tmp_path / "PWNED").exists()
+
+
+def test_alias_without_its_launcher_looks_for_the_client(tmp_path: Path) -> None:
+    """hermesd was removed, or installed elsewhere and not started yet."""
+    client = tmp_path / "bin" / "hermesctl"
+    client.parent.mkdir()
+    client.write_text("#!/bin/sh\nprintf '%s|' \"$@\"\n")
+    client.chmod(0o755)
+    text = render(tmp_path / "gone", ProfileName("coder"))
+    ran = subprocess.run(
+        ["/bin/sh", "-s", "chat", "a b"],
+        input=text,
+        env={"PATH": f"{client.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (ran.stdout, ran.stderr) == ("-p|coder|chat|a b|", "")
 
 
 @pytest.mark.parametrize(
