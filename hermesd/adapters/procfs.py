@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from hermesd.domain.errors import Incompatible
-from hermesd.domain.process import SPAWN_ID_VARIABLE, ProcessIdentity
+from hermesd.domain.process import HOME_VARIABLE, SPAWN_ID_VARIABLE, ProcessIdentity
 
 PROC = Path("/proc")
 DEAD_STATES = frozenset("ZXx")
 READ_BYTES = 1 << 16
+_CONSOLES, _FIRST_SERIAL, _PSEUDO_TERMINALS = 4, 64, range(136, 144)
+"""Device numbers of terminals, as Linux has always given them out."""
 _DELETED = " (deleted)"
 """What the kernel appends to the name of an open file that has none any more."""
 
@@ -32,6 +34,8 @@ class Stat:
     parent_pid: int
     session: int
     """Pid of the session's leader."""
+    tty: int
+    """Device number of the controlling terminal; 0 if there is none."""
     start_ticks: int
     """Clock ticks between boot and start of the process."""
 
@@ -52,6 +56,12 @@ def boot_id() -> str:
         ) from error
 
 
+def booted_at_s() -> float:
+    """When the machine started, to the second, seconds since the epoch; it follows the clock when that is set."""
+    lines = (PROC / "stat").read_text(encoding="ascii").splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("btime "))
+
+
 def stat(pid: int) -> Stat | None:
     """What the kernel says of a process, zombies included; `None` if there is none."""
     content = _read(pid, "stat")
@@ -64,8 +74,19 @@ def stat(pid: int) -> Stat | None:
         state=fields[0].decode("ascii"),
         parent_pid=int(fields[1]),
         session=int(fields[3]),
+        tty=int(fields[4]),
         start_ticks=int(fields[19]),
     )
+
+
+def tty_path(device: int) -> str:
+    """Path of a terminal by its device number, coded as in /proc/PID/stat; empty for kinds that are not known."""
+    major, minor = (device >> 8) & 0xFFF, (device & 0xFF) | ((device >> 12) & 0xFFF00)
+    if major in _PSEUDO_TERMINALS:
+        return f"/dev/pts/{(major - _PSEUDO_TERMINALS.start) * 256 + minor}"
+    if major == _CONSOLES:
+        return f"/dev/tty{minor}" if minor < _FIRST_SERIAL else f"/dev/ttyS{minor - _FIRST_SERIAL}"
+    return ""
 
 
 def start_ticks(pid: int) -> int | None:
@@ -124,8 +145,22 @@ def is_alive(process: ProcessIdentity) -> bool:
     return found is not None and found.start_ticks == process.start_ticks and found.is_alive
 
 
-def members(spawn_id: str) -> list[ProcessIdentity]:
-    """Every living process of our uid whose environment names this start, the oldest first.
+def is_at_home(pid: int, home: Path | None) -> bool:
+    """Whether nothing in a process's environment says that it works in another home than this one.
+
+    True if it names none or may not be looked at, and for any process if `home` is `None`.
+    """
+    said = None if home is None else (environ_of(pid) or {}).get(HOME_VARIABLE)
+    return said is None or home is None or _is_same_place(said, home)
+
+
+def _is_same_place(said: str, home: Path) -> bool:
+    """As it was written, or by another way through links; the first is true of a home that was moved away, too."""
+    return said == str(home) or os.path.realpath(said) == os.path.realpath(home)
+
+
+def members(spawn_id: str, home: Path | None = None) -> list[ProcessIdentity]:
+    """Every living process of our uid whose environment names this start and no other home, the oldest first.
 
     An empty spawn id names no start. Most processes are none of the start, so each is first looked at as cheaply
     as can be: this stands between a crash and the next start.
@@ -140,6 +175,7 @@ def members(spawn_id: str) -> list[ProcessIdentity]:
         if mark in (_read(pid, "environ") or b"")
         and owner(pid) == os.geteuid()
         and (environ_of(pid) or {}).get(SPAWN_ID_VARIABLE) == spawn_id
+        and is_at_home(pid, home)
         and (seen := stat(pid)) is not None
         and seen.is_alive
     ]

@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from hermesd.adapters import store_rows as rows
-from hermesd.adapters.ids import new_id
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.store_errors import state_corrupt, translating_database
 from hermesd.adapters.store_schema import upgrade
 from hermesd.domain.operation import Happening, Operation
-from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, GatewayRecord
-from hermesd.domain.profile import HomeIdentity
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Binding, GatewayRecord
 from hermesd.domain.runtime import Runtime
 
 BUSY_WAIT_S = 0.5
@@ -81,9 +79,17 @@ class SqliteStore:
         await self._run(self._connection.close)
         self._thread.shutdown()
 
-    async def profile_id(self, identity: HomeIdentity) -> str:
-        """The stable id bound to a home, made and bound at first sight."""
-        return await self._run(partial(self._profile_id, identity))
+    async def bindings(self) -> list[Binding]:
+        """Every binding."""
+        return await self._read(rows.binding, "SELECT * FROM profiles ORDER BY id", {})
+
+    async def bind(self, binding: Binding) -> None:
+        """Writes a binding, replacing the one of the same id; any other of that name loses it."""
+        row = rows.binding_row(binding)
+        await self._write(
+            ("UPDATE profiles SET name = '' WHERE name = :name AND id <> :id", row),
+            _upsert("profiles", "id", row),
+        )
 
     async def forget_profile(self, profile_id: str) -> None:
         """Drops the binding and the gateway's record."""
@@ -200,18 +206,6 @@ class SqliteStore:
                 write.number = inserted[0] or 0
         for write in writes:
             write.is_done = True
-
-    def _profile_id(self, identity: HomeIdentity) -> str:
-        condition = "device = ? AND inode = ? AND birth_ns = ?"
-        with self._transaction():
-            values = (str(identity.device), str(identity.inode), identity.birth_ns)
-            query = f"SELECT id FROM profiles WHERE {condition}"
-            found = self._connection.execute(query, values).fetchone()
-            if found is not None:
-                return str(found["id"])
-            made = new_id()
-            self._connection.execute("INSERT INTO profiles VALUES (?, ?, ?, ?)", (made, *values))
-            return made
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

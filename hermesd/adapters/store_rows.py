@@ -12,8 +12,9 @@ from typing import Any
 
 from hermesd.domain.gateway import Gateway, ParkedFor, State
 from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress
-from hermesd.domain.ports import GatewayRecord
+from hermesd.domain.ports import Binding, GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
+from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.domain.runtime import Runtime
 
 Row = dict[str, Any]
@@ -24,12 +25,31 @@ def render_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
+def binding_row(binding: Binding) -> Row:
+    """Columns of a binding."""
+    home = binding.home
+    return {
+        "id": binding.id,
+        "device": str(home.device),
+        "inode": str(home.inode),
+        "birth_ns": home.birth_ns,
+        "name": binding.name,
+    }
+
+
+def binding(row: sqlite3.Row) -> Binding:
+    """A binding from its columns."""
+    home = HomeIdentity(int(row["device"]), int(row["inode"]), row["birth_ns"])
+    return Binding(id=row["id"], home=home, name=row["name"])
+
+
 def gateway_row(record: GatewayRecord) -> Row:
     """Columns of a gateway's record."""
     return {
         **asdict(record.gateway),
         "profile_id": record.profile_id,
         "spawn_id": record.spawn_id,
+        "home": _render_home(record.home) if record.home else None,
         "process": render_json(asdict(record.process)) if record.process else None,
         "since_s": record.since_s,
         "restarts": record.restarts,
@@ -55,6 +75,7 @@ def gateway_record(row: sqlite3.Row) -> GatewayRecord:
         profile_id=row["profile_id"],
         gateway=gateway,
         spawn_id=row["spawn_id"],
+        home=_parse_home(row["home"]) if row["home"] else None,
         process=ProcessIdentity(**json.loads(row["process"])) if row["process"] else None,
         since_s=row["since_s"],
         restarts=row["restarts"],
@@ -120,6 +141,17 @@ def runtime(row: sqlite3.Row) -> Runtime:
         executable=Path(row["executable"]),
         is_managed=bool(row["is_managed"]),
     )
+
+
+def _render_home(home: Home) -> str:
+    """In ASCII: a path may hold bytes that are no text."""
+    return json.dumps({"name": home.name.text, "path": str(home.path), **asdict(home.identity)}, sort_keys=True)
+
+
+def _parse_home(text: str) -> Home:
+    fields = json.loads(text)
+    identity = HomeIdentity(fields["device"], fields["inode"], fields["birth_ns"])
+    return Home(ProfileName(fields["name"]), Path(fields["path"]), identity)
 
 
 def _render_exit(last_exit: LastExit) -> str:

@@ -88,7 +88,13 @@ FIRST: Step = (
     """,
 )
 
-STEPS: tuple[Step, ...] = (FIRST,)
+SECOND: Step = (
+    "ALTER TABLE profiles ADD COLUMN name TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE gateways ADD COLUMN home TEXT",
+)
+"""`home` is JSON: name, path, device, inode, birth_ns."""
+
+STEPS: tuple[Step, ...] = (FIRST, SECOND)
 """Step N leads from version N to version N + 1; an empty file has version 0."""
 
 

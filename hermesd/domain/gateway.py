@@ -64,7 +64,7 @@ class Event(StrEnum):
     LIMIT_HIT = "limit_hit"
     """The process reached a resource ceiling."""
     HOME_GONE = "home_gone"
-    """The profile's home was removed under us."""
+    """The profile's home was removed or replaced under its process. What is wanted stays as it is."""
 
 
 class Effect(StrEnum):
@@ -187,7 +187,7 @@ def _end_for_failure(gateway: Gateway) -> Step:
     return _to(replace(gateway, attempts=gateway.attempts + 1), State.STOPPING, Effect.TERMINATE)
 
 
-def _end_at_limit(gateway: Gateway) -> Step:
+def _end_running(gateway: Gateway) -> Step:
     attempts = 0 if gateway.is_stable else gateway.attempts + 1
     return _to(replace(gateway, attempts=attempts), State.STOPPING, Effect.TERMINATE)
 
@@ -240,10 +240,6 @@ def _kill_again(gateway: Gateway) -> Step:
     return gateway, (Effect.KILL,)
 
 
-def _home_gone_while_alive(gateway: Gateway) -> Step:
-    return _to(replace(gateway, wanted_up=False), State.STOPPING, Effect.TERMINATE)
-
-
 _WITHOUT_PROCESS = (
     Event.CRASHED,
     Event.RESTART_REQUESTED,
@@ -262,7 +258,6 @@ _AT_REST: dict[Event, Transition] = _IGNORED | {
     Event.START: _start_afresh,
     Event.RESTART: _start_afresh,
     Event.STOP: _give_up_waiting,
-    Event.HOME_GONE: _give_up_waiting,
     Event.ADOPTED: _follow_found_process,
 }
 """Shared by every state without a process. A late fact about a process that is gone changes nothing."""
@@ -274,7 +269,6 @@ _BEING_ENDED: dict[Event, Transition] = (
         Event.START: _want_up_afresh,
         Event.RESTART: _want_up_afresh,
         Event.STOP: _want_down,
-        Event.HOME_GONE: _want_down,
     }
 )
 """Shared by the states in which the process has been told to end."""
@@ -298,7 +292,7 @@ TABLE: Mapping[State, Mapping[Event, Transition]] = {
         Event.CLAIM_DENIED: _park_for_claim,
         Event.BUDGET_SPENT: _park_for_budget,
         Event.LIMIT_HIT: _end_for_failure,
-        Event.HOME_GONE: _home_gone_while_alive,
+        Event.HOME_GONE: _end_for_failure,
     },
     State.RUNNING: _IGNORED
     | {
@@ -312,8 +306,8 @@ TABLE: Mapping[State, Mapping[Event, Transition]] = {
         Event.TIMER: _become_stable,
         Event.LOST: _back_off,
         Event.HUNG: _end_for_failure,
-        Event.LIMIT_HIT: _end_at_limit,
-        Event.HOME_GONE: _home_gone_while_alive,
+        Event.LIMIT_HIT: _end_running,
+        Event.HOME_GONE: _end_running,
     },
     State.STOPPING: _BEING_ENDED | {Event.TIMER: _escalate, Event.ADOPTED: _end_again},
     State.KILLING: _BEING_ENDED | {Event.TIMER: _kill_again, Event.ADOPTED: _kill_again},

@@ -27,6 +27,10 @@ one that impresses, and you finish what you start.
 OPT_OUT_TEXT = "Bundled skills are not copied into this profile. Delete this file to have them again.\n"
 
 
+FRESH_FILES = frozenset({".env", "SOUL.md", "profile.yaml", ".no-bundled-skills", "config.yaml"})
+"""Files that may lie in a home in which nobody has worked yet, hermes-agent's own fresh ones among them."""
+
+
 def fresh_files(*, description: str, with_skills: bool) -> Mapping[str, str]:
     """Relative path and text of each file in a fresh home."""
     files = {".env": ENV_TEXT, "SOUL.md": SOUL_TEXT}

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from hermesd.domain.alias import Alias
 from hermesd.domain.gateway import Gateway
+from hermesd.domain.limits import Limit
 from hermesd.domain.operation import Happening, Operation
 from hermesd.domain.process import (
     ExitReport,
@@ -23,6 +24,7 @@ from hermesd.domain.process import (
 )
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.domain.runtime import InstallProgress, Launch, Runtime
+from hermesd.domain.terminal import Terminal
 
 
 class Clock(Protocol):
@@ -38,6 +40,17 @@ class Clock(Protocol):
         """Returns after `seconds` of monotonic time."""
 
 
+class WarmClients(Protocol):
+    """Clients that wait for command lines, so that nobody waits for a client to start."""
+
+    async def run(self) -> ExitStatus:
+        """Runs them until they end by themselves, and says how; ends them when it is cancelled.
+
+        Raises:
+            HermesError: they cannot be started.
+        """
+
+
 @dataclass(frozen=True)
 class GatewayRecord:
     """What is remembered of one gateway, whatever happens to the daemon."""
@@ -46,6 +59,8 @@ class GatewayRecord:
     gateway: Gateway = Gateway()
     spawn_id: str = ""
     """The start under way or running, recorded before the process exists; empty when there is none."""
+    home: Home | None = None
+    """The home of that start as it was then, whatever becomes of it; `None` if none is under way, or not known."""
     process: ProcessIdentity | None = None
     since_s: float | None = None
     """When the shown state began, seconds since the epoch."""
@@ -66,14 +81,27 @@ EVENTS_KEPT = 10_000
 """Events in the history; the oldest beyond them are dropped."""
 
 
+@dataclass(frozen=True)
+class Binding:
+    """A stable id, and the home it stands for."""
+
+    id: str
+    home: HomeIdentity
+    name: str
+    """What the profile was called when it was last seen; empty once another one is called so."""
+
+
 class Store(Protocol):
     """The daemon's durable memory. Each call is one transaction, durable when it returns.
 
     Raises `DiskFull`, `StateCorrupt` or `NotPermitted`; nothing is written then.
     """
 
-    async def profile_id(self, identity: HomeIdentity) -> str:
-        """The stable id bound to a home, made and bound at first sight."""
+    async def bindings(self) -> list[Binding]:
+        """Every binding. No two have the same id, the same home, or the same name unless it is empty."""
+
+    async def bind(self, binding: Binding) -> None:
+        """Writes a binding, replacing the one of the same id; any other of that name loses it."""
 
     async def forget_profile(self, profile_id: str) -> None:
         """Drops the binding and the gateway's record. Unknown ids are ignored."""
@@ -143,8 +171,17 @@ class Homes(Protocol):
     def sticky_default(self) -> ProfileName:
         """The sticky default; unreadable, malformed or dangling ones count as `default`."""
 
-    def write_sticky_default(self, name: ProfileName) -> None:
-        """Writes the sticky default in hermes-agent's format; `default` removes the file."""
+    def write_sticky_default(self, name: ProfileName) -> ProfileName:
+        """Writes the sticky default in hermes-agent's format; `default` removes the file.
+
+        Returns the one before, whether or not it names a home. Raises `DiskFull`, `NotPermitted`.
+        """
+
+    def previous_default(self) -> ProfileName:
+        """The sticky default before the present one, which may name no home any more.
+
+        Raises `NotFound` if none is known.
+        """
 
 
 class Aliases(Protocol):
@@ -174,10 +211,20 @@ class Backend(Protocol):
         the lock is held, which means that something of an earlier tree still lives.
         """
 
-    async def find(self, spawn_id: str, process: ProcessIdentity | None) -> ProcessIdentity | None:
+    async def find(
+        self, spawn_id: str, process: ProcessIdentity | None, *, home: Path | None = None
+    ) -> ProcessIdentity | None:
         """The main process of a recorded start if it is provably that one and alive (no zombie).
 
-        Without a recorded process (the daemon died between spawn and record) it is searched by spawn id.
+        Without a recorded process (the daemon died between spawn and record) it is searched by spawn id. `home`
+        is the one it was started for: a process whose environment names another one is a stranger, to this call
+        and to the two below, unless something else than the spawn id proves that it is of the tree.
+        """
+
+    async def limits(self, process: ProcessIdentity) -> frozenset[Limit] | None:
+        """Which kinds of limit the tree of a living process is held to; `None` once the process has ended.
+
+        A backend that cannot enforce a kind starts a process without it, and leaves it out here.
         """
 
     async def wait(self, process: ProcessIdentity) -> ExitStatus:
@@ -186,10 +233,10 @@ class Backend(Protocol):
     async def terminate(self, process: ProcessIdentity) -> None:
         """Sends SIGTERM to the main process if it is still this one."""
 
-    async def kill(self, process: ProcessIdentity) -> None:
+    async def kill(self, process: ProcessIdentity, *, home: Path | None = None) -> None:
         """Sends SIGKILL to every process of the tree that can be proven to be of it."""
 
-    async def clear(self, spawn_id: str, lock_path: Path) -> None:
+    async def clear(self, spawn_id: str, lock_path: Path, *, home: Path | None = None) -> None:
         """After the main process ended: ends what is left of its tree, until nothing holds the lock.
 
         Raises `GatewayStuck` if something survives SIGKILL for 10 s.
@@ -213,6 +260,25 @@ class Processes(Protocol):
 
     def is_alive(self, process: ProcessIdentity) -> bool:
         """Whether this very process exists and is no zombie."""
+
+    def tty(self, pid: int) -> str:
+        """Path of the terminal that controls a process; empty if none does, or there is no such process."""
+
+
+class TerminalRecords(Protocol):
+    """What is known of commands on people's terminals, whatever happens to the daemon; lost with the machine.
+
+    Raises `DiskFull` or `NotPermitted`.
+    """
+
+    def all(self) -> list[Terminal]:
+        """Every record, the oldest first."""
+
+    def save(self, terminal: Terminal) -> None:
+        """Makes a record, replacing the one of the same id."""
+
+    def forget(self, terminal_id: str) -> None:
+        """Removes a record. Unknown ids are ignored."""
 
 
 class Logs(Protocol):
@@ -295,6 +361,9 @@ class Agent(Protocol):
     def facts(self, home: Home) -> ProfileFacts:
         """Reads a home. Never raises: what cannot be read is named in `problems`."""
 
+    def is_lived_in(self, home: Home) -> bool:
+        """Whether an agent has worked in this home, by what it keeps there. Never raises."""
+
     def check(self, home: Home, *, is_running: bool) -> None:
         """Refuses a start that cannot succeed, before anything is done.
 
@@ -303,7 +372,7 @@ class Agent(Protocol):
         """
 
     def launch(self, runtime: Runtime, home: Home) -> Launch:
-        """How the gateway of this home is started."""
+        """How the gateway of this home is started. `HOME_VARIABLE` in its environment is absent or this home."""
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """How far a started gateway is. A claim that another process or an earlier start left is not believed."""
@@ -318,7 +387,13 @@ class Agent(Protocol):
         """Pid of a living gateway of this home that is not `own`, by record and held lock; else `None`."""
 
     def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
-        """How one of the agent's own commands is run for this home."""
+        """How one of the agent's own commands is run for this home.
+
+        Raises `Incompatible` if it has none; `ConfigInvalid` if it could not work where the home says.
+        """
+
+    def environment(self, home: Home) -> Mapping[str, str]:
+        """What makes any program one of this home's: which home it is, and no secret."""
 
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         """Brings the home to `setup`, changing nothing that is so already; returns what was changed.
@@ -360,6 +435,7 @@ class Ports:
     aliases: Aliases
     backend: Backend
     processes: Processes
+    terminals: TerminalRecords
     logs: Logs
     installer: Installer
     agents: Mapping[str, Agent]
@@ -374,6 +450,8 @@ class Ports:
     """A random number in [0, 1), for jitter."""
     new_id: Callable[[], str]
     """A fresh id: 12 lower-case letters and digits."""
+    publish_runtime: Callable[[Runtime], None]
+    """Leaves word of the runtime in use for those who have no daemon to ask. Raises `DiskFull`, `NotPermitted`."""
 
 
 __all__ = [
@@ -384,6 +462,7 @@ __all__ = [
     "Aliases",
     "ApiServer",
     "Backend",
+    "Binding",
     "Clock",
     "GatewayRecord",
     "Homes",
@@ -395,4 +474,6 @@ __all__ = [
     "ProfileFacts",
     "Setup",
     "Store",
+    "TerminalRecords",
+    "WarmClients",
 ]

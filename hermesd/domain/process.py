@@ -4,14 +4,18 @@ Owns: what identifies a process and what an end means. Must not know how a proce
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from hermesd.domain.gateway import Event
+from hermesd.domain.limits import Limits
 
 SPAWN_ID_VARIABLE = "HERMESD_SPAWN_ID"
 """Environment variable that marks every process of a gateway's tree with the start it comes from."""
+
+HOME_VARIABLE = "HERMES_HOME"
+"""Environment variable that tells an agent its home; who has another home there works for another profile."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class SpawnSpec:
     """Receives standard output and error, appended."""
     lock_path: Path
     """Locked before the start and inherited, so that it stays locked while any of the tree lives."""
+    limits: Limits = field(default_factory=dict)
+    """What the tree is to be held to, as far as the backend can; see `Backend.limits`."""
 
 
 @dataclass(frozen=True)

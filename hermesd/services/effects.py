@@ -6,6 +6,7 @@ raises.
 
 import asyncio
 import logging
+from pathlib import Path
 
 from hermesd.domain.errors import (
     ArgumentInvalid,
@@ -17,7 +18,7 @@ from hermesd.domain.errors import (
     RuntimeMissing,
 )
 from hermesd.domain.gateway import Event
-from hermesd.domain.policy import Policy
+from hermesd.domain.limits import Limit
 from hermesd.domain.ports import Agent, GatewayRecord, Ports
 from hermesd.domain.process import (
     ExitCause,
@@ -29,6 +30,7 @@ from hermesd.domain.process import (
 )
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import Launch
+from hermesd.domain.settings import Settings
 from hermesd.services.facts import Fact
 from hermesd.services.runtimes import Choice, Runtimes
 
@@ -41,9 +43,9 @@ IMPOSSIBLE = (RuntimeMissing, Incompatible, ArgumentInvalid)
 class Effects:
     """Carries out effects for one gateway after the other; keeps nothing of any."""
 
-    def __init__(self, ports: Ports, policy: Policy, runtimes: Runtimes) -> None:
+    def __init__(self, ports: Ports, settings: Settings, runtimes: Runtimes) -> None:
         self._ports = ports
-        self._policy = policy
+        self._settings = settings
         self._runtimes = runtimes
 
     def agent_of(self, home: Home) -> Agent:
@@ -65,12 +67,13 @@ class Effects:
             environment={**self._ports.gateway_environment, **launch.environment},
             working_directory=self._ports.user_home,
             log_path=self._ports.logs.path(record.profile_id),
-            lock_path=self._ports.lock_directory / f"{record.profile_id}.lock",
+            lock_path=self._lock_of(record.profile_id),
+            limits=self._settings.limits_of(home.name.text),
         )
         try:
             return await self._ports.backend.start(spec)
         except ProfileBusy:  # something of an earlier start lives that no record tells of
-            await self._ports.backend.clear(record.spawn_id, spec.lock_path)
+            await self._clear(record)
         return await self._ports.backend.start(spec)
 
     def not_started(self, error: HermesError) -> Fact:
@@ -91,30 +94,39 @@ class Effects:
             log.warning("profile=%s stop not announced: %s", home.name, error.message)
         await self._ports.backend.terminate(process)
 
-    async def kill(self, home: Home, process: ProcessIdentity) -> None:
+    async def find(self, record: GatewayRecord) -> ProcessIdentity | None:
+        """The process that an earlier daemon recorded, or was about to record, if it lives."""
+        return await self._ports.backend.find(record.spawn_id, record.process, home=_path_of(record))
+
+    async def unenforced_limits(self, home: Home, process: ProcessIdentity) -> list[Limit]:
+        """The limits that the settings ask for and that a living process is not held to."""
+        asked = self._settings.limits_of(home.name.text)
+        held = await self._ports.backend.limits(process) if asked else None
+        return [] if held is None else [limit for limit in asked if limit not in held]
+
+    async def kill(self, home: Home, record: GatewayRecord, process: ProcessIdentity) -> None:
         """Kills the whole tree."""
         log.warning("profile=%s pid=%d did not end in time and is killed", home.name, process.pid)
-        await self._ports.backend.kill(process)
+        await self._ports.backend.kill(process, home=_path_of(record))
 
     async def end(self, home: Home, record: GatewayRecord, process: ProcessIdentity) -> None:
         """Ends a process within its grace, by force after it, with everything it left."""
         await self.terminate(home, process)
         ended = asyncio.create_task(self._ports.backend.wait(process))
         patience = asyncio.create_task(
-            self._ports.clock.sleep_s(self._policy.grace_extra_s + await self.drain_s(home))
+            self._ports.clock.sleep_s(self._settings.policy.grace_extra_s + await self.drain_s(home))
         )
         await asyncio.wait({ended, patience}, return_when=asyncio.FIRST_COMPLETED)
         patience.cancel()
         if not ended.done():
-            await self.kill(home, process)
+            await self.kill(home, record, process)
         await ended
         await self.is_cleared(home, record)
 
     async def is_cleared(self, home: Home, record: GatewayRecord) -> bool:
         """Ends what is left of a tree whose main process ended; says whether nothing is."""
-        lock_path = self._ports.lock_directory / f"{record.profile_id}.lock"
         try:
-            await self._ports.backend.clear(record.spawn_id, lock_path)
+            await self._clear(record)
         except HermesError as error:  # stuck, or not ours to look at: either way something may still live
             log.error("profile=%s %s", home.name, error.message)
             return False
@@ -122,15 +134,14 @@ class Effects:
 
     async def clear_homeless(self, record: GatewayRecord) -> None:
         """Ends whatever lives of a gateway whose home is gone, if it can be ended."""
-        lock_path = self._ports.lock_directory / f"{record.profile_id}.lock"
         try:
-            await self._ports.backend.clear(record.spawn_id, lock_path)
+            await self._clear(record)
         except HermesError as error:
             log.error("profile_id=%s without a home: %s", record.profile_id, error.message)
 
     async def forget(self, profile_id: str) -> None:
         """Removes what was kept for starting a gateway that will never be started again. Raises `ProfileBusy`."""
-        await self._ports.backend.forget(self._ports.lock_directory / f"{profile_id}.lock")
+        await self._ports.backend.forget(self._lock_of(profile_id))
 
     async def drain_s(self, home: Home) -> float:
         """How long the profile lets its gateway finish its turns."""
@@ -151,6 +162,17 @@ class Effects:
         if report.event is not Event.CRASHED:
             return report
         return ExitReport(Event.LOST, ExitCause.UNKNOWN, unknown.detail)
+
+    async def _clear(self, record: GatewayRecord) -> None:
+        await self._ports.backend.clear(record.spawn_id, self._lock_of(record.profile_id), home=_path_of(record))
+
+    def _lock_of(self, profile_id: str) -> Path:
+        return self._ports.lock_directory / f"{profile_id}.lock"
+
+
+def _path_of(record: GatewayRecord) -> Path | None:
+    """Where the home was when the process was started in it."""
+    return None if record.home is None else record.home.path
 
 
 def _checked_launch(choice: Choice, home: Home) -> Launch:

@@ -10,6 +10,7 @@ from hermesd.domain.budget import Budget, frees_at_s, recent
 from hermesd.domain.gateway import LIVE, Event, Gateway, State
 from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import LastExit
+from hermesd.domain.profile import Home
 
 COMMANDS = frozenset({Event.START, Event.STOP, Event.RESTART})
 """What people post."""
@@ -41,7 +42,7 @@ def remembered(before: GatewayRecord, gateway: Gateway, fact: Fact, *, now_s: fl
     if gateway.state is not before.gateway.state:
         record = replace(record, since_s=now_s, next_start_at_s=None, detail="")
     if gateway.state not in LIVE:
-        record = replace(record, spawn_id="", process=None)
+        record = replace(record, spawn_id="", home=None, process=None)
     if fact.event in COMMANDS:
         record = replace(record, restarts=0)
     if fact.event in DETAILED:
@@ -51,11 +52,18 @@ def remembered(before: GatewayRecord, gateway: Gateway, fact: Fact, *, now_s: fl
     return record
 
 
-def with_start(record: GatewayRecord, before: State, fact: Fact, *, spawn_id: str) -> GatewayRecord:
+def with_start(record: GatewayRecord, before: State, fact: Fact, *, spawn_id: str, home: Home) -> GatewayRecord:
     """The record with a start under way that `fact` led to, from state `before`."""
     is_asked_for = fact.event in COMMANDS or before in (State.STOPPING, State.KILLING)
     restarts = record.restarts + (0 if is_asked_for else 1)
-    return replace(record, spawn_id=spawn_id, process=None, restarts=restarts)
+    return replace(record, spawn_id=spawn_id, home=home, process=None, restarts=restarts)
+
+
+def has_lost_home(record: GatewayRecord, home: Home | None) -> bool:
+    """Whether what runs was started in a home that is gone, though another may stand under its name: `home`."""
+    if record.gateway.state not in LIVE:
+        return False
+    return home is None or (record.home is not None and record.home.identity != home.identity)
 
 
 def charged(record: GatewayRecord, budget: Budget, *, now_s: float) -> tuple[GatewayRecord, float]:

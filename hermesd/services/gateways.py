@@ -57,6 +57,8 @@ class GatewayView:
     """Starts charged to the rolling hour."""
     used_in_day: int
     """Starts charged to the rolling day."""
+    warnings: tuple[str, ...]
+    """What is asked for and is not given to the process that runs."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ class Gateways:
             self._policy.budget,
             used_in_hour=used(record.starts_s, now_s, HOUR_S),
             used_in_day=used(record.starts_s, now_s, DAY_S),
+            warnings=self._keepers.warnings_of(known.id),
         )
 
     async def start(self, name: ProfileName, requester: str) -> Operation:
@@ -140,7 +143,7 @@ class Gateways:
             GatewayForeign: the gateway that runs is not hermesd's to stop.
         """
         known = await self._homes.get(name)
-        keeper = self._keepers.of(known)
+        keeper = await self._keepers.of(known)
         if keeper.record.gateway.state not in LIVE:
             await self._refuse_foreign(keeper)
         return await self._begin("gateway.stop", name, requester, lambda job: self._stop(keeper, job))
@@ -163,7 +166,7 @@ class Gateways:
             DiskFull, StateCorrupt, NotPermitted: it could not be recorded.
         """
         known = await self._homes.get(name)
-        await self._keepers.of(known).enable(is_enabled)
+        await (await self._keepers.of(known)).enable(is_enabled)
         word = "enabled" if is_enabled else "disabled"
         await self._events.record(f"gateway.{word}", f"gateway of {name}: {word}", profile=name.text)
         return await self.view(known)
@@ -202,7 +205,7 @@ class Gateways:
         Raises:
             GatewayForeign, GatewayStuck: it cannot be ended.
         """
-        keeper = self._keepers.of(known)
+        keeper = await self._keepers.of(known)
         await self._refuse_foreign(keeper)
         await self._stop(keeper, job)
         await self._keepers.forget(known.id)
@@ -239,6 +242,8 @@ class Gateways:
             if state is State.RUNNING and (not replaced or record.spawn_id != replaced):
                 if record.detail:
                     job.warn(f"up, but degraded: {record.detail}")
+                for warning in keeper.warnings:
+                    job.warn(warning)
                 return
             is_second_try = state is State.STARTING and record.gateway.attempts > attempts
             if state in NOT_STARTING or is_second_try:
@@ -264,7 +269,7 @@ class Gateways:
         known = await self._homes.get(name)
         self._operations.refuse_if_changing(name.text)
         choice = await self._runtimes.choice_for(name)
-        keeper = self._keepers.of(known)
+        keeper = await self._keepers.of(known)
         is_live = keeper.record.gateway.state in LIVE
         if not is_live:
             await self._keepers.refuse_predecessor(keeper)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from hermesd.domain.errors import BudgetSpent, HermesError, ProfileNotFound
+from hermesd.domain.errors import BudgetSpent, HermesError
 from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, State, Timer, step, timer
 from hermesd.domain.policy import Policy, delay_s
 from hermesd.domain.ports import GatewayRecord, Ports
@@ -53,6 +53,8 @@ class Keeper:
         self.home = home
         self.failure: HermesError | None = None
         """Why the last start could not even be made."""
+        self.warnings: tuple[str, ...] = ()
+        """What is asked for and is not given to the process that runs."""
         self._ports = ports
         self._policy = policy
         self._effects = effects
@@ -92,8 +94,8 @@ class Keeper:
         await recorded
 
     def lose_home(self) -> None:
-        """Notices that the profile's home is gone: nobody wants its gateway any more."""
-        self._facts.put_nowait(Fact(Event.HOME_GONE))
+        """Notices that the home in which the process was started is gone."""
+        self._facts.put_nowait(Fact(Event.HOME_GONE, self.record.spawn_id))
 
     async def enable(self, is_enabled: bool) -> None:
         """Records whether the gateway is started with the daemon.
@@ -115,10 +117,11 @@ class Keeper:
             state = self.record.gateway.state
             process = None
             if state in LIVE:
-                process = await self._ports.backend.find(self.record.spawn_id, self.record.process)
+                process = await self._effects.find(self.record)
             if process is not None:
                 self.record = replace(self.record, process=process)
                 self._watch(process)
+                await self._look_at_limits(process)
                 self._facts.put_nowait(Fact(Event.ADOPTED, self.record.spawn_id))
             elif not self.record.is_enabled:
                 await self._leave_alone()
@@ -186,13 +189,16 @@ class Keeper:
         record = remembered(before, after, fact, now_s=now_s)
         if will_start:
             record, self._start_possible_at_s = charged(record, self._policy.budget, now_s=now_s)
-            record = with_start(record, before.gateway.state, fact, spawn_id=self._ports.new_id())
+            id_ = self._ports.new_id()
+            record = with_start(record, before.gateway.state, fact, spawn_id=id_, home=self.home)
         return record
 
     def _note_ending(self, event: Event, before: GatewayRecord) -> None:
         """Remembers why the process is about to be ended, for the story of its exit."""
         if event is Event.TIMER and before.gateway.state is State.STARTING:
             self._ending_for, self._ending_detail = ExitCause.START_TIMEOUT, before.detail
+        elif event is Event.HOME_GONE:
+            self._ending_for, self._ending_detail = ExitCause.STOPPED, "its home was removed or replaced"
         elif event is Event.HUNG:
             self._ending_for, self._ending_detail = ExitCause.HUNG, before.detail
         elif event in COMMANDS or event is Event.READY:
@@ -293,7 +299,7 @@ class Keeper:
             case Effect.TERMINATE if process is not None:
                 await self._effects.terminate(self.home, process)
             case Effect.KILL if process is not None:
-                await self._effects.kill(self.home, process)
+                await self._effects.kill(self.home, self.record, process)
             case Effect.TERMINATE | Effect.KILL:
                 self._report(ExitReport(Event.LOST, ExitCause.UNKNOWN), self.record.spawn_id, ExitStatus())
             case Effect.ALERT:
@@ -303,17 +309,25 @@ class Keeper:
         """Starts a process, or tells the machine at once why there is none."""
         try:
             self.home = await self._find_home(self.record.profile_id)
+            if self.home != self.record.home:
+                await self._keep(replace(self.record, home=self.home))
             process = await self._effects.start(self.home, self.record)
         except HermesError as error:
             self.failure = error
             log.warning("profile=%s not started: %s", self.home.name, error.message)
-            if isinstance(error, ProfileNotFound):
-                await self._apply(Fact(Event.HOME_GONE))
             await self._apply(self._effects.not_started(error))
             return
         await self._keep(replace(self.record, process=process))
         self._watch(process)
+        await self._look_at_limits(process)
         self._wake()
+
+    async def _look_at_limits(self, process: ProcessIdentity) -> None:
+        """Says which limits are asked for in vain: nobody shall rely on them."""
+        unenforced = await self._effects.unenforced_limits(self.home, process)
+        self.warnings = tuple(f"{limit} is set, but nothing here can enforce it" for limit in unenforced)
+        for warning in self.warnings:
+            log.warning("profile=%s pid=%d %s", self.home.name, process.pid, warning)
 
     def _out_of_budget(self) -> Fact:
         budget, name = self._policy.budget, self.home.name.text
@@ -397,7 +411,7 @@ def _give_up(fact: Fact) -> None:
 
 
 def _at_rest(record: GatewayRecord, gateway: Gateway) -> GatewayRecord:
-    return replace(record, gateway=gateway, spawn_id="", process=None, next_start_at_s=None)
+    return replace(record, gateway=gateway, spawn_id="", home=None, process=None, next_start_at_s=None)
 
 
 def _exit_facts(end: LastExit) -> dict[str, str]:

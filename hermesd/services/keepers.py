@@ -14,6 +14,7 @@ from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.profile import Home
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
+from hermesd.services.facts import has_lost_home
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.keeper import Keeper
 from hermesd.services.tasks import background
@@ -35,6 +36,8 @@ class Keepers:
         self._homes = homes
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._homeless: dict[str, GatewayRecord] = {}
+        """What is remembered of gateways whose home is out of sight, should it come back."""
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def recover(self) -> None:
@@ -42,9 +45,11 @@ class Keepers:
         found = {known.id: known.home for known in await self._homes.scan()}
         for record in await self._ports.store.gateways():
             if record.profile_id in found:
-                await self._keep(record, found[record.profile_id]).resume()
-            elif found:  # no home at all says more about the file system than about profiles
+                await self._take_up(record, found[record.profile_id])
+                continue
+            if found:  # no home at all says more about the file system than about profiles
                 await self._effects.clear_homeless(record)
+            self._homeless[record.profile_id] = record
         self._housekeeping = background(self._keep_house(), "housekeeping")
 
     async def close(self, *, drain: bool) -> None:
@@ -58,18 +63,26 @@ class Keepers:
         for task in self._tasks.values():
             task.cancel()
 
-    def of(self, known: Identified) -> Keeper:
+    async def of(self, known: Identified) -> Keeper:
         """The keeper of a home's gateway, made at first need."""
         keeper = self._keepers.get(known.id)
-        if keeper is None:
-            return self._keep(GatewayRecord(known.id), known.home)
-        keeper.home = known.home
-        return keeper
+        if keeper is not None:
+            keeper.home = known.home
+            return keeper
+        record = self._homeless.pop(known.id, None)
+        if record is not None:
+            return await self._take_up(record, known.home)
+        return self._keep(GatewayRecord(known.id), known.home)
 
     def record_of(self, profile_id: str) -> GatewayRecord:
         """What is remembered of a gateway; that of one never wanted is blank."""
         keeper = self._keepers.get(profile_id)
-        return keeper.record if keeper else GatewayRecord(profile_id)
+        return keeper.record if keeper else self._homeless.get(profile_id, GatewayRecord(profile_id))
+
+    def warnings_of(self, profile_id: str) -> tuple[str, ...]:
+        """What is asked for a gateway and is not given to the process that runs."""
+        keeper = self._keepers.get(profile_id)
+        return keeper.warnings if keeper is not None and keeper.record.process is not None else ()
 
     async def forget(self, profile_id: str) -> None:
         """Lets go of a keeper whose gateway will never be started again, and of what was kept for it.
@@ -104,6 +117,14 @@ class Keepers:
                     profile=keeper.home.name.text,
                 ) from error
 
+    async def _take_up(self, record: GatewayRecord, home: Home) -> Keeper:
+        """Goes on with what is remembered of a gateway."""
+        keeper = self._keep(record, home)
+        await keeper.resume()
+        if has_lost_home(keeper.record, home):
+            keeper.lose_home()
+        return keeper
+
     def _keep(self, record: GatewayRecord, home: Home) -> Keeper:
         keeper = Keeper(
             record,
@@ -122,26 +143,31 @@ class Keepers:
         while True:
             await self._ports.clock.sleep_s(CHECK_S)
             try:
-                await self._end_homeless()
+                await self._follow_homes()
                 await self._rotate_logs()
             except HermesError as error:
                 log.warning("housekeeping is put off: %s", error.message)
 
-    async def _end_homeless(self) -> None:
-        """Ends gateways whose home was removed under them, and lets go of them once they are at rest.
+    async def _follow_homes(self) -> None:
+        """Ends gateways whose home was removed or replaced under them, and takes up those whose home is back.
 
         That no home at all is found says more about the file system than about profiles. For the same reason
-        nothing is forgotten: a home that comes back with its file system finds its record.
+        nothing is forgotten: a gateway without a home is let go of once it is at rest, and its record kept.
         """
         kept = list(self._keepers.items())
-        found = {known.id for known in await self._homes.scan()}
+        found = {known.id: known.home for known in await self._homes.scan()}
+        if not found:
+            return
         for profile_id, keeper in kept:
-            if not found or profile_id in found or profile_id not in self._keepers:
+            if profile_id not in self._keepers:
                 continue
-            if keeper.record.gateway.state in LIVE:
+            if has_lost_home(keeper.record, found.get(profile_id)):
                 keeper.lose_home()
-            else:
+            elif profile_id not in found:
                 self._drop(profile_id)
+                self._homeless[profile_id] = keeper.record
+        for profile_id in self._homeless.keys() & found.keys():
+            await self._take_up(self._homeless.pop(profile_id), found[profile_id])
 
     async def _rotate_logs(self) -> None:
         """Looks at every log in one thread's turn: each turn costs more than the look."""

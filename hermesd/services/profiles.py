@@ -69,6 +69,8 @@ class Profiles:
         self._homes = homes
         self._runtimes = runtimes
         self._gateways = gateways
+        self._choosing = asyncio.Lock()
+        """Held while the sticky default is read and written."""
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -149,11 +151,25 @@ class Profiles:
         Raises:
             ProfileNotFound: there is no such profile.
         """
+        async with self._choosing:
+            return await self._use(name)
+
+    async def use_previous(self) -> tuple[ProfileName, ProfileName]:
+        """Goes back to the sticky default before the present one; returns the one left and the one now.
+
+        Raises:
+            NotFound: no earlier one is known.
+            ProfileNotFound: it has been deleted.
+        """
+        async with self._choosing:
+            return await self._use(await asyncio.to_thread(self._ports.homes.previous_default))
+
+    async def _use(self, name: ProfileName) -> tuple[ProfileName, ProfileName]:
         if not name.is_default:
             await self._homes.get(name)
-        before = await asyncio.to_thread(self._ports.homes.sticky_default)
-        await asyncio.to_thread(self._ports.homes.write_sticky_default, name)
-        await self._events.record("profile.used", f"{name} is the sticky default", profile=name.text)
+        before = await asyncio.to_thread(self._ports.homes.write_sticky_default, name)
+        if before != name:
+            await self._events.record("profile.used", f"{name} is the sticky default", profile=name.text)
         return before, name
 
     async def _view(self, known: Identified, aliases: list[Alias], sticky: ProfileName) -> ProfileView:
@@ -228,17 +244,17 @@ class Profiles:
         """The steps of a deletion. Each may have been done already by a daemon that died."""
 
         async def work(job: Job) -> None:
-            home = await asyncio.to_thread(self._ports.homes.find, name)
-            if home is not None:
-                known = Identified(home, profile_id)
+            known = await self._still_there(name, profile_id)
+            if known is not None:
                 await self._gateways.remove(known, job)
                 job.report("remove data")
-                await asyncio.to_thread(self._clear_sticky_default, name)
+                async with self._choosing:
+                    await asyncio.to_thread(self._clear_sticky_default, name)
                 take_away = self._ports.homes.purge if purge else self._ports.homes.move_to_trash
-                trashed = await asyncio.to_thread(take_away, home)
+                trashed = await asyncio.to_thread(take_away, known.home)
                 if trashed is not None:
                     job.warn(f"the data is kept in {trashed}")
-                await self._homes.forget(known)
+            await self._homes.forget(profile_id)
             job.report("remove alias")
             await asyncio.to_thread(self._remove_aliases, name)
             if purge:
@@ -246,6 +262,13 @@ class Profiles:
             await self._events.record("profile.deleted", f"profile {name} was deleted", profile=name.text)
 
         return work
+
+    async def _still_there(self, name: ProfileName, profile_id: str) -> Identified | None:
+        """The profile that is being deleted; `None` once it is out of the way, whoever has its name now."""
+        if await asyncio.to_thread(self._ports.homes.find, name) is None:
+            return None
+        known = await self._homes.get(name)
+        return known if known.id == profile_id else None
 
     def _remove_aliases(self, name: ProfileName) -> None:
         for alias in self._ports.aliases.scan():

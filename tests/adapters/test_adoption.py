@@ -115,5 +115,5 @@ async def test_a_process_that_becomes_another_program_is_found(
     """/proc shows no environment while it does; to miss it then would be to call it lost."""
     process = await place.start()
     answers = iter([None, process])
-    monkeypatch.setattr(membership, "oldest_leader", lambda _: next(answers))
+    monkeypatch.setattr(membership, "oldest_leader", lambda *_: next(answers))
     assert await place.backend.find(start_id(), None) == process

@@ -17,8 +17,8 @@ from hermesd.adapters import locks, procfs
 from hermesd.adapters.backends.process_trees import LEFTOVER_KILL_S, LEFTOVER_TERM_S
 from hermesd.adapters.backends.session import SessionBackend
 from hermesd.domain.errors import GatewayStuck
-from hermesd.domain.process import SPAWN_ID_VARIABLE, ExitStatus, ProcessIdentity
-from tests.processes import GATEWAY, PYTHON, HurriedClock, Place, ending, start_id
+from hermesd.domain.process import HOME_VARIABLE, SPAWN_ID_VARIABLE, ExitStatus, ProcessIdentity
+from tests.processes import GATEWAY, PYTHON, HurriedClock, Place, ending, gateway_spec, start_id, with_home
 from tests.waiting import until
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -33,6 +33,13 @@ def decoy(*argv: str, environment: dict[str, str] | None = None) -> Iterator[Pro
         identity = procfs.identity(process.pid, "")
         assert identity is not None
         yield identity
+
+
+def home_in(place: Place, name: str) -> Path:
+    """A home for a gateway."""
+    home = place.directory / "profiles" / name
+    home.mkdir(parents=True)
+    return home
 
 
 async def test_a_tree_with_a_daemon_is_ended_whole(place: Place) -> None:
@@ -114,6 +121,41 @@ async def test_a_decoy_with_the_same_command_line_stays_untouched(place: Place) 
         assert all(procfs.is_alive(stranger) for stranger in strangers)
 
 
+async def test_a_stranger_with_our_spawn_id_and_another_home_stays_untouched(place: Place) -> None:
+    """What a gateway started for another profile, and let go of, is that profile's business; not so its own."""
+    own, others = home_in(place, "coder"), home_in(place, "writer")
+    environment = {SPAWN_ID_VARIABLE: start_id()}
+    with (
+        decoy("/bin/sleep", "60", environment={**environment, HOME_VARIABLE: str(others)}) as stranger,
+        decoy("/bin/sleep", "60", environment={**environment, HOME_VARIABLE: str(own)}) as member,
+    ):
+        process = await place.start_spec(with_home(gateway_spec(place.directory), own))
+        recorded = replace(stranger, spawn_id=start_id())
+        assert await place.backend.find(start_id(), recorded, home=own) is None
+        await place.backend.kill(process, home=own)
+        await place.backend.wait(process)
+        await place.backend.clear(start_id(), place.lock(), home=own)
+        assert procfs.is_alive(stranger)
+        assert not procfs.is_alive(member)
+
+
+async def test_whoever_holds_the_lock_is_of_the_tree_in_any_home(place: Place) -> None:
+    """Only the tree inherits it, and the profile cannot be started while it is held."""
+    process = await place.start_spec(with_home(gateway_spec(place.directory, "--daemon"), home_in(place, "coder")))
+    os.kill(process.pid, signal.SIGKILL)
+    await place.backend.wait(process)
+    await place.backend.clear(start_id(), place.lock(), home=place.directory / "writer")
+    assert locks.is_free(place.lock())
+
+
+async def test_a_home_that_is_reached_through_links_is_the_same(place: Place) -> None:
+    """An agent may write out the way to its home."""
+    home = home_in(place, "coder")
+    (place.directory / "link").symlink_to(home)
+    process = await place.start_spec(with_home(gateway_spec(place.directory), home))
+    assert await place.backend.find(start_id(), None, home=place.directory / "link") == process
+
+
 async def test_a_tree_whose_name_begins_alike_stays_untouched(place: Place) -> None:
     """Ending `coder` is not ending `coder-two`."""
     coder, other = await place.start(), await place.start("--daemon", name="coder-two")
@@ -142,7 +184,7 @@ async def test_a_recycled_pid_is_signalled_by_no_call(place: Place, monkeypatch:
 
 async def test_the_daemon_itself_is_never_of_a_tree(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent may have started it, and then its own environment carries the spawn id."""
-    monkeypatch.setattr(procfs, "members", lambda spawn_id: [procfs.identity(os.getpid(), spawn_id)])
+    monkeypatch.setattr(procfs, "members", lambda spawn_id, _: [procfs.identity(os.getpid(), spawn_id)])
     await place.backend.clear(start_id(), place.lock())
     assert await place.backend.find(start_id(), None) is None
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.store_schema import STEPS
 from hermesd.domain.gateway import Gateway, State
 from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress
-from hermesd.domain.ports import GatewayRecord
+from hermesd.domain.ports import Binding, GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
-from hermesd.domain.profile import HomeIdentity
+from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Runtime
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -25,6 +26,7 @@ RECORD = GatewayRecord(
     profile_id="k3v9x0q2m7ab",
     gateway=Gateway(State.BACKOFF, wanted_up=True, attempts=3),
     spawn_id="z8y7x6w5v4u3",
+    home=Home(ProfileName("coder"), Path("/home/ana/.hermes/profiles/coder"), PROFILE),
     process=ProcessIdentity("5f0c7a4e-7a3b-4a52-9d60-0c1b7e2f9a11", 4711, 123456, "z8y7x6w5v4u3"),
     since_s=1_700_000_100.5,
     restarts=3,
@@ -34,6 +36,10 @@ RECORD = GatewayRecord(
     starts_s=(1_700_000_000.5, 1_700_000_100.25),
     is_enabled=False,
 )
+BINDING = Binding(RECORD.profile_id, PROFILE, "coder")
+RECORDS = {1: replace(RECORD, home=None), 2: RECORD}
+"""What each version could remember; the first did not know where a gateway was started."""
+BINDINGS = {1: replace(BINDING, name=""), 2: BINDING}
 OPERATION = Operation(
     id="a1b2c3d4e5f6",
     kind="gateway.start",
@@ -75,8 +81,8 @@ def test_every_schema_has_its_dump() -> None:
 async def test_old_database_is_read_whole(version: int, tmp_path: Path) -> None:
     """Binding, record, operation, event, runtime and choice are as they were written."""
     store = await SqliteStore.open(load(version, tmp_path / "store.db"))
-    assert await store.profile_id(PROFILE) == RECORD.profile_id
-    assert await store.gateways() == [RECORD]
+    assert await store.bindings() == [BINDINGS[version]]
+    assert await store.gateways() == [RECORDS[version]]
     assert await store.operations(profile="", limit=9) == [OPERATION]
     assert await store.events(after=0, profile="", limit=9) == [EVENT]
     assert await store.registered_runtimes() == [RUNTIME]

@@ -1,13 +1,14 @@
 """What every agent promises, fake or real."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
+from hermesd.domain import layout
 from hermesd.domain.errors import ArgumentInvalid, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
 from hermesd.domain.ports import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
@@ -87,6 +88,26 @@ def test_facts_of_a_home_that_is_gone_are_no_failure(subject: Subject, tmp_path:
     assert facts == ProfileFacts()
 
 
+def test_a_fresh_home_is_not_lived_in(subject: Subject, home: Home) -> None:
+    """Neither an empty one, nor one that was made and never used, nor one that is gone."""
+    assert not subject.agent.is_lived_in(home)
+    for name, text in layout.fresh_files(description="Writes code", with_skills=False).items():
+        (home.path / name).write_text(text)
+    for name in layout.DIRECTORIES:
+        (home.path / name).mkdir()
+    assert not subject.agent.is_lived_in(home)
+    assert not subject.agent.is_lived_in(replace(home, path=home.path / "gone"))
+
+
+@pytest.mark.parametrize("name", ["state.db", "gateway_state.json"])
+def test_a_home_in_which_an_agent_has_worked_is_lived_in(name: str, subject: Subject, home: Home) -> None:
+    """Its database or its gateway's report tells, readable or not."""
+    if isinstance(subject.agent, ScriptedAgent):
+        subject.agent.lived_in.add(home.name.text)
+    (home.path / name).write_text("")
+    assert subject.agent.is_lived_in(home)
+
+
 def test_an_empty_home_may_be_started(subject: Subject, home: Home) -> None:
     """Whether or not it runs already."""
     subject.agent.check(home, is_running=False)
@@ -112,6 +133,11 @@ def test_a_command_is_run_for_the_home_or_refused(subject: Subject, home: Home) 
     launch = subject.agent.command(subject.runtime, home, ["-z", "hi"])
     assert launch.argv == ("/opt/agent/bin/agent", "-p", "coder", "-z", "hi")
     assert launch.environment["HERMES_HOME"] == str(home.path)
+
+
+def test_any_program_can_be_made_one_of_the_home(subject: Subject, home: Home) -> None:
+    """It is told the home, and nothing else."""
+    assert dict(subject.agent.environment(home)) == {"HERMES_HOME": str(home.path)}
 
 
 def test_a_gateway_becomes_ready_without_further_detail(subject: Subject, home: Home) -> None:

@@ -17,11 +17,12 @@ from hermesd.adapters.backends.systemd import SystemdBackend
 from hermesd.adapters.backends.systemd_bus import Systemd
 from hermesd.adapters.clock import SystemClock
 from hermesd.domain.errors import ProfileBusy, RuntimeMissing
+from hermesd.domain.limits import Limit
 from hermesd.domain.ports import Backend
 from hermesd.domain.process import ExitStatus, ProcessIdentity, SpawnSpec
 from tests.fakes.backend import ScriptedBackend
 from tests.fakes.systemd import systemd_at
-from tests.processes import BACKEND, gateway_spec, real_backend, spec_of, start_id, until_up
+from tests.processes import BACKEND, gateway_spec, real_backend, spec_of, start_id, until_up, with_home
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -36,6 +37,9 @@ class Scene(Protocol):
 
     async def start_with_daemon(self, name: str) -> ProcessIdentity:
         """Starts a gateway that leaves a daemon of its own behind."""
+
+    async def start_spec(self, spec: SpawnSpec) -> ProcessIdentity:
+        """Starts a gateway in its own way."""
 
     def spec(self, name: str) -> SpawnSpec:
         """How the gateway of that name is started."""
@@ -64,6 +68,9 @@ class ScriptedScene:
     async def start(self, name: str, *, term_code: int = 0, ignores_term: bool = False) -> ProcessIdentity:
         self._scripted.ends_on_terminate = None if ignores_term else ExitStatus(code=term_code)
         return await self.backend.start(self.spec(name))
+
+    async def start_spec(self, spec: SpawnSpec) -> ProcessIdentity:
+        return await self.backend.start(spec)
 
     async def start_with_daemon(self, name: str) -> ProcessIdentity:
         self._scripted.leaves_tree = True
@@ -100,10 +107,10 @@ class RealScene:
 
     async def start(self, name: str, *, term_code: int = 0, ignores_term: bool = False) -> ProcessIdentity:
         flags = ["--term-code", str(term_code)] + ["--ignore-term"] * ignores_term
-        return await self._start(gateway_spec(self._directory, *flags, name=name))
+        return await self.start_spec(gateway_spec(self._directory, *flags, name=name))
 
     async def start_with_daemon(self, name: str) -> ProcessIdentity:
-        return await self._start(gateway_spec(self._directory, "--daemon", name=name))
+        return await self.start_spec(gateway_spec(self._directory, "--daemon", name=name))
 
     def spec(self, name: str) -> SpawnSpec:
         return gateway_spec(self._directory, name=name)
@@ -125,7 +132,7 @@ class RealScene:
             await self._real.clear(process.spawn_id, lock_path)
         await self._real.close()
 
-    async def _start(self, spec: SpawnSpec) -> ProcessIdentity:
+    async def start_spec(self, spec: SpawnSpec) -> ProcessIdentity:
         spec.log_path.unlink(missing_ok=True)
         process = await self.backend.start(spec)
         self._started.append((process, spec.lock_path))
@@ -189,6 +196,64 @@ async def test_a_spawn_id_is_compared_whole(scene: Scene) -> None:
     """A start whose id begins with another's is another start."""
     await scene.start("coder-two")
     assert await scene.backend.find(start_id("coder"), None) is None
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The home that a gateway is started for."""
+    made = tmp_path / "profiles" / "coder"
+    made.mkdir(parents=True)
+    return made
+
+
+async def test_a_process_is_found_by_the_home_it_was_started_for(scene: Scene, home: Path) -> None:
+    """With its record or without; also if that home is called otherwise by now."""
+    spec = with_home(scene.spec("coder"), home)
+    process = await scene.start_spec(spec)
+    home.rename(home.with_name("painter"))
+    await scene.restart_daemon()
+    assert await scene.backend.find(spec.spawn_id, process, home=home) == process
+    assert await scene.backend.find(spec.spawn_id, None, home=home) == process
+
+
+async def test_a_process_in_another_home_is_a_stranger(scene: Scene, home: Path) -> None:
+    """Whoever has our spawn id and works for another profile is not adopted."""
+    spec = with_home(scene.spec("coder"), home)
+    process = await scene.start_spec(spec)
+    await scene.restart_daemon()
+    other = home.with_name("coder-two")
+    assert await scene.backend.find(spec.spawn_id, process, home=other) is None
+    assert await scene.backend.find(spec.spawn_id, None, home=other) is None
+
+
+async def test_a_process_that_names_no_home_is_ours(scene: Scene, home: Path) -> None:
+    """Not every program is told its home, and what says nothing contradicts nothing."""
+    process = await scene.start("coder")
+    assert await scene.backend.find(start_id("coder"), process, home=home) == process
+    await scene.backend.kill(process, home=home)
+    await scene.backend.wait(process)
+    await scene.backend.clear(start_id("coder"), scene.spec("coder").lock_path, home=home)
+    await scene.start("coder")
+
+
+async def test_a_start_is_held_to_what_the_backend_can_enforce(scene: Scene) -> None:
+    """Whatever it cannot is no failure, and not said to be enforced. All this holds of adopted processes too."""
+    asked = {Limit.MEMORY_MAX: 1 << 30, Limit.CPU_QUOTA: 200, Limit.TASKS_MAX: 100}
+    process = await scene.start_spec(replace(scene.spec("coder"), limits=asked))
+    held = await scene.backend.limits(process)
+    assert held is not None
+    assert held <= asked.keys()
+    await scene.restart_daemon()
+    assert await scene.backend.find(start_id("coder"), process) == process
+    assert await scene.backend.limits(process) == held
+
+
+async def test_an_ended_process_is_held_to_nothing(scene: Scene) -> None:
+    """That is not the same as a process that no limit holds."""
+    process = await scene.start("coder")
+    scene.strike(process, signal.SIGKILL)
+    await scene.backend.wait(process)
+    assert await scene.backend.limits(process) is None
 
 
 async def test_an_ended_process_is_not_found(scene: Scene) -> None:

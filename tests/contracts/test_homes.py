@@ -7,7 +7,7 @@ import pytest
 
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.domain import layout
-from hermesd.domain.errors import ArgumentInvalid, ProfileExists, ProfileNotFound
+from hermesd.domain.errors import ArgumentInvalid, NotFound, ProfileExists, ProfileNotFound
 from hermesd.domain.ports import Homes
 from hermesd.domain.profile import DEFAULT, Home, ProfileName
 from tests.fakes.homes import MemoryHomes
@@ -153,6 +153,19 @@ def test_identity_stays_and_is_not_shared(neighbour: Neighbour) -> None:
     assert create(neighbour.homes).identity != first.identity
 
 
+def test_a_home_that_others_put_in_the_place_of_another_has_an_identity_of_its_own(neighbour: Neighbour) -> None:
+    """As one that is restored from a backup: by name it is the same, by identity it is not."""
+    neighbour.add("coder")
+    first = neighbour.homes.find(CODER)
+    neighbour.drop("coder")
+    neighbour.add("coder")
+    second = neighbour.homes.find(CODER)
+    assert first is not None
+    assert second is not None
+    assert (first.name, first.path) == (second.name, second.path)
+    assert first.identity != second.identity
+
+
 @pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
 def test_removed_home_is_gone(homes: Homes, remove: str) -> None:
     """Removal takes one home out and leaves the others."""
@@ -216,6 +229,46 @@ def test_sticky_default_is_what_was_written(neighbour: Neighbour) -> None:
         neighbour.homes.write_sticky_default(ProfileName(DEFAULT))
         assert neighbour.read_sticky() is None
     assert neighbour.homes.sticky_default() == ProfileName(DEFAULT)
+
+
+def test_writing_the_sticky_default_tells_the_one_before(neighbour: Neighbour) -> None:
+    """Also one that names no home, so that people hear what they left."""
+    create(neighbour.homes)
+    assert neighbour.homes.write_sticky_default(CODER) == ProfileName(DEFAULT)
+    assert neighbour.homes.write_sticky_default(CODER) == CODER
+    neighbour.write_sticky("gone\n")
+    assert neighbour.homes.write_sticky_default(ProfileName(DEFAULT)) == ProfileName("gone")
+    neighbour.write_sticky("../x\n")
+    assert neighbour.homes.write_sticky_default(CODER) == ProfileName(DEFAULT)
+
+
+def test_there_is_no_way_back_at_first(homes: Homes) -> None:
+    """NOT_FOUND until the sticky default has been changed once; choosing what is chosen is no change."""
+    homes.write_sticky_default(ProfileName(DEFAULT))
+    with pytest.raises(NotFound):
+        homes.previous_default()
+
+
+def test_the_way_back_is_the_choice_before(neighbour: Neighbour) -> None:
+    """Like `cd -`: going back and forth, whether or not the one before still exists."""
+    homes = neighbour.homes
+    neighbour.add("coder")
+    homes.write_sticky_default(CODER)
+    homes.write_sticky_default(CODER)
+    assert homes.previous_default() == ProfileName(DEFAULT)
+    homes.write_sticky_default(ProfileName(DEFAULT))
+    assert homes.previous_default() == CODER
+    neighbour.drop("coder")
+    assert homes.previous_default() == CODER
+
+
+def test_the_way_back_from_a_choice_of_hermes_agent_is_ours(neighbour: Neighbour) -> None:
+    """It writes the sticky default without telling us what it was."""
+    create(neighbour.homes)
+    neighbour.add("other")
+    neighbour.homes.write_sticky_default(CODER)
+    neighbour.write_sticky("other\n")
+    assert neighbour.homes.previous_default() == CODER
 
 
 @pytest.mark.parametrize("text", ["coder", "  coder\n\n", "Coder\n"])

@@ -9,19 +9,21 @@ import pytest
 from hermesd.adapters.store import SqliteStore
 from hermesd.domain.gateway import Gateway, ParkedFor, State
 from hermesd.domain.operation import Operation, OperationError, OperationState, Progress
-from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, GatewayRecord, Store
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Binding, GatewayRecord, Store
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
-from hermesd.domain.profile import HomeIdentity
+from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Runtime
 from tests.fakes.store import MemoryStore
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
 HOME = HomeIdentity(device=64769, inode=1234, birth_ns=1_700_000_000_123_456_789)
+CODER = Binding("111111111111", HOME, "coder")
 FULL_RECORD = GatewayRecord(
     profile_id="abcdefghijkl",
     gateway=Gateway(State.PARKED, wanted_up=True, attempts=3, is_port_taken=True, parked_for=ParkedFor.BUDGET),
     spawn_id="spawn1",
+    home=Home(ProfileName("coder"), Path("/home/ana/\udcff/.hermes/profiles/coder"), HOME),
     process=ProcessIdentity("boot", 4711, 99, "spawn1"),
     since_s=12.5,
     restarts=7,
@@ -50,41 +52,39 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await opened.close()
 
 
-async def test_id_is_bound_to_a_home_for_good(store: Store) -> None:
-    """The same home has the same id each time it is asked for."""
-    assert await store.profile_id(HOME) == await store.profile_id(HOME)
+async def test_a_binding_is_read_as_it_was_written(store: Store) -> None:
+    """Several, each with its own home; device and inode numbers may use all bits of the kernel."""
+    widest = Binding("222222222222", HomeIdentity(device=2**64 - 1, inode=2**64 - 1, birth_ns=0), "writer")
+    for binding in (CODER, widest):
+        await store.bind(binding)
+    assert sorted(await store.bindings(), key=lambda one: one.id) == [CODER, widest]
 
 
-@pytest.mark.parametrize("field", ["device", "inode", "birth_ns"])
-async def test_other_home_has_another_id(store: Store, field: str) -> None:
-    """A home that differs in anything that identifies it is another profile."""
-    other = replace(HOME, **{field: 1})
-    assert await store.profile_id(other) != await store.profile_id(HOME)
+async def test_a_binding_replaces_the_one_of_the_same_id(store: Store) -> None:
+    """Whether the home is called otherwise now, or is another directory."""
+    for changed in (replace(CODER, name="painter"), replace(CODER, home=replace(HOME, inode=1))):
+        await store.bind(CODER)
+        await store.bind(changed)
+        assert await store.bindings() == [changed]
 
 
-async def test_id_is_twelve_letters_and_digits(store: Store) -> None:
-    """Ids can be used in file names and typed."""
-    found = await store.profile_id(HOME)
-    assert len(found) == 12
-    assert found.isalnum()
-    assert found == found.lower()
+async def test_a_name_stands_for_one_home(store: Store) -> None:
+    """Who comes to be called so takes the name from whoever was; any number may have none."""
+    heirs = [replace(CODER, id=f"{number:012d}", home=replace(HOME, inode=number)) for number in range(3)]
+    for heir in heirs:
+        await store.bind(heir)
+    names = {binding.id: binding.name for binding in await store.bindings()}
+    assert names == {heirs[0].id: "", heirs[1].id: "", heirs[2].id: "coder"}
 
 
-async def test_identity_may_use_all_bits_of_the_kernel(store: Store) -> None:
-    """Device and inode numbers of 64 bits are told apart like any other."""
-    widest = HomeIdentity(device=2**64 - 1, inode=2**64 - 1, birth_ns=0)
-    assert await store.profile_id(widest) == await store.profile_id(widest)
-    assert await store.profile_id(replace(widest, inode=2**64 - 2)) != await store.profile_id(widest)
-
-
-async def test_forgotten_profile_gets_a_new_id_and_has_no_record(store: Store) -> None:
-    """Forgetting drops binding and record; forgetting what is not known does nothing."""
-    known = await store.profile_id(HOME)
-    await store.save_gateway(GatewayRecord(profile_id=known))
-    await store.forget_profile(known)
+async def test_a_forgotten_profile_has_neither_binding_nor_record(store: Store) -> None:
+    """Forgetting drops both; forgetting what is not known does nothing."""
+    await store.bind(CODER)
+    await store.save_gateway(GatewayRecord(profile_id=CODER.id))
     await store.forget_profile("unknown")
+    await store.forget_profile(CODER.id)
     assert await store.gateways() == []
-    assert await store.profile_id(HOME) != known
+    assert await store.bindings() == []
 
 
 async def test_record_is_read_as_it_was_written(store: Store) -> None:

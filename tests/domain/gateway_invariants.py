@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hermesd.domain.gateway import ALERT_AT, LIVE, Effect, Event, ParkedFor, State, Timer, timer
 from tests.domain.gateway_model import Edge, Process
 
-WISHES = {Event.START: True, Event.RESTART: True, Event.STOP: False, Event.HOME_GONE: False}
+WISHES = {Event.START: True, Event.RESTART: True, Event.STOP: False}
 SIGNALS = {Effect.TERMINATE, Effect.KILL}
 INTO_FAILED = {Event.MISCONFIGURED, Event.SPAWN_IMPOSSIBLE}
 INTO_PARKED = {Event.CLAIM_DENIED: ParkedFor.CLAIM, Event.BUDGET_SPENT: ParkedFor.BUDGET}
@@ -100,7 +100,7 @@ def parked_leaves_for_named_reasons_only(edge: Edge) -> bool:
         return True
     own_way = Event.CLAIM_FREED if before.parked_for is ParkedFor.CLAIM else Event.TIMER
     if after.state is State.STOPPED:
-        return edge.event in {Event.STOP, Event.HOME_GONE}
+        return edge.event is Event.STOP
     expected = {Event.START, Event.RESTART, own_way, Event.ADOPTED}
     return after.state is State.STARTING and edge.event in expected
 

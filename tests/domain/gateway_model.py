@@ -34,7 +34,7 @@ class Process(StrEnum):
 
 
 BREATHING = frozenset({Process.ALIVE, Process.TOLD, Process.KILLED})
-COMMANDS = frozenset({Event.START, Event.STOP, Event.RESTART, Event.HOME_GONE})
+COMMANDS = frozenset({Event.START, Event.STOP, Event.RESTART})
 EXITS = (Event.CRASHED, Event.RESTART_REQUESTED, Event.MISCONFIGURED, Event.PORT_TAKEN)
 REFUSALS = (
     Event.SPAWN_FAILED,
@@ -43,7 +43,7 @@ REFUSALS = (
     Event.BUDGET_SPENT,
     Event.PORT_TAKEN,
 )
-REMARKS = (Event.READY, Event.HUNG, Event.DRAINED, Event.LIMIT_HIT)
+REMARKS = (Event.READY, Event.HUNG, Event.DRAINED, Event.LIMIT_HIT, Event.HOME_GONE)
 """What is said of a process while it lives, or arrives late."""
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermesd.domain.environment import (
-    COMMAND_REMOVED_PREFIX,
+    COMMAND_REMOVED_PREFIXES,
     GATEWAY_ALLOWED,
     INSTALLER_ALLOWED_PREFIX,
     for_gateway,
@@ -49,8 +49,15 @@ def test_installer_gets_its_steering_besides(inherited: dict[str, str], account:
 def test_command_loses_what_steers_hermes(names: list[str]) -> None:
     """A command of the agent inherits everything but what could point it at another profile."""
     removed = removed_from_command(names)
-    assert set(removed) == {name for name in names if name.startswith(COMMAND_REMOVED_PREFIX)}
+    assert set(removed) == {name for name in names if name.startswith(COMMAND_REMOVED_PREFIXES)}
     assert removed == sorted(removed)
+
+
+def test_command_loses_what_another_agent_exports() -> None:
+    """An agent's own settings are in the environment of whatever runs in its terminal; a terminal's are not."""
+    names = ["_HERMES_GATEWAY", "TERMINAL_CWD", "TERMINAL_ENV", "MESSAGING_CWD", "HERMES_HOME"]
+    kept = ["TERMINAL_EMULATOR", "TERM", "TERMINAL", "OPENAI_API_KEY", "PATH"]
+    assert removed_from_command([*names, *kept]) == sorted(names)
 
 
 def test_inputs_stay_as_they_are() -> None:

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.fast, pytest.mark.domain]
 
 CONTRACT = Path(__file__).resolve().parents[2] / "proto" / "hermesd" / "v1" / "errors.proto"
 
-CLIENT_ONLY = {"PROFILE_CONFLICT", "DECLINED", "DAEMON_ABSENT", "VERSION_SKEW", "STILL_RUNNING"}
+CLIENT_ONLY = {"PROFILE_CONFLICT", "DECLINED", "DAEMON_ABSENT", "VERSION_SKEW", "STILL_RUNNING", "FILE_EXISTS"}
 """Reasons that only a client raises: the daemon has no class for them."""
 
 CLASSES = [

@@ -154,6 +154,7 @@ LASTS = {
     Event.BUDGET_SPENT: 3,
     Event.HUNG: 2,
     Event.LIMIT_HIT: 2,
+    Event.HOME_GONE: 1,
     Event.ADOPTED: 2,
     Event.LOST: 1,
 }
@@ -162,9 +163,7 @@ LASTS = {
 
 def outside(simulation: Simulation, rng: random.Random) -> None:
     """Something that comes from people or neighbours happens now."""
-    event = rng.choices(
-        [Event.START, Event.STOP, Event.RESTART, Event.HOME_GONE, Event.CLAIM_FREED], weights=[6, 2, 3, 1, 4]
-    )[0]
+    event = rng.choices([Event.START, Event.STOP, Event.RESTART, Event.CLAIM_FREED], weights=[6, 3, 3, 4])[0]
     simulation.happen(event)
 
 

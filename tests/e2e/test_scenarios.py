@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -202,7 +204,7 @@ def restart_container(daemon: Daemon) -> None:
     end_all(daemon.machine, [])
 
 
-def restore_backup(daemon: Daemon) -> None:
+def restore_files(daemon: Daemon) -> None:
     """What another machine's gateway left in its home comes to lie in this one."""
     home = daemon.machine.root / "profiles" / "a"
     stale = {"pid": 1, "kind": "hermes-gateway", "start_time": 1, "gateway_state": "stopped"}
@@ -211,13 +213,35 @@ def restore_backup(daemon: Daemon) -> None:
     daemon.kill()
 
 
-@pytest.mark.parametrize("end", [end_cleanly, cut_power, restart_container, restore_backup])
+def restore_home(daemon: Daemon) -> None:
+    """A backup made on another machine takes the place of a home in which a gateway runs."""
+    home = daemon.machine.root / "profiles" / "a"
+    restored = shutil.copytree(home, home.with_name("unpacked"))
+    shutil.rmtree(home)
+    restored.rename(home)
+    restore_files(daemon)
+
+
+def restore_everything(daemon: Daemon) -> None:
+    """A machine is made anew, and every home comes from the backup."""
+    restart_container(daemon)
+    profiles = daemon.machine.root / "profiles"
+    restored = shutil.copytree(profiles, profiles.with_name("unpacked"))
+    shutil.rmtree(profiles)
+    restored.rename(profiles)
+
+
+@pytest.mark.parametrize(
+    "end", [end_cleanly, cut_power, restart_container, restore_files, restore_home, restore_everything]
+)
 def test_wishes_survive_every_kind_of_end(daemon: Daemon, end: Callable[[Daemon], None]) -> None:
     """What was wanted is there again, what was stopped or disabled is not, and what crashed is tried again."""
     furnish(daemon, {"a": [], "b": [], "c": ["--exit-after", "0", "--code", "1"], "d": []}, backoff_first_s=3.0)
     daemon.do("start", "a")
-    daemon.do("start", "b")
-    daemon.do("stop", "b")
+    for name in ("b", "d"):
+        daemon.do("start", name)
+        wait_until(partial(starts, daemon, name), f"{name} to have worked in its home")
+        daemon.do("stop", name)
     daemon.call("start", "c")
     until_state(daemon, "c", BACKOFF)
     daemon.client.gateways.DisableGateway(gateways_pb2.DisableGatewayRequest(profile="d"))

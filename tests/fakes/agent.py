@@ -1,6 +1,6 @@
 """An agent that does what a test says. Passes the suite of `tests/contracts/test_agents.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,8 @@ class ScriptedAgent:
         self.versions: dict[Path, str | HermesError] = {}
         """What an executable says of itself; others say `0.19.0`."""
         self.known_facts: dict[str, ProfileFacts] = {}
+        self.lived_in: set[str] = set()
+        """Homes in which an agent has worked."""
         self.refusals: dict[str, HermesError] = {}
         """What `check` raises."""
         self.setup_refusals: dict[str, HermesError] = {}
@@ -36,6 +38,8 @@ class ScriptedAgent:
         self.foreign: dict[str, int] = {}
         """Pids of gateways that were started elsewhere."""
         self.skills: Path | None = None
+        self.workplaces: dict[str, Path] = {}
+        """Where commands must start."""
         self.announced: list[tuple[str, ProcessIdentity]] = []
         """Every `prepare_stop`, in order."""
         self.setups: list[tuple[str, Setup]] = []
@@ -51,6 +55,10 @@ class ScriptedAgent:
     def facts(self, home: Home) -> ProfileFacts:
         """The facts set for the home, and what `set_up` made of them."""
         return self.known_facts.get(home.name.text, ProfileFacts())
+
+    def is_lived_in(self, home: Home) -> bool:
+        """Whether it is among those set."""
+        return home.name.text in self.lived_in
 
     def check(self, home: Home, *, is_running: bool) -> None:
         """Raises what is set for the home; a taken port only if the gateway does not run."""
@@ -92,7 +100,11 @@ class ScriptedAgent:
     def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
         """A command in the shape of the real one."""
         argv = (str(runtime.executable), "-p", home.name.text, *arguments)
-        return Launch(argv, {"HERMES_HOME": str(home.path)})
+        return Launch(argv, self.environment(home), self.workplaces.get(home.name.text))
+
+    def environment(self, home: Home) -> Mapping[str, str]:
+        """The home."""
+        return {"HERMES_HOME": str(home.path)}
 
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         """Changes the home's facts as the real one changes its files."""

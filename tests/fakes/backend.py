@@ -7,7 +7,8 @@ from itertools import count
 from pathlib import Path
 
 from hermesd.domain.errors import GatewayStuck, HermesError, ProfileBusy
-from hermesd.domain.process import ExitStatus, ProcessIdentity, SpawnSpec
+from hermesd.domain.limits import Limit
+from hermesd.domain.process import HOME_VARIABLE, ExitStatus, ProcessIdentity, SpawnSpec
 
 FIRST_PID = 1001
 BOOT_ID = "00000000-0000-4000-8000-000000000001"
@@ -46,6 +47,8 @@ class ScriptedBackend:
         """Whether something of the tree lives on when a main process ends, until `clear` or `kill`."""
         self.is_stuck = False
         """Whether `clear` finds something that it cannot end."""
+        self.enforced: frozenset[Limit] = frozenset(Limit)
+        """Kinds of limit that trees are held to if they are asked for."""
         self.specs: list[SpawnSpec] = []
         self.terminated: list[int] = []
         self.killed: list[int] = []
@@ -84,12 +87,21 @@ class ScriptedBackend:
         self._processes[identity] = ScriptedProcess(spec, identity)
         return identity
 
-    async def find(self, spawn_id: str, process: ProcessIdentity | None) -> ProcessIdentity | None:
+    async def find(
+        self, spawn_id: str, process: ProcessIdentity | None, *, home: Path | None = None
+    ) -> ProcessIdentity | None:
         is_recorded = process is not None and process.spawn_id == spawn_id
         for identity in self.alive:
-            if identity.spawn_id == spawn_id and (identity == process or not is_recorded):
+            is_meant = identity.spawn_id == spawn_id and (identity == process or not is_recorded)
+            if is_meant and self._is_at_home(identity, home):
                 return identity
         return None
+
+    async def limits(self, process: ProcessIdentity) -> frozenset[Limit] | None:
+        known = self._processes.get(process)
+        if known is None or known.ended.is_set():
+            return None
+        return self.enforced & known.spec.limits.keys()
 
     async def wait(self, process: ProcessIdentity) -> ExitStatus:
         known = self._processes.get(process)
@@ -106,7 +118,7 @@ class ScriptedBackend:
         if self.ends_on_terminate is not None:
             self._end(known, self.ends_on_terminate)
 
-    async def kill(self, process: ProcessIdentity) -> None:
+    async def kill(self, process: ProcessIdentity, *, home: Path | None = None) -> None:
         known = self._processes.get(process)
         if known is None or not known.holds_lock:
             return
@@ -116,12 +128,13 @@ class ScriptedBackend:
                 self._end(known, self.ends_on_kill)
             known.has_leftovers = False
 
-    async def clear(self, spawn_id: str, lock_path: Path) -> None:
+    async def clear(self, spawn_id: str, lock_path: Path, *, home: Path | None = None) -> None:
         if self.is_stuck:
             raise GatewayStuck(f"cannot end what is left of start {spawn_id}: it survived SIGKILL")
         self.cleared.append(spawn_id)
         for identity, known in list(self._processes.items()):
-            if identity.spawn_id == spawn_id or known.spec.lock_path == lock_path:
+            is_marked = identity.spawn_id == spawn_id and self._is_at_home(identity, home)
+            if is_marked or known.spec.lock_path == lock_path:
                 if not known.ended.is_set():
                     self._end(known, ExitStatus(signal=9))
                 del self._processes[identity]
@@ -130,6 +143,10 @@ class ScriptedBackend:
         if any(p.holds_lock and p.spec.lock_path == lock_path for p in self._processes.values()):
             raise ProfileBusy(f"cannot lock {lock_path}: it is held", path=str(lock_path))
         self.forgotten.append(lock_path)
+
+    def _is_at_home(self, process: ProcessIdentity, home: Path | None) -> bool:
+        said = self._processes[process].spec.environment.get(HOME_VARIABLE)
+        return home is None or said is None or Path(said) == home
 
     def _end(self, process: ScriptedProcess, status: ExitStatus) -> None:
         process.status = status

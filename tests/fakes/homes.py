@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from hermesd.domain.errors import ArgumentInvalid, HermesError, ProfileExists, ProfileNotFound
+from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
 from hermesd.domain.layout import STAGING
 from hermesd.domain.profile import DEFAULT, Home, HomeIdentity, ProfileName, sort_key
 from tests.fakes.faults import Faults
@@ -32,6 +32,7 @@ class MemoryHomes:
         self.trash: dict[Path, StoredHome] = {}
         self.sticky_text: str | None = None
         """What the sticky default's file says; `None` if there is none."""
+        self._chosen_and_before: tuple[ProfileName, ProfileName] | None = None
         self._homes: dict[ProfileName, StoredHome] = {}
         self._numbers = count(1)
         if has_root:
@@ -47,6 +48,15 @@ class MemoryHomes:
     def drop(self, name: str) -> None:
         """Someone else removes a home."""
         del self._homes[ProfileName(name)]
+
+    def replace(self, name: str) -> Home:
+        """Someone else removes a home and puts another directory in its place."""
+        self.drop(name)
+        return self.add(name)
+
+    def mount(self, other: "MemoryHomes") -> None:
+        """What is in another tree comes to be here too."""
+        self._homes.update(other._homes)
 
     def rename(self, name: str, to: str) -> None:
         """Someone else renames a home."""
@@ -88,15 +98,29 @@ class MemoryHomes:
 
     def sticky_default(self) -> ProfileName:
         self.faults.trip("sticky_default")
-        try:
-            name = ProfileName.parse(self.sticky_text or DEFAULT)
-        except HermesError:
-            return ProfileName(DEFAULT)
+        name = self._named_default()
         return name if name in self._homes else ProfileName(DEFAULT)
 
-    def write_sticky_default(self, name: ProfileName) -> None:
+    def write_sticky_default(self, name: ProfileName) -> ProfileName:
         self.faults.trip("write_sticky_default")
+        before = self._named_default()
+        if before != name:
+            self._chosen_and_before = (name, before)
         self.sticky_text = None if name.is_default else f"{name}\n"
+        return before
+
+    def previous_default(self) -> ProfileName:
+        self.faults.trip("previous_default")
+        if self._chosen_and_before is None:
+            raise NotFound("no sticky default before this one is known")
+        chosen, before = self._chosen_and_before
+        return before if self._named_default() == chosen else chosen
+
+    def _named_default(self) -> ProfileName:
+        try:
+            return ProfileName.parse(self.sticky_text or DEFAULT)
+        except HermesError:
+            return ProfileName(DEFAULT)
 
     def _take_away(self, home: Home) -> StoredHome:
         if home.name.is_default:

@@ -4,11 +4,11 @@ Owns: the same facts as the database, for as long as a test runs. Must not know 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
 
 from hermesd.domain.operation import Happening, Operation
-from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, GatewayRecord
-from hermesd.domain.profile import HomeIdentity
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Binding, GatewayRecord
 from hermesd.domain.runtime import Runtime
 from tests.fakes.faults import Faults
 
@@ -18,8 +18,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.faults = Faults()
-        self._ids: dict[HomeIdentity, str] = {}
-        self._numbers = count(1)
+        self._bindings: dict[str, Binding] = {}
         self._gateways: dict[str, GatewayRecord] = {}
         self._operations: dict[str, Operation] = {}
         self._events: list[Happening] = []
@@ -27,15 +26,20 @@ class MemoryStore:
         self._runtimes: dict[str, Runtime] = {}
         self._current_runtime = ""
 
-    async def profile_id(self, identity: HomeIdentity) -> str:
-        self.faults.trip("profile_id")
-        if identity not in self._ids:
-            self._ids[identity] = f"p{next(self._numbers):011d}"
-        return self._ids[identity]
+    async def bindings(self) -> list[Binding]:
+        self.faults.trip("bindings")
+        return list(self._bindings.values())
+
+    async def bind(self, binding: Binding) -> None:
+        self.faults.trip("bind")
+        for other in list(self._bindings.values()):
+            if other.name == binding.name:
+                self._bindings[other.id] = replace(other, name="")
+        self._bindings[binding.id] = binding
 
     async def forget_profile(self, profile_id: str) -> None:
         self.faults.trip("forget_profile")
-        self._ids = {identity: known for identity, known in self._ids.items() if known != profile_id}
+        self._bindings.pop(profile_id, None)
         self._gateways.pop(profile_id, None)
 
     async def gateways(self) -> list[GatewayRecord]:

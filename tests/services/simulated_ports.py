@@ -64,14 +64,14 @@ class RandomBackend(ScriptedBackend):
         self._prepare(process)
         await super().terminate(process)
 
-    async def kill(self, process: ProcessIdentity) -> None:
+    async def kill(self, process: ProcessIdentity, *, home: Path | None = None) -> None:
         self._prepare(process)
-        await super().kill(process)
+        await super().kill(process, home=home)
 
-    async def clear(self, spawn_id: str, lock_path: Path) -> None:
+    async def clear(self, spawn_id: str, lock_path: Path, *, home: Path | None = None) -> None:
         if self.is_stuck:
             self._doomed.append((spawn_id, lock_path))
-        await super().clear(spawn_id, lock_path)
+        await super().clear(spawn_id, lock_path, home=home)
         living = set(self.alive)
         self._profiles = {process: name for process, name in self._profiles.items() if process in living}
 

@@ -236,6 +236,7 @@ class Simulation:
         if len(self.wishes) < self.gateways / 2:
             return
         self.house.homes.drop(name)
+        self.house.agent.lived_in.discard(name)
         del self.wishes[name]
         self._stays.pop(name, None)
         has_heir = self.rng.random() < 0.5
@@ -244,6 +245,11 @@ class Simulation:
             self.house.homes.add(name)
             is_wanted = await self._ask("start", name)
         self._plan(self._homeless_s, lambda: self._look_for_homeless(name, has_heir=has_heir, is_wanted=is_wanted))
+
+    async def restore_home(self, name: str) -> None:
+        """Somebody replaces a home by what a backup has of it; the profile is the same one."""
+        self.house.homes.replace(name)
+        self.house.agent.lived_in.add(name)
 
     async def _look_for_homeless(self, name: str, *, has_heir: bool, is_wanted: bool) -> None:
         is_stuck = self._now_s < self._is_stuck_until_s + self._homeless_s
@@ -341,5 +347,6 @@ DEEDS: dict[str, tuple[int, Callable[[Simulation, str], Awaitable[None]]]] = {
     "start elsewhere": (3, Simulation.start_elsewhere),
     "get stuck": (1, Simulation.get_stuck),
     "remove home": (1, Simulation.remove_home),
+    "restore home": (2, Simulation.restore_home),
 }
 """What the world does, with its weight."""

@@ -325,8 +325,8 @@ async def test_a_port_taken_meanwhile_is_tried_every_five_minutes(house: House) 
     assert await house.state("coder") is State.RUNNING
 
 
-async def test_a_home_that_vanishes_ends_its_gateway_for_good(house: House) -> None:
-    """When another program removes a profile, its gateway is not started again."""
+async def test_without_its_home_a_gateway_is_not_started_again(house: House) -> None:
+    """When another program removes a profile. What was wanted stays written, should the home come back."""
     await house.start("coder")
     pid = (await house.process("coder")).pid
     house.homes.drop("coder")
@@ -334,10 +334,10 @@ async def test_a_home_that_vanishes_ends_its_gateway_for_good(house: House) -> N
     await house.clock.advance(3600)
     assert len(house.backend.specs) == 1
     (record,) = await house.store.gateways()
-    assert (record.gateway.state, record.gateway.wanted_up) == (State.STOPPED, False)
+    assert (record.gateway.state, record.gateway.wanted_up) == (State.BACKOFF, True)
 
 
-async def test_a_gateway_whose_home_is_removed_under_it_is_ended_for_good(house: House) -> None:
+async def test_a_gateway_whose_home_is_removed_under_it_is_ended(house: House) -> None:
     """A gateway without a home would go on writing into whatever comes to lie there."""
     await house.start("coder")
     house.homes.drop("coder")
@@ -345,7 +345,9 @@ async def test_a_gateway_whose_home_is_removed_under_it_is_ended_for_good(house:
     assert list(house.backend.alive) == []
     assert len(house.backend.terminated) == 1
     (record,) = await house.store.gateways()
-    assert (record.gateway.state, record.gateway.wanted_up) == (State.STOPPED, False)
+    assert (record.process, record.gateway.wanted_up) == (None, True)
+    ends = await house.store.events(after=0, profile="coder", limit=10, kind="gateway.exited")
+    assert ends[0].facts["detail"] == "its home was removed or replaced"
 
 
 async def test_a_file_system_without_any_home_ends_nothing(house: House) -> None:

@@ -4,12 +4,14 @@ Owns: what is the same for every program: it is ready while it lives, and may en
 Must not know any program.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.adapters import procfs
 from hermesd.domain.errors import Incompatible
 from hermesd.domain.gateway import Event
+from hermesd.domain.layout import FRESH_FILES
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home
@@ -36,6 +38,14 @@ class CommandAgent:
         """Nothing is known."""
         return ProfileFacts()
 
+    def is_lived_in(self, home: Home) -> bool:
+        """Whether there is a file that no fresh home has: whatever a program keeps, it is not one of those."""
+        try:
+            with os.scandir(home.path) as entries:
+                return any(entry.is_file() and entry.name not in FRESH_FILES for entry in entries)
+        except OSError:  # gone, or not ours to read: nobody can tell
+            return False
+
     def check(self, home: Home, *, is_running: bool) -> None:
         """Accepts every home."""
 
@@ -48,7 +58,7 @@ class CommandAgent:
         argv = self._commands.get(home.name.text, ())
         if not argv:
             raise Incompatible(f"profile {home.name} has no program of its own in the settings")
-        return Launch(argv, {"HERMES_HOME": str(home.path)})
+        return Launch(argv, self.environment(home))
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """Ready while it lives."""
@@ -73,6 +83,10 @@ class CommandAgent:
     def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
         """Raises `Incompatible`."""
         raise Incompatible(f"profile {home.name} runs a program that has no commands")
+
+    def environment(self, home: Home) -> Mapping[str, str]:
+        """The home, as hermes-agent is told it."""
+        return {"HERMES_HOME": str(home.path)}
 
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         """Raises `Incompatible`."""

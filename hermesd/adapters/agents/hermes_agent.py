@@ -4,12 +4,19 @@ Owns: how gateways and commands are started (hermes-agent 0.18.2 and 0.19.0; oth
 of the two). Must not know when, or who keeps the processes.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.adapters.agents import hermes_api, hermes_setup, hermes_state
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, SKILL, read_facts, variables
 from hermesd.adapters.agents.hermes_probe import judge
+from hermesd.adapters.agents.hermes_terminal import (
+    WORKPLACE_VARIABLE,
+    is_conversation,
+    no_workplace,
+    read_workplace,
+)
 from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_flag
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.textfile import edit_command
@@ -34,6 +41,10 @@ class HermesAgent:
         """Read from the files a person edits; never runs anything, never opens `state.db`."""
         return read_facts(home.path)
 
+    def is_lived_in(self, home: Home) -> bool:
+        """By its database, or a gateway's report."""
+        return hermes_state.is_lived_in(home.path)
+
     def check(self, home: Home, *, is_running: bool) -> None:
         """Stricter than the agent, which starts on defaults if its configuration is damaged (0.19.0)."""
         config, env = read_yaml(home.path / CONFIG), read_env(home.path / ENV)
@@ -47,9 +58,8 @@ class HermesAgent:
     def launch(self, runtime: Runtime, home: Home) -> Launch:
         """The profile stands in the arguments: the agent takes a gateway without one for the default profile's."""
         supervised = ("--external-supervisor",) if has_supervisor_flag(runtime.version) else ()
-        command = self.command(runtime, home, ("gateway", "run", *supervised, "-q"))
         environment = {
-            **command.environment,
+            **self._pinned(runtime, home),
             "HERMES_GATEWAY_MAX_STARTS": "0",  # its own brake would sleep on top of our delays
             "HERMES_GATEWAY_EXTERNAL_SUPERVISOR": "1",
             "PYTHONUNBUFFERED": "1",  # or its last words die with it in a buffer
@@ -59,7 +69,7 @@ class HermesAgent:
             # nobody supervises. INVOCATION_ID would do it too, but then it asks systemd about a unit of its own,
             # and container tools that it runs believe to be in one.
             environment["XPC_SERVICE_NAME"] = "hermesd"
-        return Launch(command.argv, environment)
+        return Launch(_argv(runtime, home, ("gateway", "run", *supervised, "-q")), environment)
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """By the gateway's own report and its API's answer."""
@@ -85,14 +95,23 @@ class HermesAgent:
         return hermes_state.foreign_gateway(home.path, own)
 
     def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
+        """Conversations start in the home's `terminal.cwd`, which the agent ignores in some of them.
+
+        Other commands, whose arguments may be paths, stay where they were called and are only told of it.
+        """
+        environment, argv = self._pinned(runtime, home), _argv(runtime, home, arguments)
+        workplace = read_workplace(home.path)
+        is_there = workplace is not None and os.path.isdir(workplace)  # noqa: PTH112 - it never raises
+        if workplace is None or not (is_there or is_conversation(arguments)):
+            return Launch(argv, environment)
+        if not is_there:
+            raise no_workplace(home, workplace)
+        environment[WORKPLACE_VARIABLE] = str(workplace)
+        return Launch(argv, environment, workplace if is_conversation(arguments) else None)
+
+    def environment(self, home: Home) -> Mapping[str, str]:
         """The agent finds the root from the home: its grandparent below `profiles`, else the home itself."""
-        argv = (str(runtime.executable), "-p", home.name.text, *arguments)
-        environment = {"HERMES_HOME": str(home.path)}
-        if runtime.is_managed:
-            environment["HERMES_DISABLE_LAZY_INSTALLS"] = (
-                "1"  # what is locked must not be added to behind our back
-            )
-        return Launch(argv, environment)
+        return {"HERMES_HOME": str(home.path)}
 
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         """Changes `config.yaml` and `.env` key by key."""
@@ -105,3 +124,15 @@ class HermesAgent:
         if (prefix.parent / "hermes_cli").is_dir():  # a checkout, and not a home that an environment lies in
             candidates.append(prefix.parent / "skills")
         return next((path for path in candidates if next(path.rglob(SKILL), None) is not None), None)
+
+    def _pinned(self, runtime: Runtime, home: Home) -> dict[str, str]:
+        environment = dict(self.environment(home))
+        if runtime.is_managed:
+            environment["HERMES_DISABLE_LAZY_INSTALLS"] = (
+                "1"  # what is locked must not be added to behind our back
+            )
+        return environment
+
+
+def _argv(runtime: Runtime, home: Home, arguments: Sequence[str]) -> tuple[str, ...]:
+    return (str(runtime.executable), "-p", home.name.text, *arguments)

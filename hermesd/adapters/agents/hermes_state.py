@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from hermesd.adapters import procfs
 from hermesd.adapters.atomic import write_atomic
 from hermesd.domain.gateway import Event
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, ProcessIdentity
 
 _REPORT = "gateway_state.json"
+_DATABASE = "state.db"
 _STOP_MARKER = ".gateway-planned-stop.json"
 _RECORDS = ("gateway.pid", "gateway.lock")
 _RESTART_CODE = 75
@@ -68,7 +67,7 @@ def read_report(home: Path, process: ProcessIdentity) -> Report | None:
         or said.get("start_time") != process.start_ticks
     ):
         return None
-    started_at_s = psutil.boot_time() + process.start_ticks / os.sysconf("SC_CLK_TCK") - _CLOCK_SLACK_S
+    started_at_s = procfs.booted_at_s() + process.start_ticks / os.sysconf("SC_CLK_TCK") - _CLOCK_SLACK_S
     entries = said.get("platforms")
     platforms = [_platform(name, entry) for name, entry in entries.items()] if isinstance(entries, dict) else []
     return Report(
@@ -77,6 +76,14 @@ def read_report(home: Path, process: ProcessIdentity) -> Report | None:
         is_restart_requested=said.get("restart_requested") is True,
         platforms=tuple(platform for platform in platforms if platform.updated_at_s >= started_at_s),
     )
+
+
+def is_lived_in(home: Path) -> bool:
+    """Whether an agent has worked here, by its database or a gateway's report, which fresh homes and clones lack.
+
+    Both are only looked for, never opened.
+    """
+    return any(os.path.exists(home / name) for name in (_DATABASE, _REPORT))  # noqa: PTH110 - it never raises
 
 
 def announce_stop(home: Path, process: ProcessIdentity) -> None:

@@ -1,9 +1,10 @@
 """Who is of a gateway's process tree.
 
-Owns: the proofs. A process is of a tree by its recorded identity, by the spawn id in its environment, by holding
-the tree's lock through an inherited descriptor, or by being in the control group that a service manager made for
-this tree alone. Nothing else proves it: no process group, no command line, no pid file. Must not know when anybody
-is to be ended. Everything is a snapshot, so each process comes with its proof, to be asked again while it is held.
+Owns: the proofs. A process is of a tree by its recorded identity, by the spawn id in its environment if that names
+no other home, by holding the tree's lock through an inherited descriptor, or by being in the control group that a
+service manager made for this tree alone. Nothing else proves it: no process group, no command line, no pid file.
+Must not know when anybody is to be ended. Everything is a snapshot, so each process comes with its proof, to be
+asked again while it is held.
 """
 
 import os
@@ -22,28 +23,29 @@ Tree = dict[ProcessIdentity, Callable[[], bool]]
 """Processes, each with the proof that it is of the tree."""
 
 
-def oldest_leader(spawn_id: str) -> ProcessIdentity | None:
+def oldest_leader(spawn_id: str, home: Path | None) -> ProcessIdentity | None:
     """The main process of a start: it leads a session and began before everything it started.
 
     If it has ended already, this may be a daemon of its tree instead, which then never becomes ready and is
     stopped for that.
     """
-    for member in _members(spawn_id):
+    for member in _members(spawn_id, home):
         found = procfs.stat(member.pid)
         if found is not None and found.session == member.pid:
             return member
     return None
 
 
-def tree_of(main: ProcessIdentity, cgroup: str) -> Tree:
+def tree_of(main: ProcessIdentity, home: Path | None, cgroup: str) -> Tree:
     """A main process and what it started; the lock is not asked for. `cgroup` is empty if the tree has none."""
-    found: Tree = {process: partial(procfs.is_alive, process) for process in (main, *_members(main.spawn_id))}
+    members = _members(main.spawn_id, home)
+    found: Tree = {process: partial(procfs.is_alive, process) for process in (main, *members)}
     return found | inhabitants(cgroup, main.spawn_id)
 
 
-def leftovers(spawn_id: str, lock_path: Path, cgroup: str) -> Tree:
+def leftovers(spawn_id: str, home: Path | None, lock_path: Path, cgroup: str) -> Tree:
     """What is left of a tree. Who holds the lock is only searched for when it is held."""
-    tree: Tree = {member: partial(procfs.is_alive, member) for member in _members(spawn_id)}
+    tree: Tree = {member: partial(procfs.is_alive, member) for member in _members(spawn_id, home)}
     tree |= inhabitants(cgroup, spawn_id)
     if locks.is_free(lock_path):
         return tree
@@ -72,9 +74,9 @@ def signal_tree(tree: Tree, number: signal.Signals) -> None:
             pidfd.send_if(process.pid, number, proof)
 
 
-def _members(spawn_id: str) -> list[ProcessIdentity]:
+def _members(spawn_id: str, home: Path | None) -> list[ProcessIdentity]:
     """Processes of a tree by their environment; never hermesd, which an agent may have started."""
-    return [member for member in procfs.members(spawn_id) if member.pid != os.getpid()]
+    return [member for member in procfs.members(spawn_id, home) if member.pid != os.getpid()]
 
 
 def _lives_in(process: ProcessIdentity, cgroup: str) -> bool:

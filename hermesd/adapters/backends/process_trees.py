@@ -48,11 +48,13 @@ class ProcessTrees:
         """Watches a process that was just started, and reaps it at its end."""
         self._watch(spawned.process, spawned.pidfd)
 
-    async def find(self, spawn_id: str, process: ProcessIdentity | None) -> ProcessIdentity | None:
+    async def find(
+        self, spawn_id: str, process: ProcessIdentity | None, *, home: Path | None = None
+    ) -> ProcessIdentity | None:
         """See the port. A process recorded for another start proves nothing and is searched anew."""
         if process is None or process.spawn_id != spawn_id:
-            process = await self._search(spawn_id)
-        if process is None or not procfs.is_alive(process):
+            process = await self._search(spawn_id, home)
+        if process is None or not procfs.is_alive(process) or not procfs.is_at_home(process.pid, home):
             return None
         return None if self._watch_of(process) is None else process
 
@@ -65,15 +67,15 @@ class ProcessTrees:
         """See the port. Raises `NotPermitted` if the process now belongs to another uid."""
         pidfd.send(process, signal.SIGTERM)
 
-    async def kill(self, process: ProcessIdentity, *, cgroup: str = "") -> None:
+    async def kill(self, process: ProcessIdentity, *, home: Path | None = None, cgroup: str = "") -> None:
         """See the port. What proves itself by the lock alone is left to `clear`, which knows the lock."""
-        tree = await asyncio.to_thread(membership.tree_of, process, cgroup)
+        tree = await asyncio.to_thread(membership.tree_of, process, home, cgroup)
         await asyncio.to_thread(membership.signal_tree, tree, signal.SIGKILL)
 
-    async def clear(self, spawn_id: str, lock_path: Path, *, cgroup: str = "") -> None:
+    async def clear(self, spawn_id: str, lock_path: Path, *, home: Path | None = None, cgroup: str = "") -> None:
         """See the port: SIGTERM for what is left, SIGKILL for what is left of that."""
         await self._end(
-            lambda: membership.leftovers(spawn_id, lock_path, cgroup),
+            lambda: membership.leftovers(spawn_id, home, lock_path, cgroup),
             lambda: locks.is_free(lock_path),
             str(lock_path),
         )
@@ -97,12 +99,12 @@ class ProcessTrees:
             watch.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
 
-    async def _search(self, spawn_id: str) -> ProcessIdentity | None:
+    async def _search(self, spawn_id: str, home: Path | None) -> ProcessIdentity | None:
         """Looks twice: of a process that becomes another program, /proc shows no environment for a moment."""
-        found = await asyncio.to_thread(membership.oldest_leader, spawn_id)
+        found = await asyncio.to_thread(membership.oldest_leader, spawn_id, home)
         if found is None:
             await self._clock.sleep_s(EXECUTION_S)
-            found = await asyncio.to_thread(membership.oldest_leader, spawn_id)
+            found = await asyncio.to_thread(membership.oldest_leader, spawn_id, home)
         return found
 
     def _watch(self, process: ProcessIdentity, fd: int) -> asyncio.Task[ExitStatus]:

@@ -7,9 +7,10 @@ wanted for.
 import asyncio
 from pathlib import Path
 
-from hermesd.adapters import locks
+from hermesd.adapters import locks, procfs
 from hermesd.adapters.backends.process_trees import ProcessTrees, finish
 from hermesd.adapters.spawn import spawn
+from hermesd.domain.limits import Limit
 from hermesd.domain.ports import Clock
 from hermesd.domain.process import ExitStatus, ProcessIdentity, SpawnSpec
 
@@ -24,9 +25,15 @@ class SessionBackend:
         """See the port and `spawn`. A cancelled start is finished first, so that `find` finds what it left."""
         return await finish(self._start(spec))
 
-    async def find(self, spawn_id: str, process: ProcessIdentity | None) -> ProcessIdentity | None:
+    async def find(
+        self, spawn_id: str, process: ProcessIdentity | None, *, home: Path | None = None
+    ) -> ProcessIdentity | None:
         """See the port."""
-        return await self._trees.find(spawn_id, process)
+        return await self._trees.find(spawn_id, process, home=home)
+
+    async def limits(self, process: ProcessIdentity) -> frozenset[Limit] | None:
+        """See the port. No kind: limits without a control group are of one process, and forking escapes them."""
+        return frozenset() if procfs.is_alive(process) else None
 
     async def wait(self, process: ProcessIdentity) -> ExitStatus:
         """See the port."""
@@ -36,13 +43,13 @@ class SessionBackend:
         """See the port. Raises `NotPermitted` if the process now belongs to another uid."""
         self._trees.terminate(process)
 
-    async def kill(self, process: ProcessIdentity) -> None:
+    async def kill(self, process: ProcessIdentity, *, home: Path | None = None) -> None:
         """See the port."""
-        await self._trees.kill(process)
+        await self._trees.kill(process, home=home)
 
-    async def clear(self, spawn_id: str, lock_path: Path) -> None:
+    async def clear(self, spawn_id: str, lock_path: Path, *, home: Path | None = None) -> None:
         """See the port."""
-        await self._trees.clear(spawn_id, lock_path)
+        await self._trees.clear(spawn_id, lock_path, home=home)
 
     async def forget(self, lock_path: Path) -> None:
         """See the port."""
