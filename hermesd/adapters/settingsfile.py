@@ -5,21 +5,29 @@ Owns: which keys there are, of what type, and what is said of a wrong one. Must 
 
 import dataclasses
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from hermesd.domain.errors import ConfigInvalid, HermesError
+from hermesd.domain.limits import Limit
 from hermesd.domain.policy import Policy
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import BackendKind, ProfileSettings, Settings
 
 DAEMON = "daemon"
 BACKEND = "backend"
+WARM_CLIENTS = "warm_clients"
 GATEWAY = "gateway"
 PROFILE = "profile"
 COMMAND = "command"
+NO_LIMIT = "none"
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+SIZE = re.compile(f"([1-9][0-9]*)([{''.join(UNITS)}])")
+MOST = 1 << 45
+"""More than any machine has, and less than what a service manager could not be told."""
 JITTER = "jitter"
 COUNT_KEYS = ("starts_per_hour", "starts_per_day")
 POLICY_KEYS = tuple(field.name for field in dataclasses.fields(Policy))
@@ -41,22 +49,37 @@ def read_settings(path: Path) -> Settings:
         raise _invalid(path, "", f"it is not TOML: {error}") from error
     _refuse_unknown(path, "", document, (DAEMON, GATEWAY, PROFILE))
     policy = _policy(path, _table(path, GATEWAY, document.get(GATEWAY, {})))
+    limits = _limits(path, f"{GATEWAY}.", document.get(GATEWAY, {}))
     profiles = _table(path, PROFILE, document.get(PROFILE, {}))
-    backend = _backend(path, _table(path, DAEMON, document.get(DAEMON, {})))
-    return Settings(policy, {name: _profile(path, name, profiles[name]) for name in profiles}, backend)
+    daemon = _table(path, DAEMON, document.get(DAEMON, {}))
+    _refuse_unknown(path, f"{DAEMON}.", daemon, (BACKEND, WARM_CLIENTS))
+    return Settings(
+        policy,
+        {name: _profile(path, name, profiles[name]) for name in profiles},
+        _backend(path, daemon),
+        _warm_clients(path, daemon),
+        limits,
+    )
 
 
 def _backend(path: Path, table: Mapping[str, object]) -> BackendKind:
-    _refuse_unknown(path, f"{DAEMON}.", table, (BACKEND,))
     value = table.get(BACKEND, BackendKind.AUTO)
     if value not in list(BackendKind):
         raise _invalid(path, f"{DAEMON}.{BACKEND}", f"it must be one of {', '.join(BackendKind)}")
     return BackendKind(str(value))
 
 
+def _warm_clients(path: Path, table: Mapping[str, object]) -> bool:
+    value = table.get(WARM_CLIENTS, True)
+    if not isinstance(value, bool):
+        raise _invalid(path, f"{DAEMON}.{WARM_CLIENTS}", "it must be true or false")
+    return value
+
+
 def _policy(path: Path, table: Mapping[str, object]) -> Policy:
-    _refuse_unknown(path, f"{GATEWAY}.", table, POLICY_KEYS)
-    numbers = {key: _number(path, f"{GATEWAY}.{key}", value) for key, value in table.items()}
+    _refuse_unknown(path, f"{GATEWAY}.", table, (*POLICY_KEYS, *Limit))
+    set_here = {key: table[key] for key in POLICY_KEYS if key in table}
+    numbers = {key: _number(path, f"{GATEWAY}.{key}", value) for key, value in set_here.items()}
     if numbers.get(JITTER, 0.0) > 1:
         raise _invalid(path, f"{GATEWAY}.{JITTER}", "it must be a share from 0 to 1")
     counts = {key: _count(path, f"{GATEWAY}.{key}", numbers.pop(key)) for key in COUNT_KEYS if key in numbers}
@@ -73,8 +96,26 @@ def _profile(path: Path, name: str, value: object) -> ProfileSettings:
     if not is_name:
         raise _invalid(path, key, "that is not a profile name")
     table = _table(path, key, value)
-    _refuse_unknown(path, f"{key}.", table, (COMMAND,))
-    return ProfileSettings(_words(path, f"{key}.{COMMAND}", table.get(COMMAND, [])))
+    _refuse_unknown(path, f"{key}.", table, (COMMAND, *Limit))
+    command = _words(path, f"{key}.{COMMAND}", table.get(COMMAND, []))
+    return ProfileSettings(command, _limits(path, f"{key}.", table))
+
+
+def _limits(path: Path, prefix: str, table: Mapping[str, object]) -> dict[Limit, int | None]:
+    return {limit: _limit(path, f"{prefix}{limit}", limit, table[limit]) for limit in Limit if limit in table}
+
+
+def _limit(path: Path, key: str, limit: Limit, value: object) -> int | None:
+    """In the limit's own unit; `None` for none. Bytes may be written with a unit, as 512M."""
+    if value == NO_LIMIT:
+        return None
+    is_size = limit is Limit.MEMORY_MAX
+    if is_size and isinstance(value, str) and (size := SIZE.fullmatch(value)):
+        value = int(size[1]) * UNITS[size[2]]
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST:
+        return value
+    unit = 'a number of bytes, or such as "512M" or "2G",' if is_size else "a whole number, 1 or more,"
+    raise _invalid(path, key, f'it must be {unit} or "{NO_LIMIT}"')
 
 
 def _table(path: Path, key: str, value: object) -> Mapping[str, object]:

@@ -7,9 +7,9 @@ from hermesd.domain import operation as operations
 from hermesd.domain.gateway import State
 from hermesd.domain.process import LastExit
 from hermesd.domain.runtime import Runtime
+from hermesd.domain.terminal import Terminal
 from hermesd.services.gateways import Explanation, GatewayView
 from hermesd.services.profiles import ProfileView
-from hermesd.services.terminals import Terminal
 from hermesd.v1 import (
     errors_pb2,
     events_pb2,
@@ -74,6 +74,7 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         enabled=record.is_enabled,
         attempts=record.gateway.attempts,
         start_budget=_start_budget(view),
+        warnings=view.warnings,
     )
 
 
@@ -196,5 +197,6 @@ def terminal(opened: Terminal) -> terminals_pb2.Terminal:
         verb=opened.verb,
         pid=opened.process.pid,
         working_directory=opened.working_directory,
+        tty=opened.tty,
         started_at=timestamp(opened.started_at_s),
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hermesd.domain.limits import Limit, Limits
 from hermesd.domain.policy import Policy
 
 
@@ -22,6 +23,8 @@ class ProfileSettings:
 
     command: tuple[str, ...] = ()
     """A program with its arguments to supervise in place of hermes-agent; empty for hermes-agent."""
+    limits: Mapping[Limit, int | None] = field(default_factory=dict)
+    """Limits that this profile has instead of the general ones; `None` lifts one."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,16 @@ class Settings:
     profiles: Mapping[str, ProfileSettings] = field(default_factory=dict)
     backend: BackendKind = BackendKind.AUTO
     """`[daemon] backend`."""
+    has_warm_clients: bool = True
+    """`[daemon] warm_clients`: whether clients are kept running, so that a command answers at once."""
+
+    limits: Mapping[Limit, int | None] = field(default_factory=dict)
+    """`[gateway]`, likewise: limits of every gateway; `None` or absent is none."""
+
+    def limits_of(self, profile: str) -> Limits:
+        """The limits that a profile's gateway is to have."""
+        merged = {**self.limits, **self.of(profile).limits}
+        return {limit: value for limit, value in merged.items() if value is not None}
 
     def of(self, profile: str) -> ProfileSettings:
         """The settings of one profile."""

@@ -26,51 +26,51 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hermesd.v1 import operations_pb2 as hermesd_dot_v1_dot_operations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19hermesd/v1/gateways.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bhermesd/v1/operations.proto\"\xa7\x01\n\x0bGatewayExit\x12$\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x15.hermesd.v1.ExitCause\x12\x11\n\x04\x63ode\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x07\n\x05_codeB\t\n\x07_signal\"U\n\x0eGatewayProcess\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\x13\n\x0bstart_ticks\x18\x02 \x01(\x04\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x10\n\x08spawn_id\x18\x04 \x01(\t\"\xb5\x03\n\x07Gateway\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x1e\n\x04wish\x18\x02 \x01(\x0e\x32\x10.hermesd.v1.Wish\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.hermesd.v1.GatewayState\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07process\x18\x05 \x01(\x0b\x32\x1a.hermesd.v1.GatewayProcess\x12\x10\n\x08restarts\x18\x06 \x01(\r\x12\x31\n\rnext_start_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\tlast_exit\x18\x08 \x01(\x0b\x32\x17.hermesd.v1.GatewayExit\x12\x0e\n\x06\x64\x65tail\x18\t \x01(\t\x12\x10\n\x08log_path\x18\n \x01(\t\x12\x13\n\x0b\x66oreign_pid\x18\x0b \x01(\x05\x12\x0f\n\x07\x65nabled\x18\x0c \x01(\x08\x12\x10\n\x08\x61ttempts\x18\r \x01(\r\x12-\n\x0cstart_budget\x18\x0e \x01(\x0b\x32\x17.hermesd.v1.StartBudget\"[\n\x0bStartBudget\x12\x14\n\x0cused_in_hour\x18\x01 \x01(\r\x12\x10\n\x08per_hour\x18\x02 \x01(\r\x12\x13\n\x0bused_in_day\x18\x03 \x01(\r\x12\x0f\n\x07per_day\x18\x04 \x01(\r\"v\n\x12GatewayExplanation\x12$\n\x07gateway\x18\x01 \x01(\x0b\x32\x13.hermesd.v1.Gateway\x12&\n\x05\x65xits\x18\x02 \x03(\x0b\x32\x17.hermesd.v1.GatewayExit\x12\x12\n\nlast_lines\x18\x03 \x03(\t\"\x15\n\x13ListGatewaysRequest\"=\n\x14ListGatewaysResponse\x12%\n\x08gateways\x18\x01 \x03(\x0b\x32\x13.hermesd.v1.Gateway\"$\n\x11GetGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"&\n\x13StartGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"%\n\x12StopGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15RestartGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"\'\n\x14\x45nableGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15\x44isableGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15\x45xplainGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"V\n\x15ReadGatewayLogRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x12\n\x05lines\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\x42\x08\n\x06_lines\"\x17\n\x07LogLine\x12\x0c\n\x04text\x18\x01 \x01(\t*8\n\x04Wish\x12\x14\n\x10WISH_UNSPECIFIED\x10\x00\x12\r\n\tWISH_DOWN\x10\x01\x12\x0b\n\x07WISH_UP\x10\x02*\x9f\x02\n\x0cGatewayState\x12\x1d\n\x19GATEWAY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15GATEWAY_STATE_STOPPED\x10\x01\x12\x1a\n\x16GATEWAY_STATE_STARTING\x10\x02\x12\x17\n\x13GATEWAY_STATE_READY\x10\x03\x12\x1a\n\x16GATEWAY_STATE_DEGRADED\x10\x04\x12\x1a\n\x16GATEWAY_STATE_STOPPING\x10\x05\x12\x19\n\x15GATEWAY_STATE_BACKOFF\x10\x06\x12\x18\n\x14GATEWAY_STATE_PARKED\x10\x07\x12\x18\n\x14GATEWAY_STATE_FAILED\x10\x08\x12\x19\n\x15GATEWAY_STATE_FOREIGN\x10\t*\x9a\x02\n\tExitCause\x12\x1a\n\x16\x45XIT_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XIT_CAUSE_STOPPED\x10\x01\x12\x16\n\x12\x45XIT_CAUSE_CRASHED\x10\x02\x12 \n\x1c\x45XIT_CAUSE_RESTART_REQUESTED\x10\x03\x12\x1c\n\x18\x45XIT_CAUSE_MISCONFIGURED\x10\x04\x12\x19\n\x15\x45XIT_CAUSE_PORT_TAKEN\x10\x05\x12\x1c\n\x18\x45XIT_CAUSE_START_TIMEOUT\x10\x06\x12\x16\n\x12\x45XIT_CAUSE_UNKNOWN\x10\x07\x12\x1b\n\x17\x45XIT_CAUSE_NOT_LAUNCHED\x10\x08\x12\x13\n\x0f\x45XIT_CAUSE_HUNG\x10\t2\xb3\x05\n\x0fGatewaysService\x12Q\n\x0cListGateways\x12\x1f.hermesd.v1.ListGatewaysRequest\x1a .hermesd.v1.ListGatewaysResponse\x12@\n\nGetGateway\x12\x1d.hermesd.v1.GetGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12\x46\n\x0cStartGateway\x12\x1f.hermesd.v1.StartGatewayRequest\x1a\x15.hermesd.v1.Operation\x12\x44\n\x0bStopGateway\x12\x1e.hermesd.v1.StopGatewayRequest\x1a\x15.hermesd.v1.Operation\x12J\n\x0eRestartGateway\x12!.hermesd.v1.RestartGatewayRequest\x1a\x15.hermesd.v1.Operation\x12\x46\n\rEnableGateway\x12 .hermesd.v1.EnableGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12H\n\x0e\x44isableGateway\x12!.hermesd.v1.DisableGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12S\n\x0e\x45xplainGateway\x12!.hermesd.v1.ExplainGatewayRequest\x1a\x1e.hermesd.v1.GatewayExplanation\x12J\n\x0eReadGatewayLog\x12!.hermesd.v1.ReadGatewayLogRequest\x1a\x13.hermesd.v1.LogLine0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19hermesd/v1/gateways.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bhermesd/v1/operations.proto\"\xa7\x01\n\x0bGatewayExit\x12$\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x15.hermesd.v1.ExitCause\x12\x11\n\x04\x63ode\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x07\n\x05_codeB\t\n\x07_signal\"U\n\x0eGatewayProcess\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\x13\n\x0bstart_ticks\x18\x02 \x01(\x04\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x10\n\x08spawn_id\x18\x04 \x01(\t\"\xc7\x03\n\x07Gateway\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x1e\n\x04wish\x18\x02 \x01(\x0e\x32\x10.hermesd.v1.Wish\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.hermesd.v1.GatewayState\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07process\x18\x05 \x01(\x0b\x32\x1a.hermesd.v1.GatewayProcess\x12\x10\n\x08restarts\x18\x06 \x01(\r\x12\x31\n\rnext_start_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\tlast_exit\x18\x08 \x01(\x0b\x32\x17.hermesd.v1.GatewayExit\x12\x0e\n\x06\x64\x65tail\x18\t \x01(\t\x12\x10\n\x08log_path\x18\n \x01(\t\x12\x13\n\x0b\x66oreign_pid\x18\x0b \x01(\x05\x12\x0f\n\x07\x65nabled\x18\x0c \x01(\x08\x12\x10\n\x08\x61ttempts\x18\r \x01(\r\x12-\n\x0cstart_budget\x18\x0e \x01(\x0b\x32\x17.hermesd.v1.StartBudget\x12\x10\n\x08warnings\x18\x0f \x03(\t\"[\n\x0bStartBudget\x12\x14\n\x0cused_in_hour\x18\x01 \x01(\r\x12\x10\n\x08per_hour\x18\x02 \x01(\r\x12\x13\n\x0bused_in_day\x18\x03 \x01(\r\x12\x0f\n\x07per_day\x18\x04 \x01(\r\"v\n\x12GatewayExplanation\x12$\n\x07gateway\x18\x01 \x01(\x0b\x32\x13.hermesd.v1.Gateway\x12&\n\x05\x65xits\x18\x02 \x03(\x0b\x32\x17.hermesd.v1.GatewayExit\x12\x12\n\nlast_lines\x18\x03 \x03(\t\"\x15\n\x13ListGatewaysRequest\"=\n\x14ListGatewaysResponse\x12%\n\x08gateways\x18\x01 \x03(\x0b\x32\x13.hermesd.v1.Gateway\"$\n\x11GetGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"&\n\x13StartGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"%\n\x12StopGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15RestartGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"\'\n\x14\x45nableGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15\x44isableGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15\x45xplainGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"V\n\x15ReadGatewayLogRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x12\n\x05lines\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\x42\x08\n\x06_lines\"\x17\n\x07LogLine\x12\x0c\n\x04text\x18\x01 \x01(\t*8\n\x04Wish\x12\x14\n\x10WISH_UNSPECIFIED\x10\x00\x12\r\n\tWISH_DOWN\x10\x01\x12\x0b\n\x07WISH_UP\x10\x02*\x9f\x02\n\x0cGatewayState\x12\x1d\n\x19GATEWAY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15GATEWAY_STATE_STOPPED\x10\x01\x12\x1a\n\x16GATEWAY_STATE_STARTING\x10\x02\x12\x17\n\x13GATEWAY_STATE_READY\x10\x03\x12\x1a\n\x16GATEWAY_STATE_DEGRADED\x10\x04\x12\x1a\n\x16GATEWAY_STATE_STOPPING\x10\x05\x12\x19\n\x15GATEWAY_STATE_BACKOFF\x10\x06\x12\x18\n\x14GATEWAY_STATE_PARKED\x10\x07\x12\x18\n\x14GATEWAY_STATE_FAILED\x10\x08\x12\x19\n\x15GATEWAY_STATE_FOREIGN\x10\t*\x9a\x02\n\tExitCause\x12\x1a\n\x16\x45XIT_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XIT_CAUSE_STOPPED\x10\x01\x12\x16\n\x12\x45XIT_CAUSE_CRASHED\x10\x02\x12 \n\x1c\x45XIT_CAUSE_RESTART_REQUESTED\x10\x03\x12\x1c\n\x18\x45XIT_CAUSE_MISCONFIGURED\x10\x04\x12\x19\n\x15\x45XIT_CAUSE_PORT_TAKEN\x10\x05\x12\x1c\n\x18\x45XIT_CAUSE_START_TIMEOUT\x10\x06\x12\x16\n\x12\x45XIT_CAUSE_UNKNOWN\x10\x07\x12\x1b\n\x17\x45XIT_CAUSE_NOT_LAUNCHED\x10\x08\x12\x13\n\x0f\x45XIT_CAUSE_HUNG\x10\t2\xb3\x05\n\x0fGatewaysService\x12Q\n\x0cListGateways\x12\x1f.hermesd.v1.ListGatewaysRequest\x1a .hermesd.v1.ListGatewaysResponse\x12@\n\nGetGateway\x12\x1d.hermesd.v1.GetGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12\x46\n\x0cStartGateway\x12\x1f.hermesd.v1.StartGatewayRequest\x1a\x15.hermesd.v1.Operation\x12\x44\n\x0bStopGateway\x12\x1e.hermesd.v1.StopGatewayRequest\x1a\x15.hermesd.v1.Operation\x12J\n\x0eRestartGateway\x12!.hermesd.v1.RestartGatewayRequest\x1a\x15.hermesd.v1.Operation\x12\x46\n\rEnableGateway\x12 .hermesd.v1.EnableGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12H\n\x0e\x44isableGateway\x12!.hermesd.v1.DisableGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12S\n\x0e\x45xplainGateway\x12!.hermesd.v1.ExplainGatewayRequest\x1a\x1e.hermesd.v1.GatewayExplanation\x12J\n\x0eReadGatewayLog\x12!.hermesd.v1.ReadGatewayLogRequest\x1a\x13.hermesd.v1.LogLine0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hermesd.v1.gateways_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WISH']._serialized_start=1496
-  _globals['_WISH']._serialized_end=1552
-  _globals['_GATEWAYSTATE']._serialized_start=1555
-  _globals['_GATEWAYSTATE']._serialized_end=1842
-  _globals['_EXITCAUSE']._serialized_start=1845
-  _globals['_EXITCAUSE']._serialized_end=2127
+  _globals['_WISH']._serialized_start=1514
+  _globals['_WISH']._serialized_end=1570
+  _globals['_GATEWAYSTATE']._serialized_start=1573
+  _globals['_GATEWAYSTATE']._serialized_end=1860
+  _globals['_EXITCAUSE']._serialized_start=1863
+  _globals['_EXITCAUSE']._serialized_end=2145
   _globals['_GATEWAYEXIT']._serialized_start=104
   _globals['_GATEWAYEXIT']._serialized_end=271
   _globals['_GATEWAYPROCESS']._serialized_start=273
   _globals['_GATEWAYPROCESS']._serialized_end=358
   _globals['_GATEWAY']._serialized_start=361
-  _globals['_GATEWAY']._serialized_end=798
-  _globals['_STARTBUDGET']._serialized_start=800
-  _globals['_STARTBUDGET']._serialized_end=891
-  _globals['_GATEWAYEXPLANATION']._serialized_start=893
-  _globals['_GATEWAYEXPLANATION']._serialized_end=1011
-  _globals['_LISTGATEWAYSREQUEST']._serialized_start=1013
-  _globals['_LISTGATEWAYSREQUEST']._serialized_end=1034
-  _globals['_LISTGATEWAYSRESPONSE']._serialized_start=1036
-  _globals['_LISTGATEWAYSRESPONSE']._serialized_end=1097
-  _globals['_GETGATEWAYREQUEST']._serialized_start=1099
-  _globals['_GETGATEWAYREQUEST']._serialized_end=1135
-  _globals['_STARTGATEWAYREQUEST']._serialized_start=1137
-  _globals['_STARTGATEWAYREQUEST']._serialized_end=1175
-  _globals['_STOPGATEWAYREQUEST']._serialized_start=1177
-  _globals['_STOPGATEWAYREQUEST']._serialized_end=1214
-  _globals['_RESTARTGATEWAYREQUEST']._serialized_start=1216
-  _globals['_RESTARTGATEWAYREQUEST']._serialized_end=1256
-  _globals['_ENABLEGATEWAYREQUEST']._serialized_start=1258
-  _globals['_ENABLEGATEWAYREQUEST']._serialized_end=1297
-  _globals['_DISABLEGATEWAYREQUEST']._serialized_start=1299
-  _globals['_DISABLEGATEWAYREQUEST']._serialized_end=1339
-  _globals['_EXPLAINGATEWAYREQUEST']._serialized_start=1341
-  _globals['_EXPLAINGATEWAYREQUEST']._serialized_end=1381
-  _globals['_READGATEWAYLOGREQUEST']._serialized_start=1383
-  _globals['_READGATEWAYLOGREQUEST']._serialized_end=1469
-  _globals['_LOGLINE']._serialized_start=1471
-  _globals['_LOGLINE']._serialized_end=1494
-  _globals['_GATEWAYSSERVICE']._serialized_start=2130
-  _globals['_GATEWAYSSERVICE']._serialized_end=2821
+  _globals['_GATEWAY']._serialized_end=816
+  _globals['_STARTBUDGET']._serialized_start=818
+  _globals['_STARTBUDGET']._serialized_end=909
+  _globals['_GATEWAYEXPLANATION']._serialized_start=911
+  _globals['_GATEWAYEXPLANATION']._serialized_end=1029
+  _globals['_LISTGATEWAYSREQUEST']._serialized_start=1031
+  _globals['_LISTGATEWAYSREQUEST']._serialized_end=1052
+  _globals['_LISTGATEWAYSRESPONSE']._serialized_start=1054
+  _globals['_LISTGATEWAYSRESPONSE']._serialized_end=1115
+  _globals['_GETGATEWAYREQUEST']._serialized_start=1117
+  _globals['_GETGATEWAYREQUEST']._serialized_end=1153
+  _globals['_STARTGATEWAYREQUEST']._serialized_start=1155
+  _globals['_STARTGATEWAYREQUEST']._serialized_end=1193
+  _globals['_STOPGATEWAYREQUEST']._serialized_start=1195
+  _globals['_STOPGATEWAYREQUEST']._serialized_end=1232
+  _globals['_RESTARTGATEWAYREQUEST']._serialized_start=1234
+  _globals['_RESTARTGATEWAYREQUEST']._serialized_end=1274
+  _globals['_ENABLEGATEWAYREQUEST']._serialized_start=1276
+  _globals['_ENABLEGATEWAYREQUEST']._serialized_end=1315
+  _globals['_DISABLEGATEWAYREQUEST']._serialized_start=1317
+  _globals['_DISABLEGATEWAYREQUEST']._serialized_end=1357
+  _globals['_EXPLAINGATEWAYREQUEST']._serialized_start=1359
+  _globals['_EXPLAINGATEWAYREQUEST']._serialized_end=1399
+  _globals['_READGATEWAYLOGREQUEST']._serialized_start=1401
+  _globals['_READGATEWAYLOGREQUEST']._serialized_end=1487
+  _globals['_LOGLINE']._serialized_start=1489
+  _globals['_LOGLINE']._serialized_end=1512
+  _globals['_GATEWAYSSERVICE']._serialized_start=2148
+  _globals['_GATEWAYSSERVICE']._serialized_end=2839
 # @@protoc_insertion_point(module_scope)

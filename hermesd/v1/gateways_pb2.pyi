@@ -249,6 +249,7 @@ class Gateway(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     START_BUDGET_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the profile."""
     wish: Global___Wish.ValueType
@@ -287,6 +288,12 @@ class Gateway(_message.Message):
     def start_budget(self) -> Global___StartBudget:
         """How much of its start budget is used."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the settings ask for and its process does not get, such as a limit
+        that nothing here can enforce; in words. Default: empty.
+        """
+
     def __init__(
         self,
         *,
@@ -304,10 +311,11 @@ class Gateway(_message.Message):
         enabled: _builtins.bool = ...,
         attempts: _builtins.int = ...,
         start_budget: Global___StartBudget | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_exit", b"last_exit", "next_start_at", b"next_start_at", "process", b"process", "since", b"since", "start_budget", b"start_budget"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign_pid", b"foreign_pid", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "state", b"state", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign_pid", b"foreign_pid", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "state", b"state", "warnings", b"warnings", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,6 +7,7 @@ import pytest
 
 from hermesd.adapters.settingsfile import read_settings
 from hermesd.domain.errors import ConfigInvalid
+from hermesd.domain.limits import Limit
 from hermesd.domain.policy import Policy
 from hermesd.domain.settings import BackendKind, ProfileSettings, Settings
 
@@ -49,6 +50,45 @@ def test_unset_times_keep_their_defaults(file: Path) -> None:
     """One key changes one thing."""
     file.write_text("[gateway]\nstart_limit_s = 12.5\n")
     assert read_settings(file).policy == Policy(start_limit_s=12.5)
+
+
+def test_limits_hold_for_every_gateway_and_a_profile_may_have_its_own(file: Path) -> None:
+    """In bytes or with a unit; a profile changes one of them, or lifts it, and keeps the others."""
+    file.write_text(
+        '[gateway]\nmemory_max = "2G"\ncpu_quota = 150\n'
+        "[profile.heavy]\nmemory_max = 8589934592\ntasks_max = 500\n"
+        '[profile.free]\nmemory_max = "none"\n'
+    )
+    settings = read_settings(file)
+    common = {Limit.MEMORY_MAX: 2 << 30, Limit.CPU_QUOTA: 150}
+    assert settings.limits_of("coder") == common
+    assert settings.limits_of("heavy") == {**common, Limit.MEMORY_MAX: 8 << 30, Limit.TASKS_MAX: 500}
+    assert settings.limits_of("free") == {Limit.CPU_QUOTA: 150}
+    assert settings.policy == Policy()
+
+
+@pytest.mark.parametrize(("text", "size"), [("1K", 1 << 10), ("512M", 512 << 20), ("1T", 1 << 40), ("none", None)])
+def test_a_size_may_have_a_unit(file: Path, text: str, size: int | None) -> None:
+    """Powers of 1024, as service managers have them."""
+    file.write_text(f'[gateway]\nmemory_max = "{text}"\n')
+    assert read_settings(file).limits == {Limit.MEMORY_MAX: size}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("memory_max", value) for value in ('"2 GB"', '"0M"', '"1.5G"', "0", "-1", "true", "1e9", '"99999T"')),
+        *(("cpu_quota", value) for value in ('"50%"', "0", "1.5", "[]")),
+        *(("tasks_max", value) for value in ('"1K"', "-5", "false")),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused(file: Path, key: str, value: str) -> None:
+    """With its key, for everybody or for one profile."""
+    for table in ("gateway", "profile.coder"):
+        file.write_text(f"[{table}]\n{key} = {value}\n")
+        with pytest.raises(ConfigInvalid) as caught:
+            read_settings(file)
+        assert caught.value.metadata["key"] == f"{table}.{key}"
 
 
 def test_profile_can_have_a_command(file: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hermesd.adapters.backends.systemd import SystemdBackend
 from hermesd.adapters.backends.systemd_bus import Systemd
 from hermesd.adapters.clock import SystemClock
 from hermesd.domain.errors import HermesError, NotPermitted, ProfileBusy
+from hermesd.domain.limits import Limit
 from tests.fakes.systemd import FakeSystemd, Scope, systemd_at
 from tests.processes import HurriedClock, Place, ending, gateway_spec, start_id
 
@@ -67,6 +69,16 @@ async def test_a_scope_is_named_for_its_profile_and_says_its_start(place: Place,
         CODER: f"Hermes gateway of coder, start {start_id()}"
     }
     assert cgroups.unit_of(process.pid) == CODER
+
+
+async def test_limits_are_asked_for_in_the_units_of_systemd(place: Place, fake: FakeSystemd) -> None:
+    """Bytes, microseconds of processor time a second, a count; what is not asked for is not mentioned."""
+    limits = {Limit.MEMORY_MAX: 2 << 30, Limit.CPU_QUOTA: 150, Limit.TASKS_MAX: 500}
+    await place.start_spec(replace(gateway_spec(place.directory), limits=limits))
+    asked = fake.scopes[CODER].properties
+    assert (asked["MemoryMax"], asked["CPUQuotaPerSecUSec"], asked["TasksMax"]) == (2 << 30, 1_500_000, 500)
+    await place.start_spec(gateway_spec(place.directory, name="writer"))
+    assert not {"MemoryMax", "TasksMax"} & fake.scopes["hermes-gateway-writer.scope"].properties.keys()
 
 
 @pytest.mark.parametrize("has_manager", [True, False])

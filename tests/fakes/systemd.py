@@ -41,6 +41,8 @@ class Scope:
     description: str
     process: ProcessIdentity | None
     """Who was put into it; `None` was nobody."""
+    properties: dict[str, Any] = field(default_factory=dict)
+    """Everything that was asked for it."""
 
 
 @dataclass
@@ -120,7 +122,8 @@ class FakeSystemd:
         (pid,) = values["PIDs"]
         self.has_slice = True
         if self.job_result == "done":
-            self.scopes[name] = Scope(values["Description"], procfs.identity(pid, "") if self.moves else None)
+            process = procfs.identity(pid, "") if self.moves else None
+            self.scopes[name] = Scope(values["Description"], process, values)
         return "o", ("/job/2",)
 
 

@@ -3,11 +3,12 @@
 import pytest
 
 from hermesd.domain.gateway import Event, State
+from hermesd.domain.limits import Limit
 from hermesd.domain.operation import OperationState
 from hermesd.domain.policy import Policy
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe
 from hermesd.domain.profile import ProfileName
-from hermesd.domain.settings import Settings
+from hermesd.domain.settings import ProfileSettings, Settings
 from hermesd.services.gateways import EXPLAINED
 from tests.services.house import House, failure
 
@@ -163,6 +164,26 @@ async def test_an_explanation_has_the_last_ends_and_the_last_words(house: House)
     assert explanation.exits[1].status == ExitStatus(code=EXPLAINED)
     assert all(end.cause is ExitCause.CRASHED for end in explanation.exits)
     assert explanation.last_lines == ["last words"]
+
+
+async def test_a_limit_that_nothing_enforces_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """At the start, in the log, and as long as the process runs; also of one that an earlier daemon started."""
+    limits = {Limit.MEMORY_MAX: 2 << 30, Limit.TASKS_MAX: 500}
+    house = House(Settings(limits=limits, profiles={"writer": ProfileSettings(limits=dict.fromkeys(limits))}))
+    house.backend.enforced = frozenset({Limit.TASKS_MAX})
+    await house.open()
+    await house.furnish("coder", "writer")
+    warnings = ("memory_max is set, but nothing here can enforce it",)
+    assert (await house.start("coder")).warnings == warnings
+    assert (await house.start("writer")).warnings == ()
+    assert [spec.limits for spec in house.backend.specs] == [limits, {}]
+    assert warnings[0] in caplog.text
+    for _ in range(2):
+        assert (await house.services.gateways.get(ProfileName("coder"))).warnings == warnings
+        await house.reopen()
+    await house.stop("coder")
+    assert (await house.services.gateways.get(ProfileName("coder"))).warnings == ()
+    await house.close()
 
 
 async def test_a_defect_in_one_step_does_not_end_the_keeping(

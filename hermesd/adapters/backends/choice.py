@@ -11,14 +11,17 @@ import os
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hermesd.adapters.backends import cgroups
 from hermesd.adapters.backends.session import SessionBackend
-from hermesd.adapters.backends.systemd import SystemdBackend
-from hermesd.adapters.backends.systemd_bus import Systemd
 from hermesd.domain.errors import HermesError
 from hermesd.domain.ports import Clock
 from hermesd.domain.settings import BackendKind
+
+if TYPE_CHECKING:
+    from hermesd.adapters.backends.systemd import SystemdBackend
+    from hermesd.adapters.backends.systemd_bus import Systemd
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,7 @@ class ManagerSite:
 
 async def choose_backend(
     kind: BackendKind, clock: Clock, *, root: Path, root_id: str
-) -> SessionBackend | SystemdBackend:
+) -> "SessionBackend | SystemdBackend":
     """The backend that the settings ask for. Says in the log which one it is, and why.
 
     systemd that was asked for is used even if it is not there now: it may come back, and gateways wait for it.
@@ -65,6 +68,9 @@ async def choose_backend(
     if kind is BackendKind.SESSION:
         log.info("backend=session, as the settings say")
         return SessionBackend(clock)
+    from hermesd.adapters.backends.systemd import SystemdBackend  # here, as D-Bus is only needed with it
+    from hermesd.adapters.backends.systemd_bus import Systemd
+
     site = ManagerSite(os.geteuid())
     systemd = Systemd(site.bus)
     backend = SystemdBackend(clock, systemd, suffix_of(root, root_id))
@@ -84,7 +90,7 @@ async def choose_backend(
     return backend
 
 
-async def _objection(systemd: Systemd, backend: SystemdBackend) -> str:
+async def _objection(systemd: "Systemd", backend: "SystemdBackend") -> str:
     """Why systemd cannot be used; empty if it can."""
     try:
         await asyncio.to_thread(systemd.check)

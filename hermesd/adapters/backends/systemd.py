@@ -17,10 +17,12 @@ from typing import TypeVar
 
 from hermesd.adapters import locks, pidfd, procfs
 from hermesd.adapters.backends import cgroups
+from hermesd.adapters.backends.ceilings import ceilings_of
 from hermesd.adapters.backends.process_trees import ProcessTrees, finish
 from hermesd.adapters.backends.systemd_bus import Systemd, Unit, UnitExists
 from hermesd.adapters.spawn import spawn_waiting
 from hermesd.domain.errors import HermesError, ProfileBusy
+from hermesd.domain.limits import Limit
 from hermesd.domain.ports import Clock
 from hermesd.domain.process import ExitStatus, ProcessIdentity, SpawnSpec
 
@@ -60,12 +62,20 @@ class SystemdBackend:
         """
         return await finish(self._start(spec))
 
-    async def find(self, spawn_id: str, process: ProcessIdentity | None) -> ProcessIdentity | None:
+    async def find(
+        self, spawn_id: str, process: ProcessIdentity | None, *, home: Path | None = None
+    ) -> ProcessIdentity | None:
         """See the port. It does not matter which backend started the process."""
-        found = await self._trees.find(spawn_id, process)
+        found = await self._trees.find(spawn_id, process, home=home)
         if found is not None:
             self._remember(found)
         return found
+
+    async def limits(self, process: ProcessIdentity) -> frozenset[Limit] | None:
+        """See the port. Asked of the kernel: a manager accepts limits that it has no controller for."""
+        cgroup = self._cgroups.get(process.spawn_id, "")
+        held = await asyncio.to_thread(ceilings_of, cgroup) if cgroup else frozenset()
+        return held if procfs.is_alive(process) else None
 
     async def wait(self, process: ProcessIdentity) -> ExitStatus:
         """See the port."""
@@ -75,14 +85,14 @@ class SystemdBackend:
         """See the port. Raises `NotPermitted` if the process now belongs to another uid."""
         self._trees.terminate(process)
 
-    async def kill(self, process: ProcessIdentity) -> None:
+    async def kill(self, process: ProcessIdentity, *, home: Path | None = None) -> None:
         """See the port."""
-        await self._trees.kill(process, cgroup=self._cgroups.get(process.spawn_id, ""))
+        await self._trees.kill(process, home=home, cgroup=self._cgroups.get(process.spawn_id, ""))
 
-    async def clear(self, spawn_id: str, lock_path: Path) -> None:
+    async def clear(self, spawn_id: str, lock_path: Path, *, home: Path | None = None) -> None:
         """See the port. Without a manager it does what the session backend does."""
         unit, cgroup = await self._enclosure(spawn_id)
-        await self._trees.clear(spawn_id, lock_path, cgroup=cgroup)
+        await self._trees.clear(spawn_id, lock_path, home=home, cgroup=cgroup)
         self._cgroups.pop(spawn_id, None)
         if unit is None:
             return
@@ -124,7 +134,7 @@ class SystemdBackend:
     async def _enclose(self, spec: SpawnSpec, process: ProcessIdentity) -> None:
         """Puts a waiting process, which holds the lock, into its scope."""
         name = f"{PREFIX}{spec.name}{self._suffix}{SCOPE}"
-        scope = (name, process.pid, f"{_purpose(spec.name)}{spec.spawn_id}")
+        scope = (name, process.pid, f"{_purpose(spec.name)}{spec.spawn_id}", spec.limits)
         try:
             await self._ask(self._systemd.start_scope, *scope)
         except UnitExists:

@@ -27,6 +27,7 @@ from jeepney.io.blocking import DBusConnection, prep_socket
 from jeepney.wrappers import unwrap_msg
 
 from hermesd.domain.errors import HermesError, NotPermitted, ProfileBusy
+from hermesd.domain.limits import NO_LIMITS, Limit, Limits
 
 CALL_LIMIT_S = 10.0
 """How long the manager may take to answer."""
@@ -46,6 +47,14 @@ Property = tuple[str, tuple[str, object]]
 SLICE = "hermes.slice"
 SLICE_PROPERTIES: list[Property] = [("Description", ("s", "Hermes gateways")), ("StopWhenUnneeded", ("b", True))]
 """A slice that nobody configured goes with its last unit."""
+
+
+LIMIT_PROPERTIES = {
+    Limit.MEMORY_MAX: ("MemoryMax", 1),
+    Limit.CPU_QUOTA: ("CPUQuotaPerSecUSec", 10_000),
+    Limit.TASKS_MAX: ("TasksMax", 1),
+}
+"""What systemd calls each limit, and how many of its units are one of ours."""
 
 
 class UnitExists(ProfileBusy):
@@ -80,14 +89,14 @@ class Systemd:
                 raise HermesError(f"cannot use systemd at {self.socket}: it runs outside this container")
             _property(bus, MANAGER, "Version")
 
-    def start_scope(self, name: str, pid: int, description: str) -> None:
+    def start_scope(self, name: str, pid: int, description: str, limits: Limits = NO_LIMITS) -> None:
         """Puts a process into a scope of its own; returns when that is done.
 
         Raises:
             UnitExists: there is a unit of that name.
         """
         with self._connected() as bus, _jobs_of(bus, name) as ended:
-            job = _start(bus, name, _scope_properties(pid, description))
+            job = _start(bus, name, [*_scope_properties(pid, description), *_limit_properties(limits)])
             result = _result_of(bus, job, ended)
         if result != "done":
             raise HermesError(f"cannot start unit {name}: systemd says that the job is {result}", unit=name)
@@ -147,6 +156,15 @@ def _scope_properties(pid: int, description: str) -> list[Property]:
         ("KillMode", ("s", "control-group")),  # a scope has no main process that could be asked first
         ("SendSIGHUP", ("b", False)),
         ("TimeoutStopUSec", ("t", int(STOP_LIMIT_S * 1e6))),
+    ]
+
+
+def _limit_properties(limits: Limits) -> list[Property]:
+    """Memory in bytes, processor time in microseconds a second, and a count of tasks."""
+    return [
+        (name, ("t", limits[limit] * factor))
+        for limit, (name, factor) in LIMIT_PROPERTIES.items()
+        if limit in limits
     ]
 
 

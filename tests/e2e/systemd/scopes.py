@@ -21,6 +21,7 @@ from hermesd.adapters.backends.systemd import SystemdBackend
 from hermesd.adapters.backends.systemd_bus import SLICE, Systemd, Unit
 from hermesd.adapters.clock import SystemClock
 from hermesd.domain.errors import HermesError, NotPermitted, ProfileBusy
+from hermesd.domain.limits import Limit
 from hermesd.domain.process import SPAWN_ID_VARIABLE, ExitStatus, ProcessIdentity
 from hermesd.domain.settings import BackendKind
 from tests.processes import PYTHON, RUN, Place, ending, gateway_spec, spec_of, start_id
@@ -44,6 +45,25 @@ os.closerange(0, 100)
 os.execve("/bin/sh", ["sh", "-c", f"touch {sys.argv[1]}; exec sleep 3600"], {})
 """
 """A gateway whose daemon drops session, environment and every descriptor, the lock among them."""
+
+
+FORKING = "while :; do sleep 3600 & done"
+"""A shell that says `Cannot fork`, or retries, as soon as it may have no more processes."""
+
+
+def properties_of(unit: str) -> dict[str, str]:
+    """The limits of a unit as systemd has them."""
+    mode = [] if os.geteuid() == 0 else ["--user"]
+    environment = {"XDG_RUNTIME_DIR": f"/run/user/{os.geteuid()}", "PATH": os.environ["PATH"]}
+    names = "MemoryMax,CPUQuotaPerSecUSec,TasksMax"
+    shown = subprocess.run(
+        ["systemctl", *mode, "show", "-p", names, unit],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(line.split("=", 1) for line in shown.stdout.splitlines())
 
 
 def scope_of(name: str) -> str:
@@ -111,6 +131,31 @@ async def test_a_gateway_has_a_scope_of_its_own(place: Place) -> None:
     assert len(tree) == 2
     assert process.pid in tree
     assert not cgroups.is_in(os.getpid(), cgroup)
+
+
+async def test_limits_are_properties_of_the_scope(place: Place) -> None:
+    """The system's manager has every controller; of a user's, only what holds is said to hold."""
+    limits = {Limit.MEMORY_MAX: 256 << 20, Limit.CPU_QUOTA: 150, Limit.TASKS_MAX: 50}
+    process = await place.start_spec(replace(gateway_spec(place.directory), limits=limits))
+    assert properties_of(scope_of("coder")) == {
+        "MemoryMax": str(256 << 20), "CPUQuotaPerSecUSec": "1.500000s", "TasksMax": "50"
+    }  # fmt: skip
+    held = await place.backend.limits(process)
+    assert held == (set(Limit) if os.geteuid() == 0 else held)
+    free = await place.start(name="writer")
+    assert (await place.backend.limits(free) or set()) <= {Limit.TASKS_MAX}  # of which systemd has a default
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a user's manager need not have the controller")
+async def test_a_tree_does_not_outgrow_its_limit(place: Place) -> None:
+    """Not one process of it, and not all of them together."""
+    spec = spec_of(place.directory, "/bin/sh", "-c", FORKING)
+    await place.start_spec(replace(spec, limits={Limit.TASKS_MAX: 10}), is_gateway=False)
+    await until(lambda: "fork" in spec.log_path.read_text(), "the kernel to refuse a process")
+    unit = unit_of("coder")
+    assert unit is not None
+    cgroup = await asyncio.to_thread(SYSTEMD.control_group, unit)
+    assert 0 < len(cgroups.members(cgroup)) <= 10
 
 
 async def test_killing_ends_what_hides(place: Place) -> None:
