@@ -62,7 +62,8 @@ class Daemon:
 
     def write_settings(self, commands: Mapping[str, Sequence[str]], policy: Mapping[str, float] = HURRIED) -> None:
         """Says which programs the profiles run, from the daemon's next start on."""
-        lines = ["[gateway]", *(f"{key} = {value}" for key, value in policy.items())]
+        lines = ["[daemon]", "backend = 'session'", "[gateway]"]
+        lines += [f"{key} = {value}" for key, value in policy.items()]
         for name, argv in commands.items():
             words = ", ".join(f"'{word}'" for word in argv)
             lines += [f"[profile.{name}]", f"command = [{words}]"]

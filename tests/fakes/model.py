@@ -27,11 +27,34 @@ class ModelServer:
     """Bodies of chat requests, in order."""
     authorizations: list[str] = field(default_factory=list)
     """The Authorization header of each chat request, in order."""
+    may_answer: threading.Event = field(default_factory=threading.Event)
+    """Set unless somebody holds the answers back."""
+    command: str = ""
+    """What the agent is told to run in its terminal before it is answered; empty for nothing."""
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
+
+    @contextmanager
+    def thinking(self) -> Iterator[None]:
+        """Holds back every answer until the end of the block."""
+        self.may_answer.clear()
+        try:
+            yield
+        finally:
+            self.may_answer.set()
 
     @property
     def base_url(self) -> str:
         """What a profile is pointed at."""
         return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def last_result(self) -> str:
+        """What the agent's tool said last; empty if it was never used."""
+        messages = [message for body in self.requests for message in body.get("messages", [])]
+        said = [str(message.get("content")) for message in messages if message.get("role") == "tool"]
+        return said[-1] if said else ""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -51,11 +74,15 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.model.requests.append(body)
         self.model.authorizations.append(self.headers.get("Authorization", ""))
+        self.model.may_answer.wait()
+        last = body.get("messages", [{}])[-1]
+        command = self.model.command if body.get("tools") and last.get("role") == "user" else ""
+        reason = "tool_calls" if command else "stop"
         if body.get("stream"):
-            self._stream()
+            self._stream(_deltas(command), reason)
         else:
-            message = {"role": "assistant", "content": ANSWER}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            message = {"role": "assistant", **(_tool_call(command) if command else {"content": ANSWER})}
+            choice = {"index": 0, "message": message, "finish_reason": reason}
             self._send(
                 {"id": "c1", "object": "chat.completion", "model": MODEL, "choices": [choice], "usage": USAGE}
             )
@@ -71,13 +98,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _stream(self) -> None:
-        pieces = re.findall(r"\s*\S+", ANSWER)
-        deltas = [{"role": "assistant", "content": ""}, *({"content": piece} for piece in pieces)]
+    def _stream(self, deltas: list[dict[str, Any]], reason: str) -> None:
         chunks: list[dict[str, Any]] = [
             _chunk([{"index": 0, "delta": one, "finish_reason": None}]) for one in deltas
         ]
-        chunks.append(_chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}]))
+        chunks.append(_chunk([{"index": 0, "delta": {}, "finish_reason": reason}]))
         chunks.append(_chunk([]) | {"usage": USAGE})
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -87,6 +112,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
         self.wfile.write(b"data: [DONE]\n\n")
         self.close_connection = True
+
+
+def _deltas(command: str) -> list[dict[str, Any]]:
+    if command:
+        return [{"role": "assistant", **_tool_call(command)}]
+    pieces = re.findall(r"\s*\S+", ANSWER)
+    return [{"role": "assistant", "content": ""}, *({"content": piece} for piece in pieces)]
+
+
+def _tool_call(command: str) -> dict[str, Any]:
+    function = {"name": "terminal", "arguments": json.dumps({"command": command})}
+    return {
+        "content": None,
+        "tool_calls": [{"index": 0, "id": "call-1", "type": "function", "function": function}],
+    }
 
 
 def _chunk(choices: list[dict[str, Any]]) -> dict[str, Any]:
