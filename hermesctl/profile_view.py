@@ -3,6 +3,8 @@
 Owns: the columns and pages for profiles. Must not ask the daemon.
 """
 
+from collections.abc import Iterable
+
 from hermesctl import gateway_view
 from hermesctl.selection import Source
 from hermesctl.tables import EMPTY, Column, page
@@ -48,15 +50,24 @@ def api_url(profile: v1.Profile) -> str:
 
 
 def short_page(profile: v1.Profile, source: Source, terminal: Terminal) -> str:
-    """The profile that is worked on, and why it."""
-    return page(f"{clean(profile.name)} ({source})", _fields(profile, terminal)[:3])
+    """The profile that is worked on, and why it; of one that does not exist, only that."""
+    fields = _fields(profile, terminal)[:3] if profile.path else []
+    problems = [] if profile.path else profile.problems
+    return page(f"{clean(profile.name)} ({source})", fields) + _problem_lines(problems)
+
+
+def used(answer: v1.UseProfileResponse) -> str:
+    """What the sticky default is now, and what it was."""
+    now, before = clean(answer.profile), clean(answer.previous)
+    what = f"is already {now}" if now == before else f"is now {now} (was {before})"
+    return f"✓ CLI default {what}. Gateways and the dashboard are not affected.\n"
 
 
 def detail_page(profile: v1.Profile, terminal: Terminal) -> str:
     """One profile in detail."""
     title = f"{profile.name} · {profile.description}" if profile.description else profile.name
     text = page(clean(title), _fields(profile, terminal))
-    return text + "".join(f"  ! {clean(problem)}\n" for problem in profile.problems)
+    return text + _problem_lines(profile.problems)
 
 
 def created(profile: v1.Profile, took: str) -> str:
@@ -79,6 +90,10 @@ def farewell(profile: v1.Profile, *, is_purge: bool) -> str:
         ("data", f"{profile.path} {data}"),
     ]
     return page(f"This removes profile '{clean(profile.name)}'", fields, label_width=9)
+
+
+def _problem_lines(problems: Iterable[str]) -> str:
+    return "".join(f"  ! {clean(problem)}\n" for problem in problems)
 
 
 def _fields(profile: v1.Profile, terminal: Terminal) -> list[tuple[str, str]]:

@@ -8,9 +8,11 @@ A home is made and removed in a private staging directory on the same file syste
     profiles/.hermesd/new/NAME-ID             being made; whatever lies here after a crash is litter
     profiles/.hermesd/trash/NAME-ID           removed and kept
     profiles/.hermesd/trash/.purging-NAME-ID  being deleted; after a crash the deletion is completed
+    profiles/.hermesd/previous_default        what we last wrote as sticky default, and what it was before
 """
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +20,17 @@ from pathlib import Path
 from hermesd.adapters.atomic import leftovers, sync_directory, write_atomic
 from hermesd.adapters.ids import new_id
 from hermesd.adapters.oserrors import translating
-from hermesd.adapters.syscalls import birth_ns, rename_exclusive
+from hermesd.adapters.syscalls import Entry, identify, rename_exclusive
 from hermesd.adapters.trees import build_private, ensure_private, remove_tree
-from hermesd.domain.errors import ArgumentInvalid, HermesError, ProfileExists, ProfileNotFound
+from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
 from hermesd.domain.layout import STAGING
-from hermesd.domain.profile import DEFAULT, NAME_PATTERN, Home, HomeIdentity, ProfileName, sort_key
+from hermesd.domain.profile import DEFAULT, NAME_PATTERN, Home, HomeIdentity, ProfileName
 
 STICKY = "active_profile"
 STICKY_MODE = 0o644
 STICKY_READ_BYTES = 4096
+PREVIOUS = "previous_default"
+LIST_COMMAND = "hermesctl profile list"
 PURGING = ".purging-"
 """Marks an entry of the trash whose deletion has begun; no profile's name starts with a dot."""
 
@@ -39,12 +43,13 @@ class HomesOnDisk:
         self._profiles = root / "profiles"
         self._new = self._profiles / STAGING / "new"
         self._trash = self._profiles / STAGING / "trash"
+        self._sticky = root / STICKY
+        self._previous = self._profiles / STAGING / PREVIOUS
 
     def scan(self) -> list[Home]:
         """Every home, the default first. A link to a directory is a home, as it is for hermes-agent."""
         with translating(self._profiles, "read"):
-            names = [ProfileName(DEFAULT), *self._named()]
-            found = (self._find(name) for name in sorted(names, key=sort_key))
+            found = (self._find(name) for name in (ProfileName(DEFAULT), *self._named()))
             return [home for home in found if home is not None]
 
     def find(self, name: ProfileName) -> Home | None:
@@ -64,7 +69,7 @@ class HomesOnDisk:
             except FileExistsError as error:
                 raise _exists(name, target) from error
             sync_directory(self._profiles)
-            return Home(name, target, _identity(target))
+            return Home(name, target, _identity(identify(target)))
 
     def move_to_trash(self, home: Home) -> Path:
         """Takes a home out by one rename; a home that is only a link loses the link.
@@ -96,28 +101,50 @@ class HomesOnDisk:
             for entry in _entries(self._trash):
                 if entry.name.startswith(PURGING):
                     remove_tree(entry)
-            for temporary in leftovers(self._root / STICKY):
+            for temporary in [*leftovers(self._sticky), *leftovers(self._previous)]:
                 temporary.unlink(missing_ok=True)
 
     def sticky_default(self) -> ProfileName:
         """The sticky default; `default` when the file does not name a home."""
+        name = self._named_default()
         try:
-            with (self._root / STICKY).open("rb") as file:
-                name = ProfileName.parse(file.read(STICKY_READ_BYTES).decode())
-            home = self._find(name)
+            return name if self._find(name) is not None else ProfileName(DEFAULT)
+        except OSError:  # a home that cannot be looked at is none to work on
+            return ProfileName(DEFAULT)
+
+    def write_sticky_default(self, name: ProfileName) -> ProfileName:
+        """Writes the name and a line end, as hermes-agent does, but through a temporary name of our own.
+
+        What is there to go back to is written first: a crash in between leaves the old default and the new one
+        as the place to go back to.
+        """
+        before = self._named_default()
+        if before != name:
+            with translating(self._previous, "write"):
+                ensure_private(self._previous.parent)
+            write_atomic(self._previous, f"{name}\n{before}\n".encode())
+        if not name.is_default:
+            write_atomic(self._sticky, f"{name}\n".encode(), STICKY_MODE)
+        elif os.path.lexists(self._sticky):
+            with translating(self._sticky, "remove"):
+                self._sticky.unlink(missing_ok=True)
+                sync_directory(self._root)
+        return before
+
+    def previous_default(self) -> ProfileName:
+        """What came before our last choice, or that choice itself if hermes-agent has made another one since."""
+        try:
+            chosen, before = (ProfileName.parse(line) for line in _head(self._previous).splitlines())
+        except (OSError, ValueError, HermesError) as error:  # missing or damaged: it was only a convenience
+            raise NotFound("no sticky default before this one is known", fixes=[LIST_COMMAND]) from error
+        return before if self._named_default() == chosen else chosen
+
+    def _named_default(self) -> ProfileName:
+        """The name in the file, whether or not it is that of a home; `default` when there is no name in it."""
+        try:
+            return ProfileName.parse(_head(self._sticky))
         except (OSError, UnicodeDecodeError, HermesError):  # whatever is wrong with it: it names nobody
             return ProfileName(DEFAULT)
-        return name if home is not None else ProfileName(DEFAULT)
-
-    def write_sticky_default(self, name: ProfileName) -> None:
-        """Writes the name and a line end, as hermes-agent does, but through a temporary name of our own."""
-        path = self._root / STICKY
-        if not name.is_default:
-            write_atomic(path, f"{name}\n".encode(), STICKY_MODE)
-        elif os.path.lexists(path):
-            with translating(path, "remove"):
-                path.unlink(missing_ok=True)
-                sync_directory(self._root)
 
     def _take_away(self, home: Home, destination: Path) -> None:
         if home.name.is_default:
@@ -134,18 +161,19 @@ class HomesOnDisk:
         return self._root if name.is_default else self._profiles / name.text
 
     def _named(self) -> Iterator[ProfileName]:
-        for entry in _entries(self._profiles):
-            if NAME_PATTERN.fullmatch(entry.name) and entry.name != DEFAULT:
-                yield ProfileName(entry.name)
+        for name in _names(self._profiles):
+            if NAME_PATTERN.fullmatch(name) and name != DEFAULT:
+                yield ProfileName(name)
 
     def _find(self, name: ProfileName) -> Home | None:
         path = self._path(name)
-        if not os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, a link that leads astray is just no home
-            return None
         try:
-            return Home(name, path, _identity(path))
-        except FileNotFoundError:  # gone since we looked
+            entry = identify(path)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):  # where nobody can look there is no home
             return None
+        if not stat.S_ISDIR(entry.mode) and not os.path.isdir(path):  # noqa: PTH112 - what leads astray is no home
+            return None
+        return Home(name, path, _identity(entry))
 
     @contextmanager
     def _building(self, name: ProfileName) -> Iterator[Path]:
@@ -161,19 +189,29 @@ def _exists(name: ProfileName, target: Path) -> ProfileExists:
     return ProfileExists(f"cannot create '{name}': {target} exists", profile=str(name))
 
 
-def _identity(path: Path) -> HomeIdentity:
+def _identity(entry: Entry) -> HomeIdentity:
     """Identifies the entry itself: two links to one directory are two homes, each with an id of its own."""
-    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    return HomeIdentity(entry.device, entry.inode, entry.birth_ns)
+
+
+def _head(path: Path) -> str:
+    """The beginning of a plain file; nothing of anything else, for opening a pipe would wait for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        found = os.fstat(descriptor)
-        return HomeIdentity(found.st_dev, found.st_ino, birth_ns(descriptor))
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.read(descriptor, STICKY_READ_BYTES).decode() if is_file else ""
     finally:
         os.close(descriptor)
 
 
 def _entries(directory: Path) -> list[Path]:
     """What lies in a directory, by name; nothing if there is no such directory."""
+    return [directory / name for name in _names(directory)]
+
+
+def _names(directory: Path) -> list[str]:
+    """The same without the way there."""
     try:
-        return sorted(directory.iterdir())
+        return sorted(os.listdir(directory))  # noqa: PTH208 - names are wanted, hundreds of them
     except (FileNotFoundError, NotADirectoryError):
         return []

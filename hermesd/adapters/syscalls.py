@@ -8,18 +8,31 @@ import errno
 import os
 import struct
 from pathlib import Path
+from typing import NamedTuple
 
 from hermesd.domain.errors import Incompatible
 
 AT_FDCWD = -100
-AT_EMPTY_PATH = 0x1000
+AT_SYMLINK_NOFOLLOW = 0x100
+AT_NO_AUTOMOUNT = 0x800
 RENAME_NOREPLACE = 1
-STATX_BTIME = 0x800
+STATX_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
+STATX_TYPE, STATX_INO, STATX_BTIME = 0x001, 0x100, 0x800
+STATX_WANTED = STATX_TYPE | STATX_INO | STATX_BTIME
 STATX_SIZE = 256
-STATX_MASK = struct.Struct("=I")
-STATX_BIRTH = struct.Struct("=qI")
-STATX_BIRTH_OFFSET = 80
-"""`struct statx` begins with the mask of what was filled in; the birth time (seconds, nanoseconds) lies here."""
+STATX = struct.Struct("=I24xH2xQ40xqI44xII")
+"""In `struct statx`: what was filled in, mode, inode, birth time (seconds, nanoseconds), device (major, minor)."""
+
+
+class Entry(NamedTuple):
+    """What a directory has under a name."""
+
+    mode: int
+    device: int
+    inode: int
+    birth_ns: int
+    """Birth time, nanoseconds since the epoch; 0 where nobody keeps one."""
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -44,14 +57,21 @@ def rename_exclusive(source: Path, target: Path) -> None:
     raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
-def birth_ns(descriptor: int) -> int:
-    """Birth time of an open file, nanoseconds since the epoch; 0 where nobody keeps one."""
+def identify(path: Path) -> Entry:
+    """What a path names, links not followed, asked in one call: it is done for every home, again and again.
+
+    Raises:
+        OSError: the system refuses.
+    """
     result = ctypes.create_string_buffer(STATX_SIZE)
     try:
-        status = _libc.statx(descriptor, b"", AT_EMPTY_PATH, STATX_BTIME, result)
+        status = _libc.statx(AT_FDCWD, os.fsencode(path), STATX_FLAGS, STATX_WANTED, result)
     except AttributeError:  # an older C library: the same as a file system without birth times
-        return 0
-    if status != 0 or not STATX_MASK.unpack_from(result)[0] & STATX_BTIME:
-        return 0
-    seconds, nanoseconds = STATX_BIRTH.unpack_from(result, STATX_BIRTH_OFFSET)
-    return int(seconds) * 1_000_000_000 + int(nanoseconds)
+        found = path.lstat()
+        return Entry(found.st_mode, found.st_dev, found.st_ino, 0)
+    if status != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(path))
+    mask, mode, inode, seconds, nanoseconds, major, minor = STATX.unpack_from(result)
+    birth_ns = seconds * 1_000_000_000 + nanoseconds if mask & STATX_BTIME else 0
+    return Entry(mode, os.makedev(major, minor), inode, birth_ns)

@@ -6,6 +6,7 @@ import grpc
 
 from hermesd.api import convert
 from hermesd.api.requests import requester
+from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.ports import ModelEndpoint, Setup
 from hermesd.domain.profile import ProfileName
 from hermesd.services.profiles import NewProfile, Profiles
@@ -64,5 +65,10 @@ class ProfilesServicer(profiles_pb2_grpc.ProfilesServiceServicer):
     async def UseProfile(
         self, request: profiles_pb2.UseProfileRequest, context: Context
     ) -> profiles_pb2.UseProfileResponse:
-        previous, now = await self._profiles.use(ProfileName.parse(request.profile))
+        if request.previous and request.profile:
+            raise ArgumentInvalid("`profile` and `previous` are both set", hint="set one of them")
+        if request.previous:
+            previous, now = await self._profiles.use_previous()
+        else:
+            previous, now = await self._profiles.use(ProfileName.parse(request.profile))
         return profiles_pb2.UseProfileResponse(profile=now.text, previous=previous.text)

@@ -354,16 +354,22 @@ class UseProfileRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROFILE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
-    """Name of the profile. Required; "default" clears the choice."""
+    """Name of the profile; "default" clears the choice. Required unless `previous`
+    is set, and then refused.
+    """
+    previous: _builtins.bool
+    """Go back to the sticky default before the present one. Default: false."""
     def __init__(
         self,
         *,
         profile: _builtins.str = ...,
+        previous: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["previous", b"previous", "profile", b"profile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -380,7 +386,7 @@ class UseProfileResponse(_message.Message):
     profile: _builtins.str
     """The sticky default now."""
     previous: _builtins.str
-    """The sticky default before."""
+    """The sticky default before, even if there was no such profile."""
     def __init__(
         self,
         *,

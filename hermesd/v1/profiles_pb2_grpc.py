@@ -112,7 +112,8 @@ class ProfilesServiceServicer:
 
     def UseProfile(self, request, context):
         """Writes the sticky default: the profile that plain commands target.
-        Gateways that run are not affected.
+        Gateways that run are not affected. NOT_FOUND if it is to go back and no
+        earlier one is known.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,7 +54,8 @@ class ProfilesServiceStub:
     """
     UseProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.UseProfileRequest, _profiles_pb2.UseProfileResponse]
     """Writes the sticky default: the profile that plain commands target.
-    Gateways that run are not affected.
+    Gateways that run are not affected. NOT_FOUND if it is to go back and no
+    earlier one is known.
     """
 
 @_typing.type_check_only
@@ -80,7 +81,8 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """
     UseProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.UseProfileRequest, _profiles_pb2.UseProfileResponse]  # type: ignore[assignment]
     """Writes the sticky default: the profile that plain commands target.
-    Gateways that run are not affected.
+    Gateways that run are not affected. NOT_FOUND if it is to go back and no
+    earlier one is known.
     """
 
 class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -139,7 +141,8 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.UseProfileResponse, _abc.Awaitable[_profiles_pb2.UseProfileResponse]]:
         """Writes the sticky default: the profile that plain commands target.
-        Gateways that run are not affected.
+        Gateways that run are not affected. NOT_FOUND if it is to go back and no
+        earlier one is known.
         """
 
 def add_ProfilesServiceServicer_to_server(servicer: ProfilesServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

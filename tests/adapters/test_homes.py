@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from hermesd.adapters import syscalls
 from hermesd.adapters.homes import HomesOnDisk
-from hermesd.adapters.syscalls import birth_ns, rename_exclusive
+from hermesd.adapters.syscalls import identify, rename_exclusive
 from hermesd.domain import layout
-from hermesd.domain.errors import Incompatible, ProfileExists
+from hermesd.domain.errors import Incompatible, NotFound, ProfileExists
 from hermesd.domain.profile import DEFAULT, Home, ProfileName
 from tests.adapters.unprivileged import failure_as_nobody, reachable_directory, said_by_nobody
 from tests.faults.injection import snapshot
@@ -151,17 +152,29 @@ def test_identity_survives_a_rename_and_not_a_copy(homes: HomesOnDisk, root: Pat
     assert renamed.identity == first.identity != other.identity
 
 
-def test_birth_time_is_the_kernels(tmp_path: Path) -> None:
-    """Nanoseconds since the epoch, at most the time of the last change; 0 where none is kept."""
-    descriptor = os.open(tmp_path, os.O_PATH)
-    born = birth_ns(descriptor)
-    os.close(descriptor)
-    assert born == 0 or 0 <= tmp_path.stat().st_ctime_ns - born < 3600 * 10**9
+@pytest.mark.parametrize("kind", ["directory", "link", "file", "device"])
+def test_an_entry_is_identified_as_the_kernel_has_it(tmp_path: Path, kind: str) -> None:
+    """Links are not followed; the birth time, 0 where none is kept, is at most that of the last change."""
+    path = Path("/dev/null") if kind == "device" else tmp_path / kind
+    make = {"directory": path.mkdir, "link": lambda: path.symlink_to("nowhere"), "file": path.touch}
+    make.get(kind, lambda: None)()
+    found, expected = identify(path), path.lstat()
+    assert (found.mode, found.device, found.inode) == (expected.st_mode, expected.st_dev, expected.st_ino)
+    assert found.birth_ns == 0 or found.birth_ns <= expected.st_ctime_ns
 
 
-def test_unknown_birth_time_is_zero() -> None:
-    """Also where the kernel refuses the question."""
-    assert birth_ns(-1) == 0
+def test_without_birth_times_an_entry_is_still_identified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older C library cannot be asked for one."""
+    with_birth = identify(tmp_path)
+    monkeypatch.setattr(syscalls, "_libc", object())
+    assert identify(tmp_path) == with_birth._replace(birth_ns=0)
+
+
+def test_what_is_not_there_cannot_be_identified(tmp_path: Path) -> None:
+    """The failure names it."""
+    with pytest.raises(FileNotFoundError) as caught:
+        identify(tmp_path / "gone")
+    assert caught.value.filename == str(tmp_path / "gone")
 
 
 def test_of_two_who_create_one_wins(homes: HomesOnDisk, root: Path) -> None:
@@ -300,10 +313,28 @@ def test_sticky_default_has_the_mode_of_hermes_agents(homes: HomesOnDisk, root: 
     assert [path.name for path in root.glob("*.tmp")] == []
 
 
-@pytest.mark.parametrize("kind", ["directory", "binary"])
+@pytest.mark.parametrize("content", [b"", b"coder\n", b"coder\n../x\n", b"a\nb\nc\n", b"\xff\n\xfe\n"])
+def test_a_damaged_way_back_is_none(homes: HomesOnDisk, root: Path, content: bytes) -> None:
+    """It was a convenience, and the next choice writes it anew."""
+    create(homes)
+    homes.write_sticky_default(CODER)
+    (root / "profiles" / ".hermesd" / "previous_default").write_bytes(content)
+    with pytest.raises(NotFound):
+        homes.previous_default()
+
+
+@pytest.mark.parametrize("kind", ["directory", "binary", "pipe", "loop"])
 def test_sticky_default_that_cannot_be_read_counts_as_default(homes: HomesOnDisk, root: Path, kind: str) -> None:
     """It is no reason to fail a listing."""
     create(homes)
     path = root / "active_profile"
-    path.mkdir() if kind == "directory" else path.write_bytes(b"\xff\xfe")
+    match kind:
+        case "directory":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "loop":
+            path.symlink_to(path)
+        case _:
+            path.write_bytes(b"\xff\xfe")
     assert homes.sticky_default() == ProfileName(DEFAULT)

@@ -29,6 +29,9 @@ class Neighbour(Protocol):
     def drop(self, name: str) -> None:
         """Removes a home."""
 
+    def replace(self, name: str) -> None:
+        """Puts another directory in the place of a home."""
+
     def read(self, name: str) -> dict[str, str]:
         """Reads every file of a home, by relative path."""
 
@@ -51,6 +54,9 @@ class MemoryNeighbour:
 
     def drop(self, name: str) -> None:
         self.fake.drop(name)
+
+    def replace(self, name: str) -> None:
+        self.fake.replace(name)
 
     def read(self, name: str) -> dict[str, str]:
         return self.fake.files_of(name)
@@ -75,6 +81,12 @@ class DiskNeighbour:
 
     def drop(self, name: str) -> None:
         (self.root / "profiles" / name).rmdir()
+
+    def replace(self, name: str) -> None:
+        unpacked = self.root / "unpacked"
+        unpacked.mkdir()
+        self.drop(name)
+        unpacked.rename(self.root / "profiles" / name)
 
     def read(self, name: str) -> dict[str, str]:
         home = self.root / "profiles" / name
@@ -157,8 +169,7 @@ def test_a_home_that_others_put_in_the_place_of_another_has_an_identity_of_its_o
     """As one that is restored from a backup: by name it is the same, by identity it is not."""
     neighbour.add("coder")
     first = neighbour.homes.find(CODER)
-    neighbour.drop("coder")
-    neighbour.add("coder")
+    neighbour.replace("coder")
     second = neighbour.homes.find(CODER)
     assert first is not None
     assert second is not None

@@ -200,6 +200,33 @@ async def test_the_sticky_default_can_be_set_and_cleared(house: House) -> None:
         await profiles.use(ProfileName("nobody"))
 
 
+async def test_the_sticky_default_can_be_toggled(house: House) -> None:
+    """Going back is a choice like any other; without a choice before, or after its deletion, it is refused."""
+    profiles = house.services.profiles
+    coder, default = ProfileName("coder"), ProfileName("default")
+    with pytest.raises(HermesError) as caught:
+        await profiles.use_previous()
+    assert caught.value.reason == "NOT_FOUND"
+    await profiles.use(coder)
+    assert await profiles.use_previous() == (coder, default)
+    assert await profiles.use_previous() == (default, coder)
+    await profiles.use(default)
+    house.homes.drop("coder")
+    with pytest.raises(HermesError) as caught:
+        await profiles.use_previous()
+    assert caught.value.reason == "PROFILE_NOT_FOUND"
+
+
+async def test_a_sticky_default_that_is_gone_can_be_left(house: House) -> None:
+    """Whatever hermes-agent left in the file, the next choice replaces it, and says what it was."""
+    house.homes.sticky_text = "gone\n"
+    assert await house.services.profiles.use(ProfileName("default")) == (
+        ProfileName("gone"),
+        ProfileName("default"),
+    )
+    assert house.homes.sticky_text is None
+
+
 async def test_profiles_of_hermes_agent_are_simply_there(house: House) -> None:
     """What another program made is listed, the default first."""
     house.homes.add("zoe")
