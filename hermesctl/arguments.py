@@ -9,9 +9,10 @@ import re
 import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from hermesctl.errors import Fix, HermesError, usage
+from hermesctl.refusals import AGENT_GATEWAY_VERBS, HELP, REFUSED, refusal
 
 AGENT_VERBS = frozenset(
     (
@@ -42,16 +43,11 @@ AGENT_FLAGS = frozenset(
 AGENT_OPTIONS = AGENT_VALUE_OPTIONS | AGENT_OPTIONAL_VALUE_OPTIONS | AGENT_FLAGS
 """Options that hermes-agent 0.19.0 takes before a command."""
 
-REFUSED = {
-    "update": ("hermesd installs agents side by side instead of changing the one in use", "runtime install"),
-    "uninstall": ("hermesd keeps the agents and their gateways", "runtime list"),
-    "dashboard": ("the agent's dashboard would start and stop gateways behind hermesd's back", "status"),
-}
-"""Commands of the agent that would work against the daemon: why, and what to use."""
-
-AGENT_GATEWAY_VERBS = frozenset({"setup", "enroll"})
 REFUSED_GATEWAY_VERBS = frozenset({"run", "install", "uninstall", "migrate-legacy"})
 REFUSED_PROFILE_VERBS = frozenset("alias describe export import info install rename update".split())
+"""Verbs of the agent that stand under nouns of ours, and that we have no equal of."""
+
+PROFILE_FLAGS = frozenset({"-p", "--profile"})
 GATEWAY_NOUNS = frozenset({"gateway", "gw"})
 PROFILE_NOUNS = frozenset({"profile", "p"})
 
@@ -95,7 +91,7 @@ class NamedProfile:
         """
         if not name:
             raise usage("'-p' needs the name of a profile")
-        if self.name and self.name != name:
+        if self.name and self.name.lower() != name.lower():
             raise HermesError(
                 "PROFILE_CONFLICT",
                 f"two different profiles are named: '{self.name}' and '{name}'",
@@ -143,50 +139,45 @@ def is_json_wanted(argv: Sequence[str]) -> bool:
     )
 
 
+def refuse(words: Sequence[str], profile: str) -> None:
+    """Refuses a command line of the agent that would work against the daemon; `profile` is empty if none is named.
+
+    Raises:
+        HermesError: ARGUMENT_INVALID, with the command of ours that does it instead.
+    """
+    if HELP & set(words):
+        return
+    verb, *following = _plain_words(words) or [""]
+    if failure := refusal(verb, following, profile):
+        raise failure
+
+
 def _by_verb(
     argv: Sequence[str], at: int, profile: NamedProfile, ours: list[str], nouns: Collection[str]
 ) -> OwnCommand | AgentCommand:
     verb, rest = argv[at], argv[at + 1 :]
-    if verb in GATEWAY_NOUNS:
-        return _by_gateway_verb(argv, at, profile, ours)
-    if verb in PROFILE_NOUNS:
-        _refuse_profile_verb(_first_word(rest))
+    own = _first_word(rest)
+    if verb in GATEWAY_NOUNS and own in REFUSED_GATEWAY_VERBS | AGENT_GATEWAY_VERBS:
+        return _for_agent(["gateway", *rest], profile, ours)
+    if verb in PROFILE_NOUNS and own in REFUSED_PROFILE_VERBS:
+        refuse(["profile", own], "")
     if verb in nouns or verb == "--":
         return OwnCommand(tuple(argv))
-    if verb in REFUSED:
-        why, instead = REFUSED[verb]
-        raise usage(f"'{verb}' is not passed to the agent", why=why, fixes=[Fix(f"hermesctl {instead}")])
     if verb in AGENT_VERBS or verb in AGENT_PLUGIN_VERBS:
         return _for_agent([verb, *rest], profile, ours)
+    raise _unknown_verb(verb, rest, profile, nouns)
+
+
+def _unknown_verb(verb: str, rest: Sequence[str], profile: NamedProfile, nouns: Collection[str]) -> HermesError:
+    """The failure for a word that may be a slip, or a command of a plugin that only the agent knows."""
     known = sorted({*nouns, *AGENT_VERBS} - REFUSED.keys())
-    raise usage(f"'{verb}' is not a command", why=suggestion(verb, known), fixes=[Fix("hermesctl --help")])
-
-
-def _by_gateway_verb(
-    argv: Sequence[str], at: int, profile: NamedProfile, ours: list[str]
-) -> OwnCommand | AgentCommand:
-    verb = _first_word(argv[at + 1 :])
-    if verb in REFUSED_GATEWAY_VERBS:
-        instead = "stop" if verb == "uninstall" else "start"
-        chosen, _ = _extract_profile(argv[at:], profile)
-        named = f" -p {shlex.quote(chosen)}" if chosen else ""
-        raise usage(
-            f"'gateway {verb}' is not passed to the agent",
-            why="hermesd runs the gateways, and a second one would fight over the same messages",
-            fixes=[Fix(f"hermesctl gateway {instead}{named}")],
-        )
-    if verb in AGENT_GATEWAY_VERBS:
-        return _for_agent(["gateway", *argv[at + 1 :]], profile, ours)
-    return OwnCommand(tuple(argv))
-
-
-def _refuse_profile_verb(verb: str) -> None:
-    if verb in REFUSED_PROFILE_VERBS:
-        raise usage(
-            f"'profile {verb}' is not passed to the agent",
-            why="hermesctl has no such command, and the agent's own would change profiles behind hermesd's back",
-            fixes=[Fix("hermesctl profile --help")],
-        )
+    name, words = _extract_profile(rest, profile)
+    plain = takewhile(lambda word: not word.startswith("-"), [verb, *words])
+    named = f" -p {shlex.quote(name)}" if name else ""
+    passed = Fix(f"hermesctl hermes{named} -- {shlex.join(plain)}")
+    return usage(
+        f"'{verb}' is not a command", why=suggestion(verb, known), fixes=[Fix("hermesctl --help"), passed]
+    )
 
 
 def _first_word(words: Sequence[str]) -> str:
@@ -200,7 +191,19 @@ def _for_agent(words: Sequence[str], profile: NamedProfile, ours: list[str]) -> 
     if ours:
         raise usage(f"'{ours[0]}' is for hermesctl's own commands; '{words[0]}' belongs to the agent")
     name, arguments = _extract_profile(words, profile)
+    refuse(arguments, name)
     return AgentCommand(name, tuple(arguments))
+
+
+def _plain_words(words: Sequence[str]) -> list[str]:
+    """The agent's command and what stands under it: neither options nor their values."""
+    plain: list[str] = []
+    at = 0
+    while at < len(words) and words[at] != "--":
+        if not words[at].startswith("-"):
+            plain.append(words[at])
+        at += 2 if words[at] in PROFILE_FLAGS else _length(words, at)
+    return plain
 
 
 def _extract_profile(words: Sequence[str], profile: NamedProfile) -> tuple[str, list[str]]:
@@ -211,8 +214,8 @@ def _extract_profile(words: Sequence[str], profile: NamedProfile) -> tuple[str, 
         word = words[at]
         if word == "--" or (word == "--args" and _follows_mcp_add(kept)):
             break
-        is_flag = word == "-p" or word == "--profile"
-        if is_flag and not PROFILE_NAME.fullmatch(words[at + 1] if at + 1 < len(words) else ""):
+        following = words[at + 1] if at + 1 < len(words) else ""
+        if word in PROFILE_FLAGS and not PROFILE_NAME.fullmatch(following.lower()):
             taken = 0  # a flag of the agent's own command, such as a port
         else:
             taken = _take_profile(words, at, profile)
@@ -228,7 +231,7 @@ def _extract_profile(words: Sequence[str], profile: NamedProfile) -> tuple[str, 
 def _take_profile(words: Sequence[str], at: int, profile: NamedProfile) -> int:
     """Notes a profile flag at this place; returns how many words it takes, 0 if there is none."""
     word = words[at]
-    if word == "-p" or word == "--profile":
+    if word in PROFILE_FLAGS:
         profile.set(words[at + 1] if at + 1 < len(words) else "")
         return 2
     if word.startswith("--profile="):

@@ -24,6 +24,8 @@ class ExitCode(IntEnum):
     NOT_PERMITTED = 9
     PARTLY = 10
     STILL_RUNNING = 11
+    NOT_EXECUTABLE = 126
+    NO_PROGRAM = 127
     INTERRUPTED = 130
     PIPE_CLOSED = 141
     TERMINATED = 143
@@ -38,6 +40,7 @@ EXIT_CODES: Mapping[str, ExitCode] = {
     "NOT_FOUND": ExitCode.NOT_FOUND,
     "PROFILE_EXISTS": ExitCode.CONFLICT,
     "ALIAS_TAKEN": ExitCode.CONFLICT,
+    "FILE_EXISTS": ExitCode.CONFLICT,
     "PORT_IN_USE": ExitCode.CONFLICT,
     "PROFILE_BUSY": ExitCode.CONFLICT,
     "GATEWAY_MISCONFIGURED": ExitCode.PRECONDITION,
@@ -96,18 +99,21 @@ class HermesError(Exception):
         why: str = "",
         fixes: Sequence[Fix] = (),
         facts: Mapping[str, str] | None = None,
+        exit_code: ExitCode | None = None,
     ) -> None:
+        """`exit_code` is for commands that must end as another program would, whatever the reason."""
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.why = why
         self.fixes = tuple(fixes)
         self.facts = dict(facts or {})
+        self._exit_code = exit_code
 
     @property
     def exit_code(self) -> ExitCode:
         """The exit code of a command that ends with this failure; a newer daemon's unknown reason is a failure."""
-        return EXIT_CODES.get(self.reason, ExitCode.FAILED)
+        return self._exit_code or EXIT_CODES.get(self.reason, ExitCode.FAILED)
 
 
 def from_metadata(reason: str, message: str, metadata: Mapping[str, str]) -> HermesError:

@@ -3,6 +3,9 @@
 Owns: asking the daemon what to execute, and doing it. Must print nothing of its own.
 """
 
+from collections.abc import Sequence
+from typing import NoReturn
+
 from hermesctl.arguments import AgentCommand
 from hermesctl.errors import Fix, HermesError, usage
 from hermesctl.session import Session
@@ -17,35 +20,66 @@ def become(session: Session, command: AgentCommand) -> None:
         HermesError: the daemon's reason; RUNTIME_MISSING, the agent's program is gone; ARGUMENT_INVALID, a word
             is not text.
     """
-    profile = session.select()
-    answer = session.client.terminals.OpenTerminal(_request(session, profile, command))
-    session.close()
-    unset = list(answer.environment_unset)
-    program = Program(answer.executable, list(answer.argv), dict(answer.environment_set), unset)
-    try:
-        session.terminal.become(program)
-    except OSError as error:
-        raise HermesError(
-            "RUNTIME_MISSING",
-            f"cannot run {answer.executable}",
-            why=error.strerror or str(error),
-            fixes=[Fix("hermesctl runtime install")],
-        ) from error
+    answer = open_terminal(session, arguments=command.arguments)
+    run_agent(session, program_of(answer))
 
 
-def _request(session: Session, profile: str, command: AgentCommand) -> v1.OpenTerminalRequest:
-    terminal = session.terminal
-    unreadable = [word for word in command.arguments if not _is_text(word)]
+def open_terminal(
+    session: Session, *, arguments: Sequence[str] = (), program: str = ""
+) -> v1.OpenTerminalResponse:
+    """Tells the daemon what this process is about to become: a command of the agent, or another program.
+
+    Raises:
+        HermesError: the daemon's reason; ARGUMENT_INVALID, a word is not text.
+    """
+    session.is_pass_through = True
+    unreadable = [word for word in (*arguments, program) if not _is_text(word)]
     if unreadable:
         raise usage(f"'{unreadable[0]}' is not valid UTF-8")
+    terminal = session.terminal
     directory = str(terminal.working_directory)
-    return v1.OpenTerminalRequest(
-        profile=profile,
-        arguments=command.arguments,
+    request = v1.OpenTerminalRequest(
+        profile=session.select(),
+        arguments=arguments,
         working_directory=directory if _is_text(directory) else "",
         environment_names=[name for name in terminal.environment_names if _is_text(name)],
         pid=terminal.pid,
+        program=program,
     )
+    answer = session.client.terminals.OpenTerminal(request)
+    session.close()
+    return answer
+
+
+def program_of(answer: v1.OpenTerminalResponse) -> Program:
+    """The daemon's answer as what a terminal becomes."""
+    return Program(
+        answer.executable,
+        list(answer.argv),
+        dict(answer.environment_set),
+        list(answer.environment_unset),
+        answer.working_directory,
+    )
+
+
+def run_agent(session: Session, program: Program) -> NoReturn:
+    """Becomes the agent.
+
+    Raises:
+        HermesError: RUNTIME_MISSING, its program is gone; CONFIG_INVALID, its directory is.
+    """
+    try:
+        session.terminal.become(program)
+    except OSError as error:
+        why = error.strerror or str(error)
+        if program.working_directory and error.filename == program.working_directory:
+            raise HermesError("CONFIG_INVALID", f"cannot work in {program.working_directory}", why=why) from error
+        raise HermesError(
+            "RUNTIME_MISSING",
+            f"cannot run {program.executable}",
+            why=why,
+            fixes=[Fix("hermesctl runtime install")],
+        ) from error
 
 
 def _is_text(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""`hermesctl terminal`: agent commands that run on somebody's terminal. Must not open one; see `agent.py`."""
+"""`hermesctl terminal`: commands that run on somebody's terminal. Must not open one; see `agent.py`."""
 
 import click
 
@@ -9,20 +9,20 @@ from hermesctl.tables import Column
 from hermesctl.terminal import Terminal
 from hermesd.v1 import terminals_pb2 as v1
 
-terminal = Group("terminal", help="Look at agent commands that run on a terminal.")
+terminal = Group("terminal", help="Look at commands that run on somebody's terminal.")
 
 
 @terminal.command("list")
 @click.pass_obj
 def list_(session: Session) -> None:
-    """List the agent's commands that still run; -p limits them to one profile."""
+    """List the commands that still run; -p limits them to one profile."""
     request = v1.ListTerminalsRequest(profile=session.profile.name)
     session.renderer.listing(
         "Terminal",
         session.client.terminals.ListTerminals(request).terminals,
         _columns(session.terminal),
         name=lambda one: one.id,
-        empty="no command of the agent runs on a terminal",
+        empty="no command runs on a terminal",
     )
 
 
@@ -32,6 +32,7 @@ def _columns(terminal: Terminal) -> list[Column[v1.Terminal]]:
         Column("PROFILE", lambda one: one.profile),
         Column("VERB", lambda one: one.verb),
         Column("PID", lambda one: str(one.pid), is_number=True),
+        Column("TTY", lambda one: one.tty.removeprefix("/dev/")),
         Column("STARTED", lambda one: moment(terminal, one.started_at)),
         Column("DIRECTORY", lambda one: one.working_directory),
     ]

@@ -18,3 +18,8 @@ class KernelProcesses:
     def is_alive(self, process: ProcessIdentity) -> bool:
         """Whether this very process exists and is no zombie."""
         return procfs.is_alive(process)
+
+    def tty(self, pid: int) -> str:
+        """Path of the terminal that controls a process; empty if none does."""
+        found = procfs.stat(pid)
+        return "" if found is None else procfs.tty_path(found.tty)

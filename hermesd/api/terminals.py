@@ -23,13 +23,17 @@ class TerminalsServicer(terminals_pb2_grpc.TerminalsServiceServicer):
     ) -> terminals_pb2.OpenTerminalResponse:
         name = ProfileName.parse(request.profile)
         caller = Caller(request.pid, request.working_directory, list(request.environment_names))
-        plan = await self._terminals.open(name, list(request.arguments), caller)
+        if request.program:
+            plan = await self._terminals.open_program(name, request.program, caller)
+        else:
+            plan = await self._terminals.open(name, list(request.arguments), caller)
         return terminals_pb2.OpenTerminalResponse(
             terminal=plan.terminal.id,
-            executable=plan.argv[0],
+            executable=plan.argv[0] if plan.argv else "",
             argv=plan.argv,
             environment_set=plan.environment_set,
             environment_unset=plan.environment_unset,
+            working_directory=str(plan.working_directory or ""),
         )
 
     async def ListTerminals(

@@ -38,8 +38,11 @@ GATEWAY_ALLOWED = (
 INSTALLER_ALLOWED_PREFIX = "PIP_"
 """An installation also needs the person's package index and certificates."""
 
-COMMAND_REMOVED_PREFIX = "HERMES"
-"""No variable that steers hermes-agent, hermesctl or hermesd is inherited by an agent's command."""
+COMMAND_REMOVED_PREFIXES = ("HERMES", "_HERMES", "TERMINAL_")
+COMMAND_REMOVED = frozenset({"MESSAGING_CWD"})
+COMMAND_KEPT = frozenset({"TERMINAL_EMULATOR"})
+"""No variable that steers hermes-agent, hermesctl or hermesd is inherited by an agent's command: an agent exports
+what its own profile is set to, as where its tools work, and whatever runs in its terminal inherits that."""
 
 
 def for_gateway(inherited: Mapping[str, str], account: Mapping[str, str]) -> dict[str, str]:
@@ -56,4 +59,5 @@ def for_installer(inherited: Mapping[str, str], account: Mapping[str, str]) -> d
 
 def removed_from_command(names: Iterable[str]) -> list[str]:
     """Which of the caller's variables an agent's command must not inherit, sorted."""
-    return sorted(name for name in names if name.startswith(COMMAND_REMOVED_PREFIX))
+    steering = {name for name in names if name.startswith(COMMAND_REMOVED_PREFIXES) or name in COMMAND_REMOVED}
+    return sorted(steering - COMMAND_KEPT)

@@ -28,6 +28,8 @@ class Launch:
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
+    working_directory: Path | None = None
+    """Where it must start; `None` where its caller is."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ Owns: the choice. Must not know how an agent is installed or asked.
 
 import asyncio
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from hermesd.domain.errors import NotFound, RuntimeMissing
+from hermesd.domain.errors import HermesError, NotFound, RuntimeMissing
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Agent, Ports
 from hermesd.domain.profile import ProfileName
@@ -16,6 +17,8 @@ from hermesd.domain.runtime import COMMAND, HERMES_AGENT, InstallProgress, Runti
 from hermesd.domain.settings import Settings
 from hermesd.services.events import Events
 from hermesd.services.operations import Job, Operations, Request
+
+log = logging.getLogger(__name__)
 
 INSTALL_FIX = "hermesctl runtime install"
 
@@ -36,6 +39,11 @@ class Runtimes:
         self._settings = settings
         self._events = events
         self._operations = operations
+
+    async def recover(self) -> None:
+        """Says again which runtime is in use, in case an earlier daemon could not."""
+        if current := await self.current():
+            await self._publish(current)
 
     def agent_of(self, profile: ProfileName) -> Agent:
         """The kind of agent a profile has, installed or not."""
@@ -81,6 +89,7 @@ class Runtimes:
         for runtime in await self.all():
             if runtime.name == name:
                 await self._ports.store.use_runtime(name)
+                await self._publish(runtime)
                 await self._events.record("runtime.used", f"{name} is the runtime in use", runtime=name)
                 return runtime
         raise NotFound(f"there is no runtime '{name}'", fixes=["hermesctl runtime list"])
@@ -116,6 +125,12 @@ class Runtimes:
             await self._install(wanted, job)
 
         return await self._operations.start(Request("runtime.install", parameters=wanted), requester, work)
+
+    async def _publish(self, runtime: Runtime) -> None:
+        try:
+            await asyncio.to_thread(self._ports.publish_runtime, runtime)
+        except HermesError as error:  # only those who have no daemon to ask would miss it
+            log.warning("runtime=%s is not published: %s", runtime.name, error)
 
     async def _install(self, version: str, job: Job) -> None:
         loop = asyncio.get_running_loop()

@@ -1,33 +1,27 @@
-"""Terminals: the agent's own commands on somebody's terminal.
+"""Terminals: commands for a profile on somebody's own terminal.
 
 Owns: what to run for a command, and which of them still run. Must not know how a command is executed: the
 caller's process becomes it.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from hermesd.domain.environment import removed_from_command
-from hermesd.domain.errors import ArgumentInvalid
+from hermesd.domain.errors import ArgumentInvalid, HermesError
 from hermesd.domain.ports import Ports
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.runtime import Launch
+from hermesd.domain.terminal import Terminal, program_verb, verb
 from hermesd.services.homes import KnownHomes
 from hermesd.services.runtimes import Runtimes
 
-
-@dataclass(frozen=True)
-class Terminal:
-    """One command of the agent on somebody's terminal."""
-
-    id: str
-    profile: ProfileName
-    verb: str
-    """First word of the command, never its arguments: those may be private."""
-    process: ProcessIdentity
-    working_directory: str
-    started_at_s: float
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,8 +30,11 @@ class Plan:
 
     terminal: Terminal
     argv: Sequence[str]
+    """Empty for a program of the caller's."""
     environment_set: Mapping[str, str]
     environment_unset: Sequence[str]
+    working_directory: Path | None
+    """`None` for where the caller is."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Caller:
 
 
 class Terminals:
-    """Resolves and remembers commands of the agent."""
+    """Resolves and remembers commands on people's terminals."""
 
     def __init__(self, ports: Ports, homes: KnownHomes, runtimes: Runtimes) -> None:
         self._ports = ports
@@ -58,34 +55,71 @@ class Terminals:
         self._runtimes = runtimes
         self._open: dict[str, Terminal] = {}
 
+    async def recover(self) -> None:
+        """Takes up what an earlier daemon knew, less what has ended since."""
+        for terminal in await asyncio.to_thread(self._ports.terminals.all):
+            self._open[terminal.id] = terminal
+        await self._forget_ended()
+
     async def open(self, name: ProfileName, arguments: Sequence[str], caller: Caller) -> Plan:
-        """Resolves a command for a profile and records that the caller becomes it.
+        """Resolves a command of the agent for a profile and records that the caller becomes it.
 
         Raises:
-            ProfileNotFound, RuntimeMissing, Incompatible: there is nothing to run.
+            ProfileNotFound, RuntimeMissing, Incompatible, ConfigInvalid: there is nothing to run.
             ArgumentInvalid: no process has the caller's pid.
         """
         known = await self._homes.get(name)
         choice = await self._runtimes.choice_for(name)
-        launch = choice.agent.command(choice.runtime, known.home, arguments)
-        process = await asyncio.to_thread(self._ports.processes.identify, caller.pid)
-        if process is None:
-            raise ArgumentInvalid(f"there is no process {caller.pid}")
-        terminal = Terminal(
-            self._ports.new_id(), name, _verb(arguments), process,
-            caller.working_directory, self._ports.clock.now_s(),
-        )  # fmt: skip
-        self._open[terminal.id] = terminal
-        unset = removed_from_command(caller.environment_names)
-        return Plan(terminal, launch.argv, launch.environment, unset)
+        launch = await asyncio.to_thread(choice.agent.command, choice.runtime, known.home, arguments)
+        return await self._plan(name, verb(arguments), launch, caller)
+
+    async def open_program(self, name: ProfileName, program: str, caller: Caller) -> Plan:
+        """Says what makes a program of the caller's one of a profile's, and records that the caller becomes it.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+            ArgumentInvalid: no process has the caller's pid.
+        """
+        known = await self._homes.get(name)
+        environment = self._runtimes.agent_of(name).environment(known.home)
+        return await self._plan(name, program_verb(program), Launch((), environment), caller)
 
     async def all(self, profile: str) -> list[Terminal]:
         """Commands that still run, oldest first; `profile` empty for all."""
-        for terminal in list(self._open.values()):
-            if not await asyncio.to_thread(self._ports.processes.is_alive, terminal.process):
-                self._open.pop(terminal.id, None)
+        await self._forget_ended()
         return [one for one in self._open.values() if profile in ("", one.profile.text)]
 
+    async def _plan(self, name: ProfileName, called: str, launch: Launch, caller: Caller) -> Plan:
+        process, tty = await asyncio.to_thread(self._look_at, caller.pid)
+        if process is None:
+            raise ArgumentInvalid(f"there is no process {caller.pid}")
+        terminal = Terminal(
+            self._ports.new_id(), name, called, process,
+            caller.working_directory, tty, self._ports.clock.now_s(),
+        )  # fmt: skip
+        await self._forget_ended()
+        self._open[terminal.id] = terminal
+        await asyncio.to_thread(self._record, partial(self._ports.terminals.save, terminal))
+        unset = removed_from_command(caller.environment_names)
+        return Plan(terminal, launch.argv, launch.environment, unset, launch.working_directory)
 
-def _verb(arguments: Sequence[str]) -> str:
-    return arguments[0].partition("=")[0] if arguments else ""
+    def _look_at(self, pid: int) -> tuple[ProcessIdentity | None, str]:
+        return self._ports.processes.identify(pid), self._ports.processes.tty(pid)
+
+    def _record(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except HermesError as error:  # the command can do without; only the next daemon will not know of it
+            log.warning("a terminal is not recorded: %s", error)
+
+    async def _forget_ended(self) -> None:
+        ended = await asyncio.to_thread(self._ended, list(self._open.values()))
+        for terminal in ended:
+            self._open.pop(terminal.id, None)
+
+    def _ended(self, terminals: Sequence[Terminal]) -> list[Terminal]:
+        """Those whose process has ended; their records are gone."""
+        ended = [one for one in terminals if not self._ports.processes.is_alive(one.process)]
+        for terminal in ended:
+            self._record(partial(self._ports.terminals.forget, terminal.id))
+        return ended

@@ -95,6 +95,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The operation was cut off by the daemon's end before it finished."""
     REASON_BUDGET_SPENT: _Reason.ValueType  # 31
     """No start is left in the gateway's rolling budget; it is started when one is."""
+    REASON_FILE_EXISTS: _Reason.ValueType  # 32
+    """A file that somebody else wrote lies where one of ours would. Metadata
+    "path" (raised by the client).
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Machine-readable reason of a failure. Reasons are API: added, never renamed."""
@@ -165,4 +169,8 @@ REASON_INTERRUPTED: Reason.ValueType  # 30
 """The operation was cut off by the daemon's end before it finished."""
 REASON_BUDGET_SPENT: Reason.ValueType  # 31
 """No start is left in the gateway's rolling budget; it is started when one is."""
+REASON_FILE_EXISTS: Reason.ValueType  # 32
+"""A file that somebody else wrote lies where one of ours would. Metadata
+"path" (raised by the client).
+"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TerminalsServiceStub:
-    """Prepares and lists commands of the agent.
+    """Prepares and lists commands on terminals.
     """
 
     def __init__(self, channel):
@@ -48,12 +48,13 @@ class TerminalsServiceStub:
 
 
 class TerminalsServiceServicer:
-    """Prepares and lists commands of the agent.
+    """Prepares and lists commands on terminals.
     """
 
     def OpenTerminal(self, request, context):
         """Resolves profile, runtime and environment of a command, and records that
-        the calling process becomes it. RUNTIME_MISSING, PROFILE_NOT_FOUND.
+        the calling process becomes it. RUNTIME_MISSING, PROFILE_NOT_FOUND;
+        CONFIG_INVALID if the profile's working directory is not there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,7 +89,7 @@ def add_TerminalsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TerminalsService:
-    """Prepares and lists commands of the agent.
+    """Prepares and lists commands on terminals.
     """
 
     @staticmethod

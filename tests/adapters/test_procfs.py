@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from hermesd.adapters import procfs
+from hermesd.adapters.processes import KernelProcesses
 from hermesd.domain.errors import Incompatible
 from hermesd.domain.process import SPAWN_ID_VARIABLE
 from tests.processes import GATEWAY, PYTHON, ending, start_id
@@ -155,3 +156,35 @@ def test_a_system_without_proc_is_told_so(tmp_path: Path, monkeypatch: pytest.Mo
         procfs.boot_id()
     with pytest.raises(Incompatible, match="no /proc"):
         procfs.members("x")
+
+
+def test_a_process_is_known_by_its_terminal() -> None:
+    """By the path that it was opened under; a process without one has none."""
+    controlling, terminal = os.openpty()
+    try:
+        with running("setsid", "--ctty", "sleep", "60", stdin=terminal) as process:
+            wait_until(
+                lambda: KernelProcesses().tty(process.pid) == os.ttyname(terminal), "the terminal to be taken"
+            )
+    finally:
+        os.close(terminal)
+        os.close(controlling)
+    with running("sleep", "60", start_new_session=True) as process:
+        assert KernelProcesses().tty(process.pid) == ""
+    assert KernelProcesses().tty(NO_PID) == ""
+
+
+@pytest.mark.parametrize(
+    ("device", "path"),
+    [
+        (0, ""),
+        (0x0401, "/dev/tty1"),
+        (0x0440, "/dev/ttyS0"),
+        (0x8803, "/dev/pts/3"),
+        (0x108901, "/dev/pts/513"),
+        (0x0501, ""),
+    ],
+)
+def test_terminals_have_the_numbers_that_linux_gives_them(device: int, path: str) -> None:
+    """Minor numbers beyond a byte stand above the major one."""
+    assert procfs.tty_path(device) == path

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -122,6 +123,17 @@ async def test_a_profile_is_created_set_up_used_and_deleted(served: Served) -> N
     assert [one.name for one in listed.profiles] == ["default", "coder"]
 
 
+async def test_the_choice_of_a_profile_can_be_taken_back(served: Served) -> None:
+    """Either a name or the way back; both at once are no request."""
+    stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
+    await stub.UseProfile(profiles_pb2.UseProfileRequest(profile="coder"))
+    back = await stub.UseProfile(profiles_pb2.UseProfileRequest(previous=True))
+    assert (back.profile, back.previous) == ("default", "coder")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.UseProfile(profiles_pb2.UseProfileRequest(profile="coder", previous=True))
+    assert info_of(caught.value).reason == "ARGUMENT_INVALID"
+
+
 async def finished(served: Served, begun: operations_pb2.Operation) -> operations_pb2.Operation:
     """The operation once it has ended, as a watcher sees it."""
     stub = operations_pb2_grpc.OperationsServiceStub(served.channel)
@@ -216,6 +228,21 @@ async def test_a_command_of_the_agent_is_resolved(served: Served) -> None:
     assert plan.environment_set["HERMES_HOME"].endswith("coder")
     listed = await stub.ListTerminals(terminals_pb2.ListTerminalsRequest())
     assert [(one.id, one.verb) for one in listed.terminals] == [(plan.terminal, "chat")]
+
+
+async def test_a_program_of_the_callers_gets_an_environment_and_no_command_line(served: Served) -> None:
+    """Where it is and what it is told stays with the caller; a command of the agent may be told a directory."""
+    served.house.processes.add(321)
+    served.house.processes.ttys[321] = "/dev/pts/3"
+    served.house.agent.workplaces["coder"] = Path("/project")
+    stub = terminals_pb2_grpc.TerminalsServiceStub(served.channel)
+    plan = await stub.OpenTerminal(terminals_pb2.OpenTerminalRequest(profile="coder", program="less", pid=321))
+    assert (plan.executable, list(plan.argv), plan.working_directory) == ("", [], "")
+    assert plan.environment_set["HERMES_HOME"].endswith("coder")
+    listed = await stub.ListTerminals(terminals_pb2.ListTerminalsRequest())
+    assert [(one.verb, one.tty) for one in listed.terminals] == [("exec less", "/dev/pts/3")]
+    chat = await stub.OpenTerminal(terminals_pb2.OpenTerminalRequest(profile="coder", arguments=["chat"], pid=321))
+    assert chat.working_directory == "/project"
 
 
 async def test_events_are_listed_and_watched(served: Served) -> None:

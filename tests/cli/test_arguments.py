@@ -1,19 +1,22 @@
 """Whose command line it is, and which profile it names."""
 
+import shlex
+
 import pytest
 
 from hermesctl.arguments import (
     AGENT_OPTIONS,
     AGENT_PLUGIN_VERBS,
     AGENT_VERBS,
-    REFUSED,
     AgentCommand,
     OwnCommand,
     is_json_wanted,
+    refuse,
     split,
 )
 from hermesctl.cli import NOUNS
 from hermesctl.errors import HermesError
+from hermesctl.refusals import REFUSED
 from hermesd.domain import alias
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
@@ -60,6 +63,11 @@ AGENTS = [
     ("gw setup", "", ["gateway", "setup"]),
     ("honcho status", "", ["honcho", "status"]),
     ("-p a chat -p a", "a", ["chat"]),
+    ("chat -p CamelCase", "CamelCase", ["chat"]),
+    ("-p Coder chat -p coder", "coder", ["chat"]),
+    ("update --help", "", ["update", "--help"]),
+    ("-m update", "", ["-m", "update"]),
+    ("-z gateway", "", ["-z", "gateway"]),
 ]
 
 
@@ -126,6 +134,13 @@ def test_an_unknown_word_gets_a_suggestion(line: str, said: str) -> None:
         ("update", "hermesctl runtime install"),
         ("uninstall --full", "hermesctl runtime list"),
         ("dashboard", "hermesctl status"),
+        ("serve --port 1", "hermesctl status"),
+        ("gui", "hermesctl status"),
+        ("--yolo update", "hermesctl runtime install"),
+        ("-m gateway uninstall", "hermesctl runtime list"),
+        ("-m x gateway restart", "hermesctl gateway restart"),
+        ("-p coder --yolo gateway", "hermesctl gateway start -p coder"),
+        ("--cli profile delete coder", "hermesctl profile delete coder"),
         ("gateway run", "hermesctl gateway start"),
         ("-p coder gateway install", "hermesctl gateway start -p coder"),
         ("gw run -p coder", "hermesctl gateway start -p coder"),
@@ -148,6 +163,43 @@ def test_options_without_a_command_are_an_error(line: str) -> None:
     with pytest.raises(HermesError) as caught:
         split(line.split(), NOUNS)
     assert caught.value.exit_code == 2
+
+
+def test_what_only_a_plugin_knows_can_be_passed_on_as_it_is() -> None:
+    """The way is shown with the profile, and without what may be somebody's secret."""
+    with pytest.raises(HermesError) as caught:
+        split("-p coder frobnicate now -p coder --token s3cret".split(), NOUNS)
+    assert [fix.command for fix in caught.value.fixes] == [
+        "hermesctl --help",
+        "hermesctl hermes -p coder -- frobnicate now",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["chat", "gateway setup", "gateway --help", "profile info coder", "-z update", "-p x setup", "", "-c"]
+)
+def test_harmless_command_lines_of_the_agent_are_not_refused(line: str) -> None:
+    """Nor are words that only look like a verb."""
+    refuse(line.split(), "")
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("gateway", "hermesctl gateway start -p coder"),
+        ("-p other --accept-hooks gateway stop", "hermesctl gateway stop -p coder"),
+        ("gateway nonsense", "hermesctl gateway --help -p coder"),
+        ("profile", "hermesctl profile"),
+        ("profile create --no-alias 'my work'", "hermesctl profile create 'my work'"),
+        ("profile export coder", "hermesctl profile --help"),
+        ("--profile=x dashboard --stop", "hermesctl status"),
+    ],
+)
+def test_each_refusal_names_the_command_to_use(line: str, command: str) -> None:
+    """With the profile that was named."""
+    with pytest.raises(HermesError, match="is not passed to the agent") as caught:
+        refuse(shlex.split(line), "coder")
+    assert [fix.command for fix in caught.value.fixes] == [command]
 
 
 def test_our_options_do_not_apply_to_the_agents_commands() -> None:

@@ -10,6 +10,8 @@ class MemoryProcesses:
     def __init__(self) -> None:
         self.alive: dict[int, ProcessIdentity] = {}
         self.boot = BOOT_ID
+        self.ttys: dict[int, str] = {}
+        """The controlling terminal by pid."""
 
     def add(self, pid: int) -> ProcessIdentity:
         """A process appears."""
@@ -27,3 +29,7 @@ class MemoryProcesses:
     def is_alive(self, process: ProcessIdentity) -> bool:
         """Whether it was added and not taken away."""
         return self.alive.get(process.pid) == process
+
+    def tty(self, pid: int) -> str:
+        """The terminal that a test set for the pid."""
+        return self.ttys.get(pid, "")

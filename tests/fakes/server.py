@@ -120,6 +120,7 @@ class World:
     log: list[str] = field(default_factory=list)
     watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
     sticky: str = ""
+    used_before: str = ""
     refused: dict[str, Refusal] = field(default_factory=dict)
     """By method name."""
     failing: dict[str, Refusal] = field(default_factory=dict)
@@ -130,6 +131,8 @@ class World:
     """What every operation that succeeds warns of."""
     environment_set: dict[str, str] = field(default_factory=dict)
     executable: str = "/runtimes/hermes"
+    workplace: str = ""
+    """Where a command of the agent must start."""
     version: str = __version__
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set by a client that asks the daemon to stop."""
@@ -271,9 +274,20 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
         self, request: profiles_pb2.UseProfileRequest, context: grpc.ServicerContext
     ) -> profiles_pb2.UseProfileResponse:
         self.world.enter(context, request)
-        self.world.find(context, request.profile)
-        previous, self.world.sticky = self.world.sticky or "default", request.profile
-        return profiles_pb2.UseProfileResponse(profile=request.profile, previous=previous)
+        wanted, now = (
+            self.world.used_before if request.previous else request.profile,
+            self.world.sticky or "default",
+        )
+        if not wanted:
+            message = "no sticky default before this one is known"
+            refuse(
+                context,
+                Refusal("NOT_FOUND", message, {"fix": "hermesctl profile list"}, grpc.StatusCode.NOT_FOUND),
+            )
+        self.world.find(context, wanted)
+        if wanted != now:
+            self.world.used_before, self.world.sticky = now, wanted
+        return profiles_pb2.UseProfileResponse(profile=wanted, previous=now)
 
 
 class Gateways(_Servicer, gateways_pb2_grpc.GatewaysServiceServicer):
@@ -467,10 +481,12 @@ class Terminals(_Servicer, terminals_pb2_grpc.TerminalsServiceServicer):
     ) -> terminals_pb2.OpenTerminalResponse:
         self.world.enter(context, request)
         self.world.find(context, request.profile)
+        argv = ["hermes", "-p", request.profile, *request.arguments]
         return terminals_pb2.OpenTerminalResponse(
             terminal="t1",
-            executable=self.world.executable,
-            argv=["hermes", "-p", request.profile, *request.arguments],
+            executable="" if request.program else self.world.executable,
+            argv=[] if request.program else argv,
+            working_directory=self.world.workplace,
             environment_set=self.world.environment_set,
             environment_unset=[name for name in request.environment_names if name.startswith("HERMES")],
         )
@@ -512,7 +528,7 @@ class FakeDaemon:
         self.world = world
         self._places = places
         self._socket = socket or places.state / "api.sock"
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=8))
+        self._server = grpc.server(ThreadPoolExecutor(max_workers=16))
         profiles_pb2_grpc.add_ProfilesServiceServicer_to_server(Profiles(world), self._server)
         gateways_pb2_grpc.add_GatewaysServiceServicer_to_server(Gateways(world), self._server)
         operations_pb2_grpc.add_OperationsServiceServicer_to_server(Operations(world), self._server)

@@ -15,8 +15,11 @@ from tests.fakes.server import NOW_S
 class Executed(BaseException):
     """The client became another program."""
 
-    def __init__(self, executable: str, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, executable: str, argv: Sequence[str], environment: Mapping[str, str], directory: str = ""
+    ) -> None:
         super().__init__(executable)
+        self.directory = directory
         self.executable = executable
         self.argv = list(argv)
         self.environment = dict(environment)
@@ -74,7 +77,8 @@ class FakeTerminal(Terminal):
         """Stands for the end of the client."""
         unset = set(program.environment_unset)
         kept = {name: value for name, value in self.environment.items() if name not in unset}
-        raise Executed(program.executable, program.argv, kept | dict(program.environment_set))
+        environment = kept | dict(program.environment_set)
+        raise Executed(program.executable, program.argv, environment, program.working_directory)
 
     def discard_output(self) -> None:
         """There is no file to let go of."""

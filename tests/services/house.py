@@ -18,7 +18,7 @@ from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
-from hermesd.domain.runtime import COMMAND, HERMES_AGENT
+from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
 from hermesd.domain.settings import Settings
 from tests.fakes.agent import ScriptedAgent
 from tests.fakes.aliases import MemoryAliases
@@ -29,6 +29,7 @@ from tests.fakes.installer import MemoryInstaller
 from tests.fakes.logs import MemoryLogs
 from tests.fakes.processes import MemoryProcesses
 from tests.fakes.store import MemoryStore
+from tests.fakes.terminals import MemoryTerminals
 
 REQUESTER = "a test"
 
@@ -56,11 +57,14 @@ class House:
     aliases: MemoryAliases = field(default_factory=MemoryAliases)
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
+    terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
     logs: MemoryLogs = field(default_factory=MemoryLogs)
     installer: MemoryInstaller = field(default_factory=MemoryInstaller)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
     program: ScriptedAgent = field(default_factory=lambda: ScriptedAgent(COMMAND))
     ids: Any = field(default_factory=lambda: count(1))
+    published: list[Runtime] = field(default_factory=list)
+    """Every runtime that was said to be the one in use, in order."""
     services: Services = field(init=False)
 
     @property
@@ -73,6 +77,7 @@ class House:
             aliases=self.aliases,
             backend=self.backend,
             processes=self.processes,
+            terminals=self.terminals,
             logs=self.logs,
             installer=self.installer,
             agents={HERMES_AGENT: self.agent, COMMAND: self.program},
@@ -81,12 +86,15 @@ class House:
             gateway_environment={"HOME": "/home/ana", "PATH": "/usr/bin"},
             roll=lambda: 0.5,
             new_id=lambda: f"{next(self.ids):012d}",
+            publish_runtime=self.published.append,
         )
 
     async def open(self) -> None:
         """Starts a daemon on what is there."""
         asyncio.get_running_loop().set_default_executor(InlineExecutor())
         self.services = services_on(self.ports, self.settings)
+        await self.services.runtimes.recover()
+        await self.services.terminals.recover()
         await self.services.keepers.recover()
         await self.services.operations.recover(self.services.profiles.resumers)
         await self.clock.settle()

@@ -1,14 +1,14 @@
 """Runtimes and the commands that run on them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hermesd.domain.errors import HermesError, Incompatible, SourceUnreachable
+from hermesd.domain.errors import DiskFull, HermesError, Incompatible, SourceUnreachable
 from hermesd.domain.operation import OperationState
-from hermesd.domain.profile import ProfileName
+from hermesd.domain.runtime import Runtime
 from hermesd.domain.settings import ProfileSettings, Settings
-from hermesd.services.terminals import Caller
 from tests.services.house import REQUESTER, House, failure
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]
@@ -89,32 +89,23 @@ async def test_a_profile_can_run_any_program() -> None:
     await house.close()
 
 
-async def test_a_command_is_resolved_and_remembered_while_it_runs(house: House) -> None:
-    """The answer pins the profile and drops what would steer it elsewhere; the record ends with the process."""
-    house.processes.add(321)
-    caller = Caller(321, "/home/ana/src", ["PATH", "HERMES_HOME", "HERMESCTL_PROFILE", "OPENAI_API_KEY"])
-    plan = await house.services.terminals.open(ProfileName("coder"), ["chat", "-q", "private words"], caller)
-    assert plan.argv[1:] == ("-p", "coder", "chat", "-q", "private words")
-    assert plan.environment_unset == ["HERMESCTL_PROFILE", "HERMES_HOME"]
-    (terminal,) = await house.services.terminals.all("coder")
-    assert (terminal.verb, terminal.working_directory) == ("chat", "/home/ana/src")
-    assert await house.services.terminals.all("default") == []
-    del house.processes.alive[321]
-    assert await house.services.terminals.all("") == []
+async def test_everybody_is_told_which_runtime_is_in_use(house: House) -> None:
+    """Those without a daemon too: at each choice, and again by the next daemon."""
+    current = await house.services.runtimes.current()
+    assert house.published == [current]
+    await house.reopen()
+    assert house.published == [current, current]
 
 
-async def test_the_words_of_a_one_shot_prompt_are_not_recorded(house: House) -> None:
-    """Of `-z PROMPT` only the option is remembered."""
-    house.processes.add(321)
-    plan = await house.services.terminals.open(ProfileName("coder"), ["-z", "private"], Caller(321, "/", []))
-    assert plan.terminal.verb == "-z"
-    house.processes.add(322)
-    plan = await house.services.terminals.open(ProfileName("coder"), ["-z=private"], Caller(322, "/", []))
-    assert plan.terminal.verb == "-z"
+async def test_a_choice_stands_though_nobody_could_be_told(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The notice is for emergencies, and must not make one."""
 
+    def refuse(_: Runtime) -> None:
+        raise DiskFull("cannot write runtime.json: the file system is full")
 
-async def test_a_caller_that_does_not_exist_is_refused(house: House) -> None:
-    """Nothing is recorded for a pid nobody has."""
-    with pytest.raises(HermesError) as caught:
-        await house.services.terminals.open(ProfileName("coder"), ["chat"], Caller(999, "/", []))
-    assert caught.value.reason == "ARGUMENT_INVALID"
+    monkeypatch.setattr(house.services.runtimes, "_ports", replace(house.ports, publish_runtime=refuse))
+    runtime = await house.services.runtimes.register(Path("/opt/hermes/bin/hermes"))
+    assert await house.services.runtimes.current() == runtime
+    assert "the file system is full" in caplog.text
