@@ -49,8 +49,12 @@ def marking_fault(markers: set[str], area_names: frozenset[str]) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keeps the real standard error, which outlives pytest's capturing, for the stacks of a hanging test."""
+    """Keeps the real standard error, which outlives pytest's capturing, for the stacks of a hanging test.
+
+    No test starts a daemon by accident: one that is to be started on its own takes this variable away.
+    """
     config.stash[STACKS] = os.fdopen(os.dup(2), "w")
+    os.environ["HERMESCTL_NO_AUTOSTART"] = "1"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

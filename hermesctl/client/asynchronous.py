@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from hermesctl.client.connection import ANSWER_LIMIT_S, OPTIONS, REQUESTER_KEY, Address, check_version, requester
-from hermesctl.client.failures import explain, explain_operation
+from hermesctl.client.failures import explain, explain_operation, name_method
 from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
@@ -43,7 +43,12 @@ class _UnaryAnnouncing(grpc.aio.UnaryUnaryClientInterceptor):
         client_call_details: grpc.aio.ClientCallDetails,
         request: object,
     ) -> Any:
-        return await continuation(_announce(client_call_details, ANSWER_LIMIT_S), request)
+        call = await continuation(_announce(client_call_details, ANSWER_LIMIT_S), request)
+        try:
+            return await call
+        except grpc.RpcError as error:
+            name_method(error, str(client_call_details.method))
+            raise
 
 
 class _StreamAnnouncing(grpc.aio.UnaryStreamClientInterceptor):
@@ -116,7 +121,7 @@ class AsyncClient:
     ) -> None:
         await self.close()
         if isinstance(error, grpc.RpcError):
-            raise explain(error) from error
+            raise explain(error, self.record) from error
 
 
 def connect_async(*, root: Path | None = None) -> AsyncClient:
@@ -126,7 +131,7 @@ def connect_async(*, root: Path | None = None) -> AsyncClient:
         HermesError: DAEMON_ABSENT, VERSION_SKEW or NOT_PERMITTED.
     """
     environment = dict(os.environ) | ({"HERMESD_ROOT": str(root)} if root else {})
-    record = Places.locate(environment).read_record()
+    record = Places.locate(environment).read_living_record()
     check_version(record)
     return AsyncClient(record)
 

@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 
 from hermesctl import __version__
+from hermesctl.client.failures import name_method
 from hermesctl.client.places import DaemonRecord
 from hermesctl.errors import Fix, HermesError
 
@@ -26,6 +27,7 @@ OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.default_authority", "localhost"),  # a path is no legal authority
     ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.enable_retries", 0),  # a change is asked for once
 )
 
 Request = TypeVar("Request")
@@ -65,7 +67,7 @@ def check_version(record: DaemonRecord) -> None:
         "VERSION_SKEW",
         f"hermesctl {__version__} cannot talk to hermesd {record.version}",
         why="their versions may differ by one minor step at most",
-        fixes=[Fix("hermesctl daemon stop"), Fix("hermesctl daemon start")],
+        fixes=[Fix("hermesctl daemon restart")],
     )
 
 
@@ -99,7 +101,9 @@ class _Announcing(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterc
         client_call_details: grpc.ClientCallDetails,
         request: Request,
     ) -> Any:
-        return continuation(self._announce(client_call_details, ANSWER_LIMIT_S), request)
+        call = continuation(self._announce(client_call_details, ANSWER_LIMIT_S), request)
+        call.add_done_callback(lambda done: name_method(done.exception(), client_call_details.method))
+        return call
 
     def intercept_unary_stream(
         self,

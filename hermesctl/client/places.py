@@ -1,6 +1,6 @@
-"""Where the daemon is.
+"""Where the daemon is, and whether it is there.
 
-Owns: finding and checking `daemon.json`, exactly where the daemon puts it. Must not know gRPC.
+Owns: finding and checking `daemon.json`, exactly where the daemon puts it. Must not know gRPC, or start anything.
 """
 
 import hashlib
@@ -32,6 +32,24 @@ class DaemonRecord:
         """Whether the very process that wrote the record exists."""
         return start_ticks_of(self.pid) == self.start_ticks
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether somebody accepts connections on its socket; one that was stopped (SIGSTOP) does."""
+        import socket  # only where a daemon is needed at once
+
+        try:
+            directory = os.open(self.socket.parent, os.O_PATH | os.O_DIRECTORY)
+        except OSError:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(f"/proc/self/fd/{directory}/{self.socket.name}")  # whatever the length of its path
+        except OSError:
+            return False
+        finally:
+            os.close(directory)
+        return True
+
 
 @dataclass(frozen=True)
 class Places:
@@ -62,6 +80,36 @@ class Places:
         return self.state / "daemon.json"
 
     @property
+    def settings(self) -> Path:
+        """What a person may set, by hand."""
+        return self.home / ".config" / "hermesd" / "settings.toml"
+
+    @property
+    def daemon_lock(self) -> Path:
+        """Open in the daemon, which has it locked, for as long as it lives."""
+        return self.state / "daemon.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by the one client that starts the daemon."""
+        return self.state / "start.lock"
+
+    @property
+    def daemon_log(self) -> Path:
+        """The daemon's own log."""
+        return self.state / "logs" / "daemon.log"
+
+    @property
+    def runtime_file(self) -> Path:
+        """Tells clients without a daemon which agent is in use."""
+        return self.state / "runtime.json"
+
+    @property
+    def runtimes(self) -> Path:
+        """Installed agents."""
+        return self.home / ".local" / "share" / "hermesd" / "runtimes"
+
+    @property
     def output_file(self) -> Path:
         """What a daemon that was started in the background prints."""
         return self.state / "logs" / "daemon.out"
@@ -83,10 +131,45 @@ class Places:
             ) from error
         return _parse(text, self.daemon_file)
 
+    def read_living_record(self) -> DaemonRecord:
+        """Reads where the daemon is that lives now.
+
+        Raises:
+            HermesError: DAEMON_ABSENT, there is none; NOT_PERMITTED, others could have written its record.
+        """
+        record = self.read_record()
+        if record.is_alive:
+            return record
+        raise absent(f"the daemon that kept {self.root} (pid {record.pid}) has ended")
+
+    def running(self) -> DaemonRecord | None:
+        """The record of the daemon that lives now; `None` if there is none.
+
+        Raises:
+            HermesError: NOT_PERMITTED, others could have written it.
+        """
+        try:
+            return self.read_living_record()
+        except HermesError as error:
+            if error.reason != "DAEMON_ABSENT":
+                raise
+            return None
+
 
 def absent(why: str) -> HermesError:
-    """The failure when no daemon answers."""
+    """The failure when there is no daemon."""
     return HermesError("DAEMON_ABSENT", "hermesd is not running", why=why, fixes=[START])
+
+
+def silent(record: DaemonRecord) -> HermesError:
+    """The failure when the daemon lives and nothing answers on its socket."""
+    return HermesError(
+        "DAEMON_ABSENT",
+        f"hermesd (pid {record.pid}) does not answer",
+        why="its process lives, but nothing answers on its socket; it may be starting or ending",
+        fixes=[Fix(START.command, "wait for it, or start another once it has ended")],
+        facts={"pid": str(record.pid)},
+    )
 
 
 def start_ticks_of(pid: int) -> int | None:

@@ -97,7 +97,7 @@ class Client:
     ) -> None:
         self.close()
         if isinstance(error, grpc.RpcError):
-            raise explain(error) from error
+            raise explain(error, self.record) from error
 
 
 def connect(*, root: Path | None = None) -> Client:
@@ -107,6 +107,6 @@ def connect(*, root: Path | None = None) -> Client:
         HermesError: DAEMON_ABSENT, VERSION_SKEW or NOT_PERMITTED.
     """
     environment = dict(os.environ) | ({"HERMESD_ROOT": str(root)} if root else {})
-    record = Places.locate(environment).read_record()
+    record = Places.locate(environment).read_living_record()
     check_version(record)
     return Client(record)

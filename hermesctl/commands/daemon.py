@@ -7,6 +7,8 @@ import click
 import grpc
 
 from hermesctl import background
+from hermesctl.client import Client
+from hermesctl.client.failures import is_unsent
 from hermesctl.client.places import DaemonRecord
 from hermesctl.errors import ExitCode, Fix, HermesError
 from hermesctl.options import Group, timeout_option
@@ -19,6 +21,8 @@ from hermesctl.times import age
 from hermesd.v1 import daemon_pb2 as v1
 
 STOP_LIMIT_S = 30.0
+SILENCE_LIMIT_S = 3.0
+"""How long a daemon that takes no request may take to end by itself: it may be about to."""
 DRAIN_LIMIT_S = 600.0
 """How long gateways may take to end when the daemon is asked to stop them first."""
 
@@ -37,7 +41,8 @@ def run(session: Session) -> None:
 @click.pass_obj
 def start(session: Session) -> None:
     """Start the daemon in the background, unless it runs."""
-    record, is_new = background.start(session)
+    started = session.start_daemon()
+    record, is_new = started.record, started.is_new
     told = f"hermesd {record.version} {'started' if is_new else 'is already running'}  pid {record.pid}"
     session.renderer.single(
         "Daemon",
@@ -53,7 +58,7 @@ def start(session: Session) -> None:
 @click.pass_obj
 def stop(session: Session, with_gateways: bool, timeout_s: float | None) -> None:
     """Stop the daemon; gateways keep running unless --gateways is given."""
-    record = background.running(session.places)
+    record = session.places.running()
     if record is None:
         _tell(session, {"running": False}, "hermesd is not running")
         return
@@ -68,10 +73,11 @@ def stop(session: Session, with_gateways: bool, timeout_s: float | None) -> None
 @click.pass_obj
 def restart(session: Session, with_gateways: bool, timeout_s: float | None) -> None:
     """Stop the daemon and start it; gateways keep running meanwhile unless --gateways is given."""
-    old = background.running(session.places)
+    background.require_way(session.places, session.terminal.environment)  # or it would only be stopped
+    old = session.places.running()
     if old is not None:
         _stop(session, old, with_gateways=with_gateways, timeout_s=timeout_s)
-    record, _ = background.start(session)
+    record = session.start_daemon().record
     data = {"pid": record.pid, "version": record.version, "root": str(record.root), "is_new": True}
     told = f"hermesd {record.version} {'restarted' if old else 'started'}  pid {record.pid}"
     session.renderer.single(
@@ -83,7 +89,7 @@ def restart(session: Session, with_gateways: bool, timeout_s: float | None) -> N
 @click.pass_obj
 def status(session: Session) -> int:
     """Show the daemon; exit code 3 if it does not run."""
-    record = background.running(session.places)
+    record = session.places.running()
     if record is None:
         _tell(session, {"running": False}, "○ hermesd · not running")
         return ExitCode.NEGATIVE
@@ -102,7 +108,7 @@ def _stop(session: Session, record: DaemonRecord, *, with_gateways: bool, timeou
         HermesError: STILL_RUNNING, it has not ended in time.
     """
     limit_s = timeout_s or (DRAIN_LIMIT_S if with_gateways else STOP_LIMIT_S)
-    _ask_to_stop(session, with_gateways=with_gateways, limit_s=limit_s)
+    _ask_to_stop(session, record, with_gateways=with_gateways, limit_s=limit_s)
     if not background.wait_until_gone(record, limit_s):
         raise HermesError(
             "STILL_RUNNING",
@@ -111,13 +117,21 @@ def _stop(session: Session, record: DaemonRecord, *, with_gateways: bool, timeou
         )
 
 
-def _ask_to_stop(session: Session, *, with_gateways: bool, limit_s: float) -> None:
-    """Asks the daemon to end. Having no answer in time is not a failure yet: what counts is whether it ends."""
-    with session.connect(any_version=True) as client:
+def _ask_to_stop(session: Session, record: DaemonRecord, *, with_gateways: bool, limit_s: float) -> None:
+    """Asks the daemon to end. Having no answer is not a failure yet: what counts is whether it ends.
+
+    Raises:
+        HermesError: DAEMON_ABSENT, it cannot be asked although its process lives.
+    """
+    with Client(record) as client:
         try:
             client.daemon.StopDaemon(v1.StopDaemonRequest(gateways=with_gateways), timeout=limit_s)
         except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            if is_unsent(error) and not background.wait_until_gone(record, min(limit_s, SILENCE_LIMIT_S)):
+                raise background.unresponsive(
+                    session.places, record.pid, "nothing answers on its socket"
+                ) from error
+            if error.code() not in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}:
                 raise
 
 

@@ -127,9 +127,12 @@ def list_(session: Session) -> None:
 @profile_argument
 @click.pass_obj
 def is_active(session: Session, name: str) -> int:
-    """Print the state in one word; exit code 3 if the gateway does not run."""
+    """Print the state in one word; exit code 3 if the gateway does not run.
+
+    Starts no daemon: without one nothing is known, which is exit code 8.
+    """
     profile = session.select(name)
-    found = session.client.gateways.GetGateway(v1.GetGatewayRequest(profile=profile))
+    found = session.running_client.gateways.GetGateway(v1.GetGatewayRequest(profile=profile))
     if not session.is_quiet:
         session.renderer.single("Gateway", found, name=profile, text=lambda: f"{clean(view.state_word(found))}\n")
     return _answer(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from hermesctl import background, fleet, profile_view
+from hermesctl import fleet, profile_view
 from hermesctl.commands.runtime import register
 from hermesctl.errors import usage
 from hermesctl.options import Command
@@ -38,7 +38,13 @@ class Wanted:
 @click.option(
     "--api-key-env", default="", metavar="VARIABLE", help="Environment variable with the endpoint's key."
 )
-@click.option("--runtime", default="", metavar="PATH", help="Use the agent with this executable; install none.")
+@click.option(
+    "--runtime",
+    type=click.Path(),
+    default="",
+    metavar="PATH",
+    help="Use the agent with this executable; install none.",
+)
 @click.option("--api-port", type=click.IntRange(0, 65535), default=0, help="Port of the agent's HTTP API.")
 @click.pass_obj
 def quickstart(session: Session, model: str, base_url: str, api_key_env: str, runtime: str, api_port: int) -> None:
@@ -63,8 +69,8 @@ def _endpoint(session: Session, model: str, base_url: str, variable: str) -> pro
 
 
 def _start_daemon(session: Session) -> None:
-    record, is_new = background.start(session)
-    _done(session, f"daemon {'started' if is_new else 'already runs'}, pid {record.pid}")
+    daemon = session.start_daemon()
+    _done(session, f"daemon {'started' if daemon.is_new else 'already runs'}, pid {daemon.record.pid}")
 
 
 def _install(session: Session, wanted: Wanted) -> None:

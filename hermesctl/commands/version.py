@@ -1,8 +1,8 @@
-"""`hermesctl version`: the versions of everything. Must not fail because the daemon is down."""
+"""`hermesctl version`: the versions of everything. Must neither fail because the daemon is down nor start it."""
 
 import click
 
-from hermesctl import __version__, background
+from hermesctl import __version__
 from hermesctl.options import Command
 from hermesctl.session import Session
 from hermesctl.tables import EMPTY, page
@@ -15,7 +15,7 @@ PROTOCOL = "hermesd.v1"
 @click.pass_obj
 def version(session: Session) -> None:
     """Show the versions of client, daemon, protocol and agents."""
-    record = background.running(session.places)
+    record = session.places.running()
     agents = _agents(session) if record else []
     data = {
         "client": __version__,

@@ -131,7 +131,7 @@ def test_versions_may_differ_by_one_minor_step(
     assert ended.code == (0 if is_near else 8)
     if not is_near:
         assert f"hermesctl 0.1.0 cannot talk to hermesd {version}" in ended.err
-        assert "fix: hermesctl daemon stop" in ended.err
+        assert "fix: hermesctl daemon restart" in ended.err
 
 
 @pytest.mark.parametrize("version", ["", "dev", "0.x"])

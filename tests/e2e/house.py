@@ -64,6 +64,7 @@ class Machine:
             "LANG": "C.UTF-8",
             "TERM": "dumb",
             "HERMESD_ALLOW_TEMP": "1",
+            "HERMESCTL_NO_AUTOSTART": "1",
             **passed,
             **self.extra,
         }

@@ -43,12 +43,11 @@ def test_a_home_far_down_the_tree_is_served(empty_machine: Machine) -> None:
 
 @pytest.mark.ci
 def test_a_daemon_gets_nothing_of_the_shell_that_started_it(empty_machine: Machine) -> None:
-    """Neither a bot's token nor another profile's home nor the mark of a gateway's tree."""
+    """Neither a bot's token nor another profile's home."""
     canaries = {
         "TELEGRAM_BOT_TOKEN": "1111:canary",
         "HERMES_HOME": "/canary",
         "OPENAI_API_KEY": "sk-canary",
-        "HERMESD_SPAWN_ID": "canary",
     }
     assert empty_machine.ctl("daemon", "start", extra=canaries).returncode == 0
     pid = empty_machine.json("daemon", "status")["pid"]

@@ -42,6 +42,7 @@ class Person:
             "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
             "XDG_RUNTIME_DIR": f"/run/user/{self.uid}",
+            "HERMESCTL_NO_AUTOSTART": "1",
         }
 
 

@@ -4,11 +4,11 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import pytest
 
+import hermesd
 from tests.e2e.systemd.machine import LINGERER, PROJECT, ROOT, Person, SystemdMachine
 from tests.waiting import wait_until
 
@@ -33,8 +33,9 @@ Restart=on-failure
 RestartSec=100ms
 """
 """Nothing protects what the daemon starts: systemd ends its whole control group at every stop."""
-NEWER = f"{version('hermesd')}.post1"
-NEWER_METADATA = f"Metadata-Version: 2.1\nName: hermesd\nVersion: {NEWER}\n"
+NEWER = f"{hermesd.__version__}.post1"
+UPGRADE = f"import hermesd\n\nhermesd.__version__ = '{NEWER}'\n"
+"""What an interpreter reads first, if it finds it: the next start is one of another release."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def test_gateways_live_through_every_end_of_their_daemon(household: Household) -
         assert household.gateways() == gateways, words
 
     library = f"{household.who.home}/newer"
-    household.machine.write(household.who, f"{library}/hermesd-{NEWER}.dist-info/METADATA", NEWER_METADATA)
+    household.machine.write(household.who, f"{library}/sitecustomize.py", UPGRADE)
     drop_in = f"{household.who.units}/hermesd.service.d/newer.conf"
     household.machine.write(household.who, drop_in, f"[Service]\nEnvironment=PYTHONPATH={library}\n")
     household.systemctl("daemon-reload")
