@@ -1,16 +1,13 @@
 """Which packages an installation of hermes-agent consists of.
 
 Owns: the lock files, one for each version, in the format of a requirements file with hashes. Must not know how
-packages are fetched.
+packages are fetched. What reads that format is large, and imported when somebody installs.
 """
 
 import hashlib
 import importlib.resources
 import re
 from importlib.resources.abc import Traversable
-
-from packaging.requirements import Requirement
-from packaging.version import Version
 
 from hermesd.domain.errors import NotFound
 
@@ -26,6 +23,8 @@ class Locks:
 
     def versions(self) -> list[str]:
         """Every version with a lock file, the newest first."""
+        from packaging.version import Version
+
         names = (_NAME.fullmatch(entry.name) for entry in self._directory.iterdir())
         return sorted((name[1] for name in names if name), key=Version, reverse=True)
 
@@ -45,6 +44,8 @@ class Locks:
 
 def package_count(text: str) -> int:
     """How many packages of a lock file belong on this system and interpreter."""
+    from packaging.requirements import Requirement
+
     lines = (line.removesuffix("\\").strip() for line in text.splitlines() if line[:1].isalnum())
     markers = (Requirement(line).marker for line in lines)
     return sum(marker is None or marker.evaluate() for marker in markers)

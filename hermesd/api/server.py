@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.errors import Translator
@@ -15,6 +14,7 @@ from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
 from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
+from hermesd.api.reflection import SERVICE, Reflection
 from hermesd.api.runtimes import RuntimesServicer
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.v1 import (
@@ -67,5 +67,5 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     for name in ["", *names]:
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    server.add_generic_rpc_handlers((Reflection([*names, health.SERVICE_NAME, SERVICE]),))
     return server

@@ -5,13 +5,10 @@ Must not know how settings are changed.
 """
 
 import errno
-import http.client
 import json
 import socket
 from collections.abc import Mapping
 from typing import Any
-
-import psutil
 
 from hermesd.domain.errors import PortInUse
 from hermesd.domain.ports import ApiServer
@@ -90,6 +87,8 @@ def port_in_use(port: int, *, hint: str = "", fixes: tuple[str, ...] = ()) -> Po
 
 def is_answering(api: ApiServer) -> bool:
     """Whether a hermes-agent answers there. Asked directly: no proxy and no redirection is followed."""
+    import http.client  # here, as it is large and only an agent that serves its API needs it
+
     host = _ANY_ADDRESS.get(api.host, api.host)
     connection = http.client.HTTPConnection(host, api.port, timeout=_ANSWER_LIMIT_S)
     try:
@@ -140,6 +139,8 @@ def _is_bindable(family: int, address: Any) -> bool:
 
 def _listener(port: int) -> tuple[int, str] | None:
     """Pid and name of a program that listens on the port, if we may know."""
+    import psutil  # here, as it is large and seldom needed
+
     try:
         for connection in psutil.net_connections("tcp"):
             is_it = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port

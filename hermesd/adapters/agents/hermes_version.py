@@ -9,14 +9,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
-
 from hermesd.domain.errors import Incompatible
 
 _LIMIT_S = 60.0
 _ANSWER = re.compile(r"Hermes Agent v(\S+)")
 _PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL")
-_FIRST_WITH_SUPERVISOR_FLAG = Version("0.19.0")
+_FIRST_WITH_SUPERVISOR_FLAG = "0.19.0"
 
 
 def ask_version(executable: Path) -> str:
@@ -55,7 +53,9 @@ def _run(executable: Path, environment: dict[str, str]) -> str:
 
 def has_supervisor_flag(version: str) -> bool:
     """Whether `gateway run` knows `--external-supervisor`; what cannot be compared counts as recent."""
+    from packaging.version import InvalidVersion, Version  # here, as it is large and needed at a start only
+
     try:
-        return Version(version) >= _FIRST_WITH_SUPERVISOR_FLAG
+        return Version(version) >= Version(_FIRST_WITH_SUPERVISOR_FLAG)
     except InvalidVersion:
         return True
