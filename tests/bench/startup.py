@@ -1,22 +1,35 @@
-"""Start-up of the client beside bare Python and beside hermes-agent, in one run.
+"""Commands of the client, warm and cold, beside bare Python and beside hermes-agent, in one run.
 
 Without --hermes the real agent is installed into a scratch directory first, so that nothing is compared with a
 memory.
 """
 
 import argparse
+import json
 import random
+import signal
+import statistics
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 from hermesd.adapters import account
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.installer import PipInstaller
 from hermesd.domain import environment
+from tests.bench import usage
 from tests.bench.rounds import Command, measure, table
 from tests.e2e.house import CLIENT, Machine
+
+ALIAS = "bencher"
+"""The one profile of the bench that has an alias."""
+
+INTERRUPTED = 130
 
 
 def install_agent(directory: Path) -> Path:
@@ -27,16 +40,53 @@ def install_agent(directory: Path) -> Path:
     return installer.install(installer.versions()[0], lambda _: None, lambda: False).executable
 
 
-def commands(hermes: Path) -> list[Command]:
+def commands(hermes: Path, machine: Machine) -> list[Command]:
     """What is compared; the first one is what ratios are taken against."""
+    client, alias = str(CLIENT), str(machine.home / ".local" / "bin" / ALIAS)
+    cold = ["env", "HERMESCTL_NO_WARM=1", client]
+    nowhere = ["env", "HERMESD_ROOT=/nonexistent", client]
     return [
         Command("python -c pass", [sys.executable, "-c", "pass"]),
-        Command("hermesctl --version", [str(CLIENT), "--version"]),
-        Command("hermesctl profile list", [str(CLIENT), "profile", "list"]),
-        Command("hermesctl gateway list", [str(CLIENT), "gateway", "list"]),
+        Command("python -IS -c pass", [sys.executable, "-IS", "-c", "pass"]),
+        Command("hermesctl profile list", [client, "profile", "list"]),
+        Command("hermesctl gateway list", [client, "gateway", "list"]),
+        Command("hermesctl gateway status X", [client, "gateway", "status", ALIAS], codes=(3,)),
+        Command("hermesctl --help", [client, "--help"]),
+        Command("hermesctl profile show nope", [client, "profile", "show", "nope"], codes=(4,)),
+        Command("hermesctl __complete", [client, "__complete", "bash", "2", "hermesctl", "profile", "show", ""]),
+        Command("alias profile list", [alias, "profile", "list"]),
+        Command("alias gateway status", [alias, "gateway", "status"], codes=(3,)),
+        Command("cold: profile list", [*cold, "profile", "list"]),
+        Command("no daemon: --help", [*nowhere, "--help"]),
+        Command("no daemon: --version", [*nowhere, "--version"]),
+        Command("alias --version of the agent", [alias, "-V"]),
         Command("hermes --version", [str(hermes), "--version"]),
         Command("hermes profile list", [str(hermes), "profile", "list"]),
+        Command("hermes gateway status", [str(hermes), "gateway", "status"]),
     ]
+
+
+def interruption_s(machine: Machine) -> float:
+    """Seconds from Ctrl-C on a command that follows a log to its end with 130."""
+    following = subprocess.Popen(
+        [str(CLIENT), "events", "-f"],
+        env=machine.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(0.5)
+    began = time.perf_counter()
+    following.send_signal(signal.SIGINT)
+    code = following.wait()
+    taken = time.perf_counter() - began
+    assert code == INTERRUPTED, code
+    return taken
+
+
+def pool(machine: Machine) -> list[psutil.Process]:
+    """The zygote and its workers."""
+    daemon = psutil.Process(json.loads(machine.ok("daemon", "status", "-o", "json"))["pid"])
+    return [one for one in daemon.children(recursive=True) if "hermesctl.warm" in one.cmdline()]
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -59,9 +109,16 @@ def main(arguments: Sequence[str]) -> None:
         hermes = options.hermes or install_agent(Path(scratch) / "runtimes")
         try:
             machine.ok("daemon", "start")
-            for number in range(options.profiles - 1):
+            machine.ok("runtime", "add", str(hermes))
+            machine.ok("profile", "create", ALIAS)
+            for number in range(options.profiles - 2):
                 machine.ok("profile", "create", f"profile{number:03d}", "--no-alias")
-            timings = measure(commands(hermes), machine.environment, rounds=options.rounds, seed=options.seed)
+            listed = commands(hermes, machine)
+            timings = measure(listed, machine.environment, rounds=options.rounds, seed=options.seed)
+            interruptions = [interruption_s(machine) for _ in range(options.rounds)]
+            memory = usage.memory(pool(machine))
         finally:
             machine.clean_up()
     print(table(timings))
+    print(f"Ctrl-C to the end of a command: {statistics.median(interruptions) * 1e3:.1f} ms")
+    print(f"warm clients: {memory.pss:.1f} MiB PSS, {memory.rss:.1f} MiB RSS")
