@@ -16,8 +16,9 @@ import pytest
 from hermesctl.client.places import Places
 from hermesd.v1 import runtimes_pb2
 from tests.cli import syscalls
-from tests.cli.workers import COLD, LAUNCH, Workers, call, ended, is_alive, wait_until
+from tests.cli.workers import COLD, LAUNCH, Workers, call, ended, is_alive
 from tests.fakes.server import FakeDaemon, World
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
@@ -225,7 +226,7 @@ def test_a_caller_that_was_killed_leaves_no_command_behind(
     ended(caller)
     for _ in range(3):
         assert ended(call("profile current", environment))[0] == 0
-    wait_until(lambda: len(workers.pids()) <= 2)
+    wait_until(lambda: len(workers.pids()) <= 2, "spare workers to go")
 
 
 def test_a_worker_that_was_killed_is_told_of(environment: dict[str, str], workers: Workers, world: World) -> None:
@@ -252,7 +253,7 @@ def test_the_operation_of_a_killed_worker_is_named(
     world.hanging.add("gateway.start")
     caller = call("gateway start coder --json", environment)
     assert caller.stderr is not None
-    wait_until(lambda: any(type(one).__name__ == "WatchOperationRequest" for _, one in world.calls))
+    wait_until(lambda: any(type(one).__name__ == "WatchOperationRequest" for _, one in world.calls), "a watch")
     os.kill(requester_pids(world)[-1], signal.SIGKILL)
     code, out, err = ended(caller)
     assert (code, out) == (11, "")
@@ -270,11 +271,11 @@ def test_workers_outlive_no_zygote(environment: dict[str, str], workers: Workers
     busy = requester_pids(world)[-1]
     idle = [pid for pid in workers.pids() if pid != busy]
     workers.zygote.kill()
-    wait_until(lambda: not any(is_alive(pid) for pid in idle))
+    wait_until(lambda: not any(is_alive(pid) for pid in idle), "the end of the idle")
     assert is_alive(busy)
     caller.send_signal(signal.SIGINT)
     assert ended(caller)[0] == 130
-    wait_until(lambda: not is_alive(busy))
+    wait_until(lambda: not is_alive(busy), "the end of the busy")
     assert ended(call("profile current", environment))[0] == 0
 
 
@@ -293,7 +294,7 @@ def test_callers_beyond_the_last_worker_run_cold(
     for caller in callers:
         caller.send_signal(signal.SIGINT)
     assert {ended(caller)[0] for caller in callers} == {130}
-    wait_until(lambda: len(workers.pids()) <= 2)
+    wait_until(lambda: len(workers.pids()) <= 2, "spare workers to go")
 
 
 def test_a_worker_makes_room_for_a_fresh_one(
@@ -305,7 +306,7 @@ def test_a_worker_makes_room_for_a_fresh_one(
         first = workers.pids()
         for _ in range(6):
             assert ended(call("profile current", environment))[0] == 0
-        wait_until(lambda: not any(is_alive(pid) for pid in first))
+        wait_until(lambda: not any(is_alive(pid) for pid in first), "fresh workers")
         assert ended(call("profile current", environment))[0] == 0
 
 

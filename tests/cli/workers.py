@@ -3,10 +3,8 @@
 Owns: their processes. Must not know what is run.
 """
 
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +12,7 @@ from typing import Any, Self
 
 from hermesctl.client.places import Places
 from hermesctl.warm.worker import MOST_COMMANDS
+from tests.waiting import wait_until
 
 LAUNCH = (sys.executable, "-c", "from hermesctl.launch.launcher import main; main()")
 COLD = (sys.executable, "-m", "hermesctl")
@@ -44,7 +43,7 @@ class Workers:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        wait_until(lambda: self.socket.exists() and bool(self.pids()))
+        wait_until(lambda: self.socket.exists() and bool(self.pids()), "workers")
         return self
 
     def __exit__(
@@ -52,7 +51,7 @@ class Workers:
     ) -> None:
         left = self.pids()
         _, self.said = self.zygote.communicate(timeout=LIMIT_S)
-        wait_until(lambda: not any(is_alive(pid) for pid in left))
+        wait_until(lambda: not any(is_alive(pid) for pid in left), "the end of the workers")
 
     @property
     def zygote(self) -> "subprocess.Popen[bytes]":
@@ -94,17 +93,3 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def wait_until(condition: Any) -> None:
-    """Returns once a condition holds.
-
-    Raises:
-        TimeoutError: it does not within the limit.
-    """
-    end_s = time.monotonic() + LIMIT_S
-    while not condition():
-        if time.monotonic() > end_s:
-            raise TimeoutError(f"waited {LIMIT_S:.0f} s in vain")
-        os.sched_yield()
-        time.sleep(0.01)
