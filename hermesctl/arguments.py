@@ -1,7 +1,7 @@
 """Whose command line this is, and which profile it names.
 
-Owns: the words of hermes-agent's own commands and options, and finding `-p` among them. Our own commands are
-parsed by click; the agent's reach it untouched but for the profile flag. Must not know how either is carried out.
+Owns: telling our command line from the agent's, and finding `-p` in either. Our own commands are parsed by click;
+the agent's reach it untouched but for the profile flag. Must not know how either is carried out.
 """
 
 import difflib
@@ -11,43 +11,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
+from hermesctl.agent_words import (
+    AGENT_OPTIONS,
+    AGENT_PLUGIN_VERBS,
+    AGENT_VERBS,
+    PROFILE_FLAGS,
+    is_agent_option,
+    length_at,
+    plain_words,
+)
 from hermesctl.errors import Fix, HermesError, usage
 from hermesctl.refusals import AGENT_GATEWAY_VERBS, HELP, REFUSED, refusal
-
-AGENT_VERBS = frozenset(
-    (
-        "chat model moa fallback secrets migrate gateway proxy lsp setup postinstall whatsapp whatsapp-cloud "
-        "slack send login logout auth status cron webhook portal kanban project hooks doctor security dump "
-        "debug backup checkpoints import config console pairing skills bundles plugins curator pets journey "
-        "learning memory-graph memory tools computer-use mcp sessions insights claw version update uninstall "
-        "acp profile completion dashboard serve desktop gui logs prompt-size"
-    ).split()
-)
-"""Every command of hermes-agent 0.19.0. Ours win where names are equal."""
-
-AGENT_PLUGIN_VERBS = frozenset({"honcho", "meet", "photon", "teams-pipeline"})
-"""Commands that plugins which come with hermes-agent add once they are enabled."""
-
-AGENT_VALUE_OPTIONS = frozenset(
-    (
-        "-z --oneshot -m --model --provider -t --toolsets -r --resume -s --skills --usage-file"  # their values are
-    ).split()  # never taken for a profile flag
-)
-AGENT_OPTIONAL_VALUE_OPTIONS = frozenset({"-c", "--continue"})
-AGENT_FLAGS = frozenset(
-    (
-        "-V -w --worktree --no-restore-cwd --accept-hooks --yolo --pass-session-id --ignore-user-config "
-        "--ignore-rules --safe-mode --tui --cli --dev"
-    ).split()
-)
-AGENT_OPTIONS = AGENT_VALUE_OPTIONS | AGENT_OPTIONAL_VALUE_OPTIONS | AGENT_FLAGS
-"""Options that hermes-agent 0.19.0 takes before a command."""
 
 REFUSED_GATEWAY_VERBS = frozenset({"run", "install", "uninstall", "migrate-legacy"})
 REFUSED_PROFILE_VERBS = frozenset("alias describe export import info install rename update".split())
 """Verbs of the agent that stand under nouns of ours, and that we have no equal of."""
 
-PROFILE_FLAGS = frozenset({"-p", "--profile"})
 GATEWAY_NOUNS = frozenset({"gateway", "gw"})
 PROFILE_NOUNS = frozenset({"profile", "p"})
 
@@ -119,7 +98,7 @@ def split(argv: Sequence[str], nouns: Collection[str]) -> OwnCommand | AgentComm
             ours.append(word)
             at += 2 if word in OUR_VALUE_OPTIONS else 1
         elif word.startswith("-") and word != "--":
-            return _for_agent(argv[at:], profile, ours) if _is_agent_option(word) else _unknown_option(word)
+            return _for_agent(argv[at:], profile, ours) if is_agent_option(word) else _unknown_option(word)
         else:
             return _by_verb(argv, at, profile, ours, nouns)
     if profile.name and not ours:
@@ -147,7 +126,7 @@ def refuse(words: Sequence[str], profile: str) -> None:
     """
     if HELP & set(words):
         return
-    verb, *following = _plain_words(words) or [""]
+    verb, *following = plain_words(words) or [""]
     if failure := refusal(verb, following, profile):
         raise failure
 
@@ -195,17 +174,6 @@ def _for_agent(words: Sequence[str], profile: NamedProfile, ours: list[str]) -> 
     return AgentCommand(name, tuple(arguments))
 
 
-def _plain_words(words: Sequence[str]) -> list[str]:
-    """The agent's command and what stands under it: neither options nor their values."""
-    plain: list[str] = []
-    at = 0
-    while at < len(words) and words[at] != "--":
-        if not words[at].startswith("-"):
-            plain.append(words[at])
-        at += 2 if words[at] in PROFILE_FLAGS else _length(words, at)
-    return plain
-
-
 def _extract_profile(words: Sequence[str], profile: NamedProfile) -> tuple[str, list[str]]:
     """Takes the profile flags out of the agent's words, where the agent itself would look for them."""
     kept: list[str] = []
@@ -222,7 +190,7 @@ def _extract_profile(words: Sequence[str], profile: NamedProfile) -> tuple[str, 
         if taken:
             at += taken
             continue
-        end = at + _length(words, at)
+        end = at + length_at(words, at)
         kept.extend(words[at:end])
         at = end
     return profile.name, [*kept, *words[at:]]
@@ -240,23 +208,9 @@ def _take_profile(words: Sequence[str], at: int, profile: NamedProfile) -> int:
     return 0
 
 
-def _length(words: Sequence[str], at: int) -> int:
-    """How many words belong together at this place: an option of the agent takes its value along."""
-    following = words[at + 1 : at + 2]
-    if words[at] in AGENT_VALUE_OPTIONS and following:
-        return 2
-    if words[at] in AGENT_OPTIONAL_VALUE_OPTIONS and following and not following[0].startswith("-"):
-        return 2
-    return 1
-
-
 def _follows_mcp_add(words: Sequence[str]) -> bool:
     """Whether what follows `--args` is another program's command line."""
     return "mcp" in words and "add" in words[list(words).index("mcp") :]
-
-
-def _is_agent_option(word: str) -> bool:
-    return word.partition("=")[0] in AGENT_OPTIONS or word[:2] in {"-z", "-m", "-t", "-r", "-s", "-c"}
 
 
 def _unknown_option(word: str) -> OwnCommand:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hermesctl.arguments import AGENT_OPTIONAL_VALUE_OPTIONS, AGENT_VALUE_OPTIONS
+from hermesctl.agent_words import AGENT_OPTIONAL_VALUE_OPTIONS, AGENT_VALUE_OPTIONS
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.agents.hermes_terminal import (
     OPTIONAL_VALUE_OPTIONS,

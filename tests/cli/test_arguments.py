@@ -4,10 +4,8 @@ import shlex
 
 import pytest
 
+from hermesctl.agent_words import AGENT_OPTIONS, AGENT_PLUGIN_VERBS, AGENT_VERBS
 from hermesctl.arguments import (
-    AGENT_OPTIONS,
-    AGENT_PLUGIN_VERBS,
-    AGENT_VERBS,
     AgentCommand,
     OwnCommand,
     is_json_wanted,

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from hermesctl.arguments import (
+from hermesctl.agent_words import (
     AGENT_OPTIONAL_VALUE_OPTIONS,
     AGENT_OPTIONS,
     AGENT_VALUE_OPTIONS,
     AGENT_VERBS,
-    REFUSED_PROFILE_VERBS,
-    split,
 )
+from hermesctl.arguments import REFUSED_PROFILE_VERBS, split
 from hermesctl.cli import NOUNS
 from hermesctl.errors import HermesError
 from hermesctl.refusals import (

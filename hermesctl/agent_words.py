@@ -1,0 +1,64 @@
+"""The words of hermes-agent's own command line, 0.19.0.
+
+Owns: its commands, the options before them, and which of those take a value along. Must not know what becomes of a
+command line.
+"""
+
+from collections.abc import Sequence
+
+AGENT_VERBS = frozenset(
+    (
+        "chat model moa fallback secrets migrate gateway proxy lsp setup postinstall whatsapp whatsapp-cloud "
+        "slack send login logout auth status cron webhook portal kanban project hooks doctor security dump "
+        "debug backup checkpoints import config console pairing skills bundles plugins curator pets journey "
+        "learning memory-graph memory tools computer-use mcp sessions insights claw version update uninstall "
+        "acp profile completion dashboard serve desktop gui logs prompt-size"
+    ).split()
+)
+"""Every command of hermes-agent 0.19.0. Ours win where names are equal."""
+
+AGENT_PLUGIN_VERBS = frozenset({"honcho", "meet", "photon", "teams-pipeline"})
+"""Commands that plugins which come with hermes-agent add once they are enabled."""
+
+AGENT_VALUE_OPTIONS = frozenset(
+    (
+        "-z --oneshot -m --model --provider -t --toolsets -r --resume -s --skills --usage-file"  # their values are
+    ).split()  # never taken for a profile flag
+)
+AGENT_OPTIONAL_VALUE_OPTIONS = frozenset({"-c", "--continue"})
+AGENT_FLAGS = frozenset(
+    (
+        "-V -w --worktree --no-restore-cwd --accept-hooks --yolo --pass-session-id --ignore-user-config "
+        "--ignore-rules --safe-mode --tui --cli --dev"
+    ).split()
+)
+AGENT_OPTIONS = AGENT_VALUE_OPTIONS | AGENT_OPTIONAL_VALUE_OPTIONS | AGENT_FLAGS
+"""Options that hermes-agent 0.19.0 takes before a command."""
+
+PROFILE_FLAGS = frozenset({"-p", "--profile"})
+
+
+def plain_words(words: Sequence[str]) -> list[str]:
+    """The agent's command and what stands under it: neither options nor their values."""
+    plain: list[str] = []
+    at = 0
+    while at < len(words) and words[at] != "--":
+        if not words[at].startswith("-"):
+            plain.append(words[at])
+        at += 2 if words[at] in PROFILE_FLAGS else length_at(words, at)
+    return plain
+
+
+def length_at(words: Sequence[str], at: int) -> int:
+    """How many words belong together at this place: an option of the agent takes its value along."""
+    following = words[at + 1 : at + 2]
+    if words[at] in AGENT_VALUE_OPTIONS and following:
+        return 2
+    if words[at] in AGENT_OPTIONAL_VALUE_OPTIONS and following and not following[0].startswith("-"):
+        return 2
+    return 1
+
+
+def is_agent_option(word: str) -> bool:
+    """Whether a word is an option that the agent takes before a command, with or without a value stuck to it."""
+    return word.partition("=")[0] in AGENT_OPTIONS or word[:2] in {"-z", "-m", "-t", "-r", "-s", "-c"}
