@@ -6,19 +6,26 @@ commands late; parameter types. Must not know any noun.
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from hermesctl import __version__
 from hermesctl.arguments import suggestion
+from hermesctl.completion import offered
 from hermesctl.errors import Fix, usage
 from hermesctl.render import Format
 from hermesctl.session import Session
 from hermesctl.terminal import ColourChoice
 from hermesctl.times import parse_span
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 VERB_ALIASES = {"ls": "list", "rm": "delete"}
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that we have scripts for."""
+
 NOTE = "Every command takes -p NAME, -o FORMAT, --json, --no-headers, -q, -v and --color WHEN."
 
 
@@ -61,13 +68,13 @@ def _set_colour(context: click.Context, _: click.Parameter, value: str | None) -
 
 
 def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
+    if value and not context.resilient_parsing:  # at a Tab, nothing is shown
         _session(context).terminal.write(f"{context.get_help()}\n")
         context.exit()
 
 
 def _show_version(context: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
+    if value and not context.resilient_parsing:
         _session(context).terminal.write(f"hermesctl {__version__}\n")
         context.exit()
 
@@ -80,7 +87,14 @@ def common_options(*, is_hidden: bool) -> list[click.Option]:
         return click.Option(names, expose_value=False, callback=callback, help=text, hidden=hidden, **settings)
 
     return [
-        option(["-p", "--profile"], _set_profile, "The profile to work on.", metavar="NAME", multiple=True),
+        option(
+            ["-p", "--profile"],
+            _set_profile,
+            "The profile to work on.",
+            metavar="NAME",
+            multiple=True,
+            shell_complete=offered.profiles,
+        ),
         option(
             ["-o", "--output"],
             _set_output,
@@ -121,6 +135,10 @@ class Command(click.Command):
         super().__init__(name, add_help_option=False, **settings)
         self.params = [*self.params, *common_options(is_hidden=True)]
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """The options that begin so."""
+        return offered.options(ctx, incomplete)
+
 
 class Group(click.Group):
     """One noun, or the whole program, with the common options."""
@@ -144,9 +162,19 @@ class Group(click.Group):
         self._late = dict(late or {})
         self._aliases = aliases
 
+    @property
+    def nouns(self) -> frozenset[str]:
+        """Every word that names one of the commands."""
+        return frozenset({*self._late, *self.commands, *self._aliases})
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of their declaration."""
-        return list(self._late) or list(self.commands)
+        """The commands in the order of their declaration, but for those that people do not call."""
+        return [name for name in self._late or self.commands if not name.startswith("_")]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """The commands and options that begin so; late commands are not imported for it."""
+        helps = [(name, self._help_line(ctx, name)) for name in self.list_commands(ctx)]
+        return [*offered.commands(ctx, helps, incomplete), *offered.options(ctx, incomplete)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command by name or alias, imported if need be."""
@@ -201,17 +229,26 @@ def reference(text: str) -> str:
 
 def name_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the required argument NAME."""
-    return click.argument("name", callback=_to_name)(function)
+    return click.argument("name", callback=_to_name, shell_complete=offered.names)(function)
 
 
 def optional_name_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the optional argument NAME, which is no profile."""
-    return click.argument("name", callback=_to_name, required=False, default="")(function)
+    return click.argument("name", callback=_to_name, shell_complete=offered.names, required=False, default="")(
+        function
+    )
 
 
 def profile_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the optional argument NAME, a profile."""
-    return click.argument("name", callback=_to_name, required=False, default="")(function)
+    return click.argument("name", callback=_to_name, shell_complete=offered.names, required=False, default="")(
+        function
+    )
+
+
+def shell_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the required argument SHELL."""
+    return click.argument("shell", metavar="SHELL", type=click.Choice(SHELLS))(function)
 
 
 def timeout_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from hermesctl.arguments import NamedProfile
 from hermesctl.client.places import DaemonRecord, Places, absent, silent
-from hermesctl.errors import Fix, HermesError
+from hermesctl.errors import HermesError
 from hermesctl.render import Format, Renderer
 from hermesctl.report import runnable, warning
 from hermesctl.selection import Selection, Source, choose
@@ -194,9 +194,9 @@ class Session:
     def _with_choice(self, failure: HermesError) -> HermesError:
         """Says where the name of an unknown profile came from, if nobody typed it."""
         chosen = self._selection
-        if failure.reason != "PROFILE_NOT_FOUND" or chosen is None or chosen.is_explicit or failure.why:
+        if failure.reason != "PROFILE_NOT_FOUND" or chosen is None or chosen.is_explicit:
             return failure
-        failure.why = f"the name comes from: {chosen.source}"
-        if chosen.source is Source.STICKY:
-            failure.fixes = (Fix("hermesctl profile use default"), *failure.fixes)
+        failure.why = "; ".join(part for part in (f"the name comes from: {chosen.source}", failure.why) if part)
+        if chosen.clearing:
+            failure.fixes = (chosen.clearing, *failure.fixes)
         return failure

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.fast, pytest.mark.domain]
 Rule = Callable[[Source], Iterator[Violation]]
 
 BOUNDARIES = {
+    "hermesd/__main__.py": "whatever ends the daemon becomes a message and an exit code",
     "hermesd/api/errors.py": "whatever a call raises becomes INTERNAL with an incident, and the daemon lives on",
     "hermesd/services/keeper.py": "a defect in one step must not end the keeping of a gateway",
     "hermesd/services/operations.py": "whatever an operation raises becomes its result, and the daemon lives on",

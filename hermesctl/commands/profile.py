@@ -7,16 +7,20 @@ import click
 
 from hermesctl import profile_view as view
 from hermesctl.commands.gateway import begin_start
+from hermesctl.completion import scripts
 from hermesctl.errors import ExitCode, Fix, HermesError, usage
-from hermesctl.options import Group, name_argument, profile_argument
+from hermesctl.options import Group, name_argument, profile_argument, shell_argument
 from hermesctl.progress import follow
 from hermesctl.report import report
-from hermesctl.selection import DEFAULT
+from hermesctl.selection import DEFAULT, Selection, by_variables
 from hermesctl.session import Session
 from hermesctl.shapes import span
 from hermesctl.text import clean
 from hermesctl.times import elapsed
 from hermesd.v1 import profiles_pb2 as v1
+
+BACK = "-"
+"""Stands for the sticky default before the present one, as `cd -` does for a directory."""
 
 
 @click.pass_context
@@ -26,7 +30,7 @@ def overview(context: click.Context) -> None:
         return
     session: Session = context.obj
     chosen = session.selection()
-    found = _get(session, chosen.name)
+    found = _find(session, chosen)
     session.renderer.single(
         "Profile",
         found,
@@ -34,6 +38,8 @@ def overview(context: click.Context) -> None:
         text=lambda: view.short_page(found, chosen.source, session.terminal),
         extra={"chosen_by": str(chosen.source)},
     )
+    if not found.path and chosen.clearing:
+        session.warn(f"plain commands cannot go on: {session.runnable(chosen.clearing.command)}")
 
 
 profile = Group(
@@ -92,17 +98,17 @@ def show(session: Session, name: str) -> None:
 
 
 @profile.command()
-@name_argument
+@profile_argument
+@click.option("--clear", "is_clearing", is_flag=True, help="The same as 'use default'.")
 @click.pass_obj
-def use(session: Session, name: str) -> None:
-    """Make a profile the one that plain commands work on; 'default' ends that."""
-    answer = session.client.profiles.UseProfile(v1.UseProfileRequest(profile=session.select(name)))
-    now, before = clean(answer.profile), clean(answer.previous)
-    was = f" (was {before})" if before and before != now else ""
-    told = f"✓ plain commands now work on {now}{was}. Gateways are not affected.\n"
-    session.renderer.single(
-        "StickyDefault", answer, name=answer.profile, text=lambda: "" if session.is_quiet else told
-    )
+def use(session: Session, name: str, is_clearing: bool) -> None:
+    """Make a profile what plain commands work on; '-' goes back, 'default' ends it."""
+    answer = session.client.profiles.UseProfile(_use_request(session, name, is_clearing=is_clearing))
+    told = "" if session.is_quiet else view.used(answer)
+    session.renderer.single("StickyDefault", answer, name=answer.profile, text=lambda: told)
+    stronger = by_variables(session.terminal.environment, session.places.root)
+    if stronger and stronger.name != answer.profile:
+        session.warn(f"here {stronger.source} goes first, which says {stronger.name}")
 
 
 @profile.command()
@@ -116,6 +122,14 @@ def current(session: Session) -> None:
         name=chosen.name,
         text=lambda: f"{clean(chosen.name)}\n",
     )
+
+
+@profile.command()
+@shell_argument
+@click.pass_obj
+def prompt(session: Session, shell: str) -> None:
+    """Print the script that shows the chosen profile in a shell's prompt."""
+    session.terminal.write(scripts.prompt(shell))
 
 
 @profile.command()
@@ -140,6 +154,40 @@ def delete(session: Session, name: str, is_confirmed: bool, is_purge: bool) -> N
     where = "for good" if is_purge else "its data are in the trash"
     told = f"✓ deleted {clean(found.name)}, {where}  {elapsed(span(done.elapsed))}\n"
     session.renderer.single("Operation", done, name=done.id, text=lambda: "" if session.is_quiet else told)
+
+
+def _use_request(session: Session, name: str, *, is_clearing: bool) -> v1.UseProfileRequest:
+    """What is asked for: a name, typed or by -p, `-` for the one before, or the end of the choice.
+
+    Raises:
+        HermesError: ARGUMENT_INVALID, none of them, or a name and --clear; PROFILE_CONFLICT, a name and another.
+    """
+    named = session.select(name) if name or session.profile.name else ""
+    if is_clearing and named:
+        raise usage(f"'--clear' and '{named}' contradict each other", fixes=[Fix("hermesctl profile use --clear")])
+    if not is_clearing and not named:
+        raise usage(
+            "'profile use' needs the name of a profile, '-' or --clear", fixes=[Fix("hermesctl profile list")]
+        )
+    is_back = named == BACK
+    return v1.UseProfileRequest(profile="" if is_back else named or DEFAULT, previous=is_back)
+
+
+def _find(session: Session, chosen: Selection) -> v1.Profile:
+    """The chosen profile. A choice that nobody typed may name none, which is then all there is to say of it."""
+    if chosen.is_explicit:
+        return _get(session, chosen.name)
+    import grpc
+
+    from hermesctl.client import explain
+
+    try:
+        return _get(session, chosen.name)
+    except grpc.RpcError as error:
+        failure = explain(error)
+        if failure.reason != "PROFILE_NOT_FOUND":
+            raise
+        return v1.Profile(name=chosen.name, problems=[failure.message])
 
 
 def _get(session: Session, name: str) -> v1.Profile:

@@ -103,7 +103,7 @@ def test_an_unknown_sticky_default_is_explained(
     assert terminal.talk.getvalue().splitlines() == [
         "error: there is no profile 'ghost'",
         "  why: the name comes from: sticky default",
-        "  fix: hermesctl profile use default",
+        "  fix: hermesctl profile use --clear",
         "       hermesctl profile list",
     ]
 

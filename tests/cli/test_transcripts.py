@@ -43,6 +43,38 @@ SCENES = {
         "profile delete worker",
         "profile delete worker --purge",
     ],
+    "choosing": [
+        "profile use -",
+        "profile use coder",
+        "profile use coder",
+        "profile use worker",
+        "profile use -",
+        "profile use -",
+        "profile use - -o json",
+        "-p worker profile use",
+        "profile use --clear",
+        "profile use default",
+        "profile use -q worker",
+        "profile use ghost",
+        "profile use worke",
+        "profile use",
+        "profile use coder --clear",
+        "-p coder profile use --clear",
+        "-p coder profile use -",
+        "profile use ../coder",
+    ],
+    "completion": [
+        "completion",
+        "completion tcsh",
+        "completion bash --install",
+        "completion bash --install",
+        "completion zsh --install -o json",
+        "completion fish --install",
+        "profile prompt",
+        "profile prompt ksh",
+        "__complete",
+        "__complete bash --what",
+    ],
     "gateways": [
         "gateway list",
         "gw ls -o wide",
@@ -243,11 +275,48 @@ def test_trouble_of_every_kind_is_shown(run: Run, daemon: FakeDaemon, world: Wor
     compare("states", transcript(["status", "gateway list", "gateway status foreign"], run, tmp_path))
 
 
+STICKY = {"dangling": "ghost\n", "garbled": "\x1b[31m$(id)\n"}
+
+
+@pytest.mark.parametrize("name", STICKY)
+def test_a_sticky_default_that_names_nobody_locks_nobody_out(
+    run: Run, daemon: FakeDaemon, world: World, places: Places, name: str, tmp_path: Path
+) -> None:
+    """What needs no profile works; what needs one says how the choice is taken back, and that works too."""
+    places.root.mkdir()
+    (places.root / "active_profile").write_text(STICKY[name])
+    world.sticky = "ghost" if name == "dangling" else ""
+    lines = [
+        "profile",
+        "profile -o name",
+        "profile current",
+        "profile list",
+        "gateway status",
+        "chat",
+        "gateway status coder",
+        "profile use --clear",
+    ]
+    compare(f"sticky-{name}", transcript(lines, run, tmp_path))
+
+
+def test_a_variable_that_goes_before_the_sticky_default_is_told(run: Run, daemon: FakeDaemon) -> None:
+    """Or the person would wonder why their choice changed nothing here."""
+    ended = run("profile use coder", variables={"HERMESCTL_PROFILE": "worker"})
+    assert ended.err == "warning: here HERMESCTL_PROFILE goes first, which says worker\n"
+    assert run("profile use worker", variables={"HERMESCTL_PROFILE": "worker"}).err == ""
+
+
+def test_a_variable_that_names_nobody_is_shown_for_what_it_is(run: Run, daemon: FakeDaemon) -> None:
+    """`profile` says where the name comes from and how to be rid of it."""
+    ended = run("profile", variables={"HERMESCTL_PROFILE": "ghost"})
+    assert (ended.code, ended.out) == (0, "ghost (HERMESCTL_PROFILE)\n  ! there is no profile 'ghost'\n")
+    assert ended.err == "warning: plain commands cannot go on: unset HERMESCTL_PROFILE\n"
+
+
 def test_an_absent_daemon_is_explained(run: Run, places: Places, tmp_path: Path) -> None:
     """The first error people meet says what to run."""
-    compare(
-        "absent", transcript(["profile list", "daemon status", "daemon stop", "version", "chat"], run, tmp_path)
-    )
+    lines = ["profile list", "gateway is-active coder", "daemon status", "daemon stop", "version", "chat"]
+    compare("absent", transcript(lines, run, tmp_path))
 
 
 def commands_printed() -> list[str]:
