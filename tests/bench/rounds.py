@@ -20,6 +20,8 @@ class Command:
     argv: Sequence[str]
     codes: Sequence[int] = (0,)
     """Exit codes of its success."""
+    said: bytes = b""
+    """Its standard input."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,7 @@ def measure(
 
 def _time(command: Command, environment: Mapping[str, str]) -> float:
     began = time.perf_counter()
-    done = subprocess.run(
-        command.argv, env=environment, capture_output=True, stdin=subprocess.DEVNULL, check=False
-    )
+    done = subprocess.run(command.argv, env=environment, capture_output=True, input=command.said, check=False)
     taken = time.perf_counter() - began
     assert done.returncode in command.codes, (command.name, done.returncode, done.stderr)
     return taken

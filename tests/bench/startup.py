@@ -30,6 +30,8 @@ ALIAS = "bencher"
 """The one profile of the bench that has an alias."""
 
 INTERRUPTED = 130
+TAB = b"hermesctl\0hermesctl profile show \0\0"
+"""What the script of a shell sends at a Tab after these words."""
 
 
 def install_agent(directory: Path) -> Path:
@@ -53,7 +55,7 @@ def commands(hermes: Path, machine: Machine) -> list[Command]:
         Command("hermesctl gateway status X", [client, "gateway", "status", ALIAS], codes=(3,)),
         Command("hermesctl --help", [client, "--help"]),
         Command("hermesctl profile show nope", [client, "profile", "show", "nope"], codes=(4,)),
-        Command("hermesctl __complete", [client, "__complete", "bash", "2", "hermesctl", "profile", "show", ""]),
+        Command("hermesctl __complete", [client, "__complete", "bash"], said=TAB),
         Command("alias profile list", [alias, "profile", "list"]),
         Command("alias gateway status", [alias, "gateway", "status"], codes=(3,)),
         Command("cold: profile list", [*cold, "profile", "list"]),
