@@ -53,6 +53,9 @@ def main(cold: "Sequence[str]" = ()) -> "NoReturn":
     `cold` is how the whole program is executed where it cannot be imported here.
     """
     arguments = sys.argv[1:]
+    on_interrupt = _signal.getsignal(_signal.SIGINT)
+    if on_interrupt is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # a traceback is no answer to Ctrl-C
     connection = None if _must_be_cold() else meeting.connect(posix.environ)
     if connection is not None:
         errand = _Errand(connection)
@@ -65,6 +68,7 @@ def main(cold: "Sequence[str]" = ()) -> "NoReturn":
     if cold:
         posix.execv(cold[0], [*cold, *arguments])
     sys.argv[1:] = arguments
+    _signal.signal(_signal.SIGINT, on_interrupt)
     from hermesctl.__main__ import main as whole_program
 
     whole_program()

@@ -23,6 +23,9 @@ STREAMS = (0, 1, 2)
 DESCRIPTORS = 4
 """The three streams and the working directory."""
 
+PATIENCE_S = 5.0
+"""How long a caller may take to hand its command line over."""
+
 CREDENTIALS = struct.Struct("=iII")
 """`struct ucred`: process id, user, group."""
 
@@ -50,14 +53,18 @@ class Request:
         """Reads the request of a new connection; its descriptors belong to the caller of this.
 
         Raises:
-            Lost: there is none, or it is none of ours.
+            Lost: there is none, it is none of ours, or it does not come.
         """
-        head, descriptors, _, _ = socket.recv_fds(connection, wire.HEAD, DESCRIPTORS)
+        connection.settimeout(PATIENCE_S)
+        descriptors: list[int] = []
         try:
-            return cls._parse(_body(connection, head), tuple(descriptors), connection)
-        except (ValueError, IndexError, wire.Lost) as error:
+            head, descriptors, _, _ = socket.recv_fds(connection, wire.HEAD, DESCRIPTORS)
+            found = cls._parse(_body(connection, head), tuple(descriptors), connection)
+        except (OSError, ValueError, IndexError, wire.Lost) as error:
             close(descriptors)
             raise wire.Lost from error
+        connection.settimeout(None)
+        return found
 
     @classmethod
     def _parse(cls, fields: Sequence[bytes], descriptors: tuple[int, ...], connection: socket.socket) -> Self:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,6 +157,34 @@ def test_twenty_callers_at_once_are_not_mixed(
     assert found == [(0, f"p{number}\n", "") for number in range(20)]
     added = {one.executable for _, one in world.calls if isinstance(one, runtimes_pb2.RegisterRuntimeRequest)}
     assert added == {str(tmp_path / f"at{number}" / "bin" / "hermes") for number in range(20)}
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_files_are_made_with_the_callers_umask(
+    environment: dict[str, str], workers: Workers, umask: int, tmp_path: Path
+) -> None:
+    """As if the caller had made them."""
+    assert ended(call("completion fish --install", environment, umask=umask))[0] == 0
+    (directory,) = {path.parent for path in tmp_path.rglob("hermesctl.fish") if path.parent.name == "completions"}
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o777 & ~umask
+
+
+def test_a_caller_that_hands_nothing_over_holds_no_worker_for_long(
+    environment: dict[str, str], workers: Workers
+) -> None:
+    """A process that was stopped at the wrong moment; meanwhile others are served."""
+    with socket.socket(socket.AF_UNIX) as stranger:
+        reach(workers, stranger)
+        wait_until(lambda: len(workers.pids()) == 2, "another worker")
+        assert ended(call("profile current", environment))[0] == 0
+        assert stranger.recv(1) == b""
+
+
+def reach(workers: Workers, stranger: socket.socket) -> None:
+    """Connects to the workers by a path short enough for an address."""
+    directory = os.open(workers.directory, os.O_PATH)
+    stranger.connect(f"/proc/self/fd/{directory}/{workers.socket.name}")
+    os.close(directory)
 
 
 def test_a_command_becomes_the_agent_in_its_callers_process(
@@ -321,11 +350,9 @@ def test_a_cleaner_that_takes_the_socket_ends_the_zygote(places: Places, daemon:
 def test_what_is_no_launcher_harms_no_worker(environment: dict[str, str], workers: Workers) -> None:
     """Neither garbage, nor half a word, nor a word without its descriptors."""
     for said in (b"", b"GET / HTTP/1.1\r\n\r\n", b"R\0\0\0\x05a", b"R\0\0\0\x01a", b"R\xff\xff\xff\xffa"):
-        directory = os.open(workers.directory, os.O_PATH)
         with socket.socket(socket.AF_UNIX) as stranger:
-            stranger.connect(f"/proc/self/fd/{directory}/{workers.socket.name}")  # short enough for an address
+            reach(workers, stranger)
             stranger.sendall(said)
-        os.close(directory)
     assert ended(call("profile current", environment))[0] == 0
 
 
