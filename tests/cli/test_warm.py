@@ -233,7 +233,7 @@ def test_signals_reach_the_command(
 def test_a_stopped_caller_goes_on(environment: dict[str, str], workers: Workers, world: World) -> None:
     """Ctrl-Z stops the caller's process, and `fg` lets the command finish."""
     world.hanging.add("log")
-    caller = call("gateway logs coder -f", environment)
+    caller = call("gateway logs coder -f", environment, process_group=0)  # an orphaned group could not be stopped
     assert caller.stdout is not None
     caller.stdout.readline()
     caller.send_signal(signal.SIGTSTP)
