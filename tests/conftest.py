@@ -8,6 +8,7 @@ leaves a child process behind fails, and the process is ended.
 import faulthandler
 import os
 import random
+import signal
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,9 +52,11 @@ def marking_fault(markers: set[str], area_names: frozenset[str]) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """Keeps the real standard error, which outlives pytest's capturing, for the stacks of a hanging test.
 
-    No test starts a daemon by accident: one that is to be started on its own takes this variable away.
+    No test starts a daemon by accident: one that is to be started on its own takes this variable away. A shell's
+    background job ignores Ctrl-C, and what it runs would, too: here it counts.
     """
     config.stash[STACKS] = os.fdopen(os.dup(2), "w")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["HERMESCTL_NO_AUTOSTART"] = "1"
 
 
