@@ -7,9 +7,9 @@ Linux only. A process is known by boot id and start time, which macOS does not t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from hermesd.domain.errors import Incompatible
@@ -47,8 +47,14 @@ class Stat:
 
 def boot_id() -> str:
     """The kernel's random name of this boot. Raises `Incompatible` without /proc."""
+    return _boot_id_in(PROC)
+
+
+@cache
+def _boot_id_in(proc: Path) -> str:
+    """Read once: no process outlives its boot, and every process that is looked at is compared with it."""
     try:
-        return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return (proc / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except FileNotFoundError as error:
         raise Incompatible(
             "cannot tell processes apart: this system has no /proc/sys/kernel/random/boot_id",
@@ -159,11 +165,14 @@ def _is_same_place(said: str, home: Path) -> bool:
     return said == str(home) or os.path.realpath(said) == os.path.realpath(home)
 
 
-def members(spawn_id: str, home: Path | None = None) -> list[ProcessIdentity]:
+def members(
+    spawn_id: str, home: Path | None = None, others: Collection[int] = frozenset()
+) -> list[ProcessIdentity]:
     """Every living process of our uid whose environment names this start and no other home, the oldest first.
 
-    An empty spawn id names no start. Most processes are none of the start, so each is first looked at as cheaply
-    as can be: this stands between a crash and the next start.
+    An empty spawn id names no start. `others` are pids known to be of other starts, which need not be looked at.
+    Most processes are none of the start, so each is first looked at as cheaply as can be: this stands between a
+    crash and the next start.
     """
     if not spawn_id:
         return []
@@ -172,7 +181,8 @@ def members(spawn_id: str, home: Path | None = None) -> list[ProcessIdentity]:
     found = [
         (seen.start_ticks, pid)
         for pid in pids()
-        if mark in (_read(pid, "environ") or b"")
+        if pid not in others
+        and mark in (_read(pid, "environ") or b"")
         and owner(pid) == os.geteuid()
         and (environ_of(pid) or {}).get(SPAWN_ID_VARIABLE) == spawn_id
         and is_at_home(pid, home)

@@ -95,7 +95,7 @@ class Gateways:
 
     async def all(self) -> list[GatewayView]:
         """The gateway of every profile."""
-        return [await self.view(known) for known in await self._homes.scan()]
+        return await self._views(await self._homes.scan())
 
     async def get(self, name: ProfileName) -> GatewayView:
         """The gateway of one profile.
@@ -107,11 +107,25 @@ class Gateways:
 
     async def view(self, known: Identified) -> GatewayView:
         """The gateway of a home as it is now."""
-        record = self._keepers.record_of(known.id)
-        foreign: int | None = None
-        if record.gateway.state not in LIVE:
-            agent = self._runtimes.agent_of(known.home.name)
-            foreign = await asyncio.to_thread(agent.foreign_gateway, known.home, record.process)
+        (view,) = await self._views([known])
+        return view
+
+    async def _views(self, homes: Sequence[Identified]) -> list[GatewayView]:
+        """Gateways as they are now; homes are looked into in one thread, whose turn costs more than the look."""
+        kept = [(known, self._keepers.record_of(known.id)) for known in homes]
+        resting = [(known, record) for known, record in kept if record.gateway.state not in LIVE]
+        foreign = await asyncio.to_thread(self._foreign_pids, resting) if resting else {}
+        return [self._view(known, record, foreign.get(known.id)) for known, record in kept]
+
+    def _foreign_pids(self, resting: Sequence[tuple[Identified, GatewayRecord]]) -> dict[str, int | None]:
+        """By profile id."""
+        agents = [self._runtimes.agent_of(known.home.name) for known, _ in resting]
+        return {
+            known.id: agent.foreign_gateway(known.home, record.process)
+            for agent, (known, record) in zip(agents, resting, strict=True)
+        }
+
+    def _view(self, known: Identified, record: GatewayRecord, foreign: int | None) -> GatewayView:
         log_path = str(self._ports.logs.path(known.id))
         now_s = self._ports.clock.now_s()
         return GatewayView(

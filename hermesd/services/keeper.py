@@ -48,7 +48,9 @@ class Keeper:
         effects: Effects,
         events: Events,
         find_home: Callable[[str], Awaitable[Home]],
+        stored: GatewayRecord | None = None,
     ) -> None:
+        """`stored` is what the store has, if that is known."""
         self.record = record
         self.home = home
         self.failure: HermesError | None = None
@@ -60,6 +62,7 @@ class Keeper:
         self._effects = effects
         self._events = events
         self._find_home = find_home
+        self._stored = stored
         self._facts: asyncio.Queue[Fact] = asyncio.Queue()
         self._turn = asyncio.Lock()
         """Held by whoever changes the record and waits meanwhile."""
@@ -223,7 +226,10 @@ class Keeper:
         return True
 
     async def _save(self, record: GatewayRecord) -> None:
-        await self._ports.store.save_gateway(record)
+        """What the store has already is not written again: who adopts hundreds has nothing to tell it."""
+        if record != self._stored:
+            await self._ports.store.save_gateway(record)
+            self._stored = record
         self.record = record
 
     async def _keep(self, record: GatewayRecord) -> None:

@@ -45,7 +45,7 @@ class Keepers:
         found = {known.id: known.home for known in await self._homes.scan()}
         for record in await self._ports.store.gateways():
             if record.profile_id in found:
-                await self._take_up(record, found[record.profile_id])
+                await self._take_up(record, found[record.profile_id], stored=record)
                 continue
             if found:  # no home at all says more about the file system than about profiles
                 await self._effects.clear_homeless(record)
@@ -117,15 +117,15 @@ class Keepers:
                     profile=keeper.home.name.text,
                 ) from error
 
-    async def _take_up(self, record: GatewayRecord, home: Home) -> Keeper:
+    async def _take_up(self, record: GatewayRecord, home: Home, *, stored: GatewayRecord | None = None) -> Keeper:
         """Goes on with what is remembered of a gateway."""
-        keeper = self._keep(record, home)
+        keeper = self._keep(record, home, stored=stored)
         await keeper.resume()
         if has_lost_home(keeper.record, home):
             keeper.lose_home()
         return keeper
 
-    def _keep(self, record: GatewayRecord, home: Home) -> Keeper:
+    def _keep(self, record: GatewayRecord, home: Home, *, stored: GatewayRecord | None = None) -> Keeper:
         keeper = Keeper(
             record,
             home,
@@ -134,6 +134,7 @@ class Keepers:
             effects=self._effects,
             events=self._events,
             find_home=self._homes.home_of,
+            stored=stored,
         )
         self._keepers[record.profile_id] = keeper
         self._tasks[record.profile_id] = background(keeper.run(), f"keeper of {home.name}")
@@ -167,7 +168,9 @@ class Keepers:
                 self._drop(profile_id)
                 self._homeless[profile_id] = keeper.record
         for profile_id in self._homeless.keys() & found.keys():
-            await self._take_up(self._homeless.pop(profile_id), found[profile_id])
+            record = self._homeless.pop(profile_id, None)
+            if record is not None:  # else somebody asked for it meanwhile
+                await self._take_up(record, found[profile_id])
 
     async def _rotate_logs(self) -> None:
         """Looks at every log in one thread's turn: each turn costs more than the look."""

@@ -184,7 +184,7 @@ async def test_a_recycled_pid_is_signalled_by_no_call(place: Place, monkeypatch:
 
 async def test_the_daemon_itself_is_never_of_a_tree(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent may have started it, and then its own environment carries the spawn id."""
-    monkeypatch.setattr(procfs, "members", lambda spawn_id, _: [procfs.identity(os.getpid(), spawn_id)])
+    monkeypatch.setattr(procfs, "members", lambda spawn_id, *_: [procfs.identity(os.getpid(), spawn_id)])
     await place.backend.clear(start_id(), place.lock())
     assert await place.backend.find(start_id(), None) is None
 

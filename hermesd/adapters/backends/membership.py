@@ -9,7 +9,7 @@ asked again while it is held.
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -43,17 +43,22 @@ def tree_of(main: ProcessIdentity, home: Path | None, cgroup: str) -> Tree:
     return found | inhabitants(cgroup, main.spawn_id)
 
 
-def leftovers(spawn_id: str, home: Path | None, lock_path: Path, cgroup: str) -> Tree:
-    """What is left of a tree. Who holds the lock is only searched for when it is held."""
-    tree: Tree = {member: partial(procfs.is_alive, member) for member in _members(spawn_id, home)}
+def leftovers(
+    spawn_id: str, home: Path | None, lock_path: Path, cgroup: str, others: Collection[int]
+) -> tuple[Tree, bool]:
+    """What is left of a tree, and whether its lock is free. Who holds it is only searched for when it is held.
+
+    `others` are pids of main processes of other trees, which are spared the look.
+    """
+    tree: Tree = {member: partial(procfs.is_alive, member) for member in _members(spawn_id, home, others)}
     tree |= inhabitants(cgroup, spawn_id)
     if locks.is_free(lock_path):
-        return tree
+        return tree, True
     for pid in procfs.holders(lock_path):
         holder = procfs.identity(pid, spawn_id)
         if holder is not None and holder not in tree and _has_inherited(pid, lock_path):
             tree[holder] = partial(_has_inherited, pid, lock_path)
-    return tree
+    return tree, False
 
 
 def inhabitants(cgroup: str, spawn_id: str) -> Tree:
@@ -74,9 +79,9 @@ def signal_tree(tree: Tree, number: signal.Signals) -> None:
             pidfd.send_if(process.pid, number, proof)
 
 
-def _members(spawn_id: str, home: Path | None) -> list[ProcessIdentity]:
+def _members(spawn_id: str, home: Path | None, others: Collection[int] = frozenset()) -> list[ProcessIdentity]:
     """Processes of a tree by their environment; never hermesd, which an agent may have started."""
-    return [member for member in procfs.members(spawn_id, home) if member.pid != os.getpid()]
+    return [member for member in procfs.members(spawn_id, home, others) if member.pid != os.getpid()]
 
 
 def _lives_in(process: ProcessIdentity, cgroup: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TypeVar
 
-from hermesd.adapters import locks, pidfd, procfs
+from hermesd.adapters import pidfd, procfs
 from hermesd.adapters.backends import membership
 from hermesd.adapters.backends.membership import Tree
 from hermesd.adapters.spawn import Spawned
@@ -75,8 +75,7 @@ class ProcessTrees:
     async def clear(self, spawn_id: str, lock_path: Path, *, home: Path | None = None, cgroup: str = "") -> None:
         """See the port: SIGTERM for what is left, SIGKILL for what is left of that."""
         await self._end(
-            lambda: membership.leftovers(spawn_id, home, lock_path, cgroup),
-            lambda: locks.is_free(lock_path),
+            lambda: membership.leftovers(spawn_id, home, lock_path, cgroup, self._others(spawn_id)),
             str(lock_path),
         )
         self.forget(spawn_id)
@@ -89,7 +88,7 @@ class ProcessTrees:
 
     async def empty(self, cgroup: str, spawn_id: str) -> None:
         """Ends whatever an earlier start left in a control group. Raises `GatewayStuck` as `clear` does."""
-        await self._end(lambda: membership.inhabitants(cgroup, spawn_id), lambda: True, cgroup)
+        await self._end(lambda: (membership.inhabitants(cgroup, spawn_id), True), cgroup)
 
     async def close(self) -> None:
         """Stops watching. The processes live on; children of ours that end from now on stay zombies."""
@@ -98,6 +97,11 @@ class ProcessTrees:
         for watch in watches:
             watch.cancel()
         await asyncio.gather(*watches, return_exceptions=True)
+
+    def _others(self, spawn_id: str) -> set[int]:
+        """Pids that belong to the living main processes of other starts."""
+        watches = list(self._watches.items())
+        return {process.pid for process, watch in watches if process.spawn_id != spawn_id and not watch.done()}
 
     async def _search(self, spawn_id: str, home: Path | None) -> ProcessIdentity | None:
         """Looks twice: of a process that becomes another program, /proc shows no environment for a moment."""
@@ -120,12 +124,13 @@ class ProcessTrees:
         fd = pidfd.open_living(process)
         return None if fd is None else self._watch(process, fd)
 
-    async def _end(self, look: Callable[[], Tree], is_over: Callable[[], bool], where: str) -> None:
-        """Ends what `look` finds, until it finds nothing and `is_over` agrees."""
+    async def _end(self, look: Callable[[], tuple[Tree, bool]], where: str) -> None:
+        """Ends what `look` finds, until it finds nothing and says that nobody can be there unseen."""
         for number, patience_s in ((signal.SIGTERM, LEFTOVER_TERM_S), (signal.SIGKILL, LEFTOVER_KILL_S)):
-            if await self._drive_out(look, is_over, number, patience_s):
+            if await self._drive_out(look, number, patience_s):
                 return
-        pids = [str(left.pid) for left in await asyncio.to_thread(look)]
+        tree, _ = await asyncio.to_thread(look)
+        pids = [str(left.pid) for left in tree]
         who = f"process {', '.join(pids)}" if pids else "a process that hermesd may not look at"
         raise GatewayStuck(
             f"cannot end what is left of the gateway: {who} survived SIGKILL for {LEFTOVER_KILL_S:g} s",
@@ -134,14 +139,14 @@ class ProcessTrees:
         )
 
     async def _drive_out(
-        self, look: Callable[[], Tree], is_over: Callable[[], bool], number: signal.Signals, patience_s: float
+        self, look: Callable[[], tuple[Tree, bool]], number: signal.Signals, patience_s: float
     ) -> bool:
         """Signals each process of the tree once; whether none was left in time."""
         deadline_s = self._clock.monotonic_s() + patience_s
         signalled: set[ProcessIdentity] = set()
         while True:
-            left = await asyncio.to_thread(look)
-            if not left and await asyncio.to_thread(is_over):
+            left, is_all_seen = await asyncio.to_thread(look)
+            if not left and is_all_seen:
                 return True
             membership.signal_tree({who: proof for who, proof in left.items() if who not in signalled}, number)
             signalled |= left.keys()
