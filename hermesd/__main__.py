@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 
 EXIT_CODES: Mapping[str, int] = {
     "PROFILE_BUSY": 5,
@@ -32,7 +33,6 @@ def main() -> int:
         return 0
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # read when grpc is imported, which `app` does
     from hermesd import app
-    from hermesd.domain.errors import HermesError
 
     if arguments == ["--version"]:
         print(f"hermesd {app.VERSION}")
@@ -40,13 +40,28 @@ def main() -> int:
     if arguments:
         print(USAGE, end="", file=sys.stderr)
         return 2
+    return _explained(app.run)
+
+
+def _explained(run: Callable[[Mapping[str, str]], int]) -> int:
+    """Runs the daemon; a failure is told in a line or two and becomes an exit code."""
+    from hermesd import log
+    from hermesd.domain.errors import HermesError
+
     try:
-        return app.run(os.environ)
+        return run(os.environ)
     except HermesError as error:
         print(f"error: {error.message}", file=sys.stderr)
         for line in error.metadata.get("hint", "").splitlines():
             print(f"  why: {line}", file=sys.stderr)
         return EXIT_CODES.get(error.reason, 1)
+    except Exception as error:  # noqa: BLE001 - it is told and recorded, and nothing goes on
+        print("error: hermesd ends, for a mistake of its own", file=sys.stderr)
+        if place := log.record_mistake(error):
+            print(f"  why: {place} has the traceback", file=sys.stderr)
+        else:
+            traceback.print_exc()
+        return 1
 
 
 if __name__ == "__main__":

@@ -24,6 +24,16 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
+def record_mistake(error: BaseException) -> str:
+    """Writes a failure that nobody foresaw, with its traceback, to the file alone; its path, empty without one."""
+    files = [handler for handler in logging.getLogger().handlers if isinstance(handler, _PrivateFile)]
+    told = (type(error), error, error.__traceback__)
+    record = logging.LogRecord(__name__, logging.CRITICAL, __file__, 0, "hermesd made a mistake", None, told)
+    for file in files:
+        file.handle(record)
+    return files[0].baseFilename if files else ""
+
+
 def set_up(path: Path) -> None:
     """Sends every line to standard error and to `path`, 10 MiB and five old files at most."""
     formatter = logging.Formatter(
