@@ -22,6 +22,8 @@ worker.MOST_COMMANDS = {}
 __main__.main()
 """
 LIMIT_S = 20.0
+ORDINARY_SIGNALS = (1 << 31) - 1
+"""Those from 1 to 31; the two after them are the C library's, and what some Pythons start ignores them."""
 
 
 class Workers:
