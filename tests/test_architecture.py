@@ -8,10 +8,12 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 
 import pytest
 
+import hermesctl
+import hermesd
 from tests.architecture import deeds, imports, prose
 from tests.architecture.source import PROJECT, Source, Violation, sources
 
@@ -105,6 +107,11 @@ def test_libraries_are_declared() -> None:
     roots = {imported.module.partition(".")[0] for source in PRODUCT for imported in source.imports}
     for root in roots - {*imports.OWN, *sys.stdlib_module_names, *imports.DIGESTS}:
         assert declared & {name.lower() for name in providers.get(root, [])}, f"{root} is not a dependency"
+
+
+def test_all_that_is_installed_has_one_version() -> None:
+    """Client and daemon say it without asking anybody, for that would take the client longer than its command."""
+    assert hermesctl.__version__ == hermesd.__version__ == version("hermesd")
 
 
 def test_contract_refers_to_what_exists() -> None:
