@@ -215,6 +215,7 @@ def _fields(gateway: v1.Gateway, when: Callable[[Timestamp], str]) -> list[tuple
     process = pid(gateway) if pid(gateway) != EMPTY else ""
     return [
         ("Trouble", trouble(gateway) if gateway.detail or is_foreign else ""),
+        *(("Warning", warning) for warning in gateway.warnings),
         ("Process", f"pid {process} ({'not ' if is_foreign else ''}started by hermesd)" if process else ""),
         ("Wanted", word(v1.Wish.DESCRIPTOR, gateway.wish) + ("" if gateway.enabled else ", not with the daemon")),
         ("Restarts", str(gateway.restarts) if gateway.restarts else ""),

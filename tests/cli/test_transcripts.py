@@ -1,5 +1,6 @@
 """What the client says, word for word, against a fake daemon."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -243,6 +244,15 @@ def test_warnings_of_operations_are_shown(run: Run, daemon: FakeDaemon, world: W
     ended = run("profile create work")
     assert ended.code == 0
     assert "warning: the alias 'work' hides nothing, but ~/.local/bin is not on PATH\n" in ended.err
+
+
+def test_what_a_gateway_does_not_get_is_shown(run: Run, daemon: FakeDaemon, world: World) -> None:
+    """A limit that nobody enforces is no limit, and its gateway's page says so."""
+    world.profiles["coder"].gateway.warnings.append("memory_max is not enforced by sessions")
+    assert "  Warning     memory_max is not enforced by sessions\n" in run("gateway status coder").out
+    assert json.loads(run("gateway status coder -o json").out)["warnings"] == [
+        "memory_max is not enforced by sessions"
+    ]
 
 
 def test_a_profile_made_but_not_started_is_partly_done(run: Run, daemon: FakeDaemon, world: World) -> None:
