@@ -159,12 +159,13 @@ async def test_scripts_are_told_the_same(
         async with connect_async() as other:
             await other.gateways.StartGateway(request)
     assert "may still be running" in caught.value.why
-    mortal("StartGateway")
+    last = mortal("StartGateway")
     with connect() as client:
         call = client.gateways.StartGateway.future(request)
         failure = call.exception()
     assert isinstance(failure, grpc.RpcError)
     assert explain(failure).reason == "DAEMON_ABSENT"
+    last.wait()
     with pytest.raises(HermesError) as caught:
         connect()
     assert caught.value.reason == "DAEMON_ABSENT"

@@ -18,8 +18,9 @@ from tests.waiting import wait_until
 LAUNCH = (sys.executable, "-c", "from hermesctl.launch.launcher import main; main()")
 COLD = (sys.executable, "-m", "hermesctl")
 ZYGOTE = """
-from hermesctl.warm import __main__, worker
+from hermesctl.warm import __main__, worker, zygote
 worker.MOST_COMMANDS = {}
+zygote.LOOK_S = 1.0
 __main__.main()
 """
 LIMIT_S = 20.0
