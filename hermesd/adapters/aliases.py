@@ -7,6 +7,7 @@ alias file says: that is `domain/alias.py`.
 import os
 import shutil
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from hermesd.adapters.atomic import write_atomic
@@ -61,6 +62,15 @@ class AliasesInBin:
             found = self._read(alias.name)
             if found is not None and found.is_ours and found.profile == alias.profile:
                 found.path.unlink(missing_ok=True)
+
+    def repoint(self, alias: Alias, profile: ProfileName) -> Alias:
+        """Replaces the file of an alias that is still ours and still this profile's, in one step."""
+        with translating(alias.path, "change"):
+            found = self._read(alias.name)
+        if found is None or not found.is_ours or found.profile != alias.profile:
+            return alias if found is None else found
+        write_atomic(found.path, render(self._launcher, profile).encode(), ALIAS_MODE)
+        return replace(found, profile=profile)
 
     def _publish(self, alias: Alias, wanted: bytes) -> Alias:
         with translating(self._directory, "make"):

@@ -93,6 +93,21 @@ class HomesOnDisk:
         with translating(doomed, "delete"):
             remove_tree(doomed)
 
+    def move(self, home: Home, name: ProfileName) -> Home:
+        """Gives a home another name by one rename; of a home that is only a link, the link."""
+        target = self._path(name)
+        if home.name.is_default or name.is_default:
+            raise ArgumentInvalid("the home of 'default' cannot move: it holds every other profile")
+        with translating(home.path, "rename"):
+            if self._find(home.name) != home:
+                raise ProfileNotFound(f"cannot rename '{home.name}': its home is gone", profile=str(home.name))
+            try:
+                rename_exclusive(home.path, target)
+            except FileExistsError as error:
+                raise ProfileExists(f"cannot rename '{home.name}': {target} exists", profile=str(name)) from error
+            sync_directory(self._profiles)
+        return Home(name, target, home.identity)
+
     def recover(self) -> None:
         """Removes unpublished homes, completes deletions, and drops cut-off writes of the sticky default."""
         with translating(self._profiles, "clean up"):
@@ -138,6 +153,18 @@ class HomesOnDisk:
         except (OSError, ValueError, HermesError) as error:  # missing or damaged: it was only a convenience
             raise NotFound("no sticky default before this one is known", fixes=[LIST_COMMAND]) from error
         return before if self._named_default() == chosen else chosen
+
+    def rename_sticky_default(self, before: ProfileName, after: ProfileName) -> None:
+        """Each of the two files at once; what there is to go back to first, as when the default is chosen."""
+        try:
+            lines = _head(self._previous).splitlines()
+        except (OSError, UnicodeDecodeError):  # missing or damaged: it was only a convenience
+            lines = []
+        if before.text in lines:
+            renamed = [after.text if line == before.text else line for line in lines]
+            write_atomic(self._previous, "".join(f"{line}\n" for line in renamed).encode())
+        if self._named_default() == before:
+            write_atomic(self._sticky, f"{after}\n".encode(), STICKY_MODE)
 
     def _named_default(self) -> ProfileName:
         """The name in the file, whether or not it is that of a home; `default` when there is no name in it."""

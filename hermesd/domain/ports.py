@@ -165,6 +165,13 @@ class Homes(Protocol):
     def purge(self, home: Home) -> None:
         """Takes a home out of the tree by one rename and deletes it; `recover` finishes what is cut off."""
 
+    def move(self, home: Home, name: ProfileName) -> Home:
+        """Gives a home another name by one rename that replaces nothing; its identity stays.
+
+        Raises `ArgumentInvalid` for the default profile's, which contains all others, `ProfileNotFound` if it
+        is gone, `ProfileExists` if anything has the name, `NotPermitted`.
+        """
+
     def recover(self) -> None:
         """Removes what an interrupted `create` or `purge` left in staging."""
 
@@ -183,6 +190,12 @@ class Homes(Protocol):
         Raises `NotFound` if none is known.
         """
 
+    def rename_sticky_default(self, before: ProfileName, after: ProfileName) -> None:
+        """Where the sticky default, or the one before it, is `before`, makes it `after`, a profile's new name.
+
+        Raises `DiskFull`, `NotPermitted`.
+        """
+
 
 class Aliases(Protocol):
     """Alias programs in the person's bin directory."""
@@ -199,6 +212,12 @@ class Aliases(Protocol):
 
     def remove(self, alias: Alias) -> None:
         """Removes an alias that is still ours and still this profile's; anything else is left alone."""
+
+    def repoint(self, alias: Alias, profile: ProfileName) -> Alias:
+        """Makes an alias one of another profile, if it is still the same and ours; anything else is left alone.
+
+        Raises `DiskFull`, `NotPermitted`.
+        """
 
 
 class Backend(Protocol):
@@ -399,6 +418,13 @@ class Agent(Protocol):
         """Brings the home to `setup`, changing nothing that is so already; returns what was changed.
 
         Raises `ConfigInvalid`, `ArgumentInvalid`, `PortInUse`, `DiskFull`, `NotPermitted`.
+        """
+
+    def follow_rename(self, before: Home, after: Home) -> list[str]:
+        """Brings what is kept under a home's name or path, in it and beside it, to its new ones.
+
+        Called while nothing of the gateway runs. Once more changes nothing. Returns what a person has to see
+        to, a sentence each. Raises `DiskFull`, `NotPermitted`.
         """
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:

@@ -13,7 +13,7 @@ from hermesd.domain.errors import ArgumentInvalid, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
 from hermesd.domain.ports import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitStatus, Phase
-from hermesd.domain.profile import Home
+from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
 from tests.adapters.hermes_homes import home_at, myself, report
 from tests.fakes.agent import ScriptedAgent
@@ -245,3 +245,12 @@ def test_a_program_is_started_as_the_settings_say(home: Home, tmp_path: Path) ->
     assert program.version(Path(sys.executable)) == ""
     with pytest.raises(Incompatible, match="settings"):
         program.launch(runtime, home_at(tmp_path / "other", "other"))
+
+
+def test_a_fresh_home_follows_a_rename_without_a_word(subject: Subject, home: Home) -> None:
+    """Nothing in it goes by its name, and nothing is made; doing it again is no failure."""
+    after = replace(home, name=ProfileName("writer"), path=home.path.with_name("writer"))
+    home.path.rename(after.path)
+    for _ in range(2):
+        assert subject.agent.follow_rename(home, after) == []
+    assert list(after.path.iterdir()) == []

@@ -167,3 +167,23 @@ def test_alias_that_serves_another_profile_now_is_not_removed(neighbour: Neighbo
     made = neighbour.aliases.create("bot", OTHER)
     neighbour.aliases.remove(stale)
     assert neighbour.aliases.scan() == [made]
+
+
+def test_alias_is_given_to_another_profile(neighbour: Neighbour) -> None:
+    """It keeps its name; doing it again changes nothing."""
+    alias = neighbour.aliases.create("bot", CODER)
+    moved = neighbour.aliases.repoint(alias, OTHER)
+    assert (moved.name, moved.profile, moved.is_ours) == ("bot", OTHER, True)
+    assert neighbour.aliases.repoint(alias, OTHER) == moved
+    assert neighbour.aliases.scan() == [moved]
+
+
+def test_alias_that_changed_hands_is_not_given_away(neighbour: Neighbour) -> None:
+    """What took its place is left alone, and what is gone does not come back."""
+    alias = neighbour.aliases.create("bot", CODER)
+    neighbour.aliases.remove(alias)
+    neighbour.aliases.repoint(alias, OTHER)
+    assert neighbour.aliases.scan() == []
+    neighbour.put_upstream_alias("bot", "coder")
+    neighbour.aliases.repoint(alias, OTHER)
+    assert [(one.profile, one.is_ours) for one in neighbour.aliases.scan()] == [(CODER, False)]

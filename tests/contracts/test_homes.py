@@ -296,3 +296,66 @@ def test_sticky_default_that_names_no_home_counts_as_default(neighbour: Neighbou
     create(neighbour.homes)
     neighbour.write_sticky(text)
     assert neighbour.homes.sticky_default() == ProfileName(DEFAULT)
+
+
+def test_moved_home_keeps_identity_and_contents(neighbour: Neighbour) -> None:
+    """Under its new name it is the same home, and the old name is free."""
+    home = neighbour.homes.create(CODER, FILES, layout.DIRECTORIES)
+    moved = neighbour.homes.move(home, ProfileName("writer"))
+    assert (moved.name.text, moved.path.name, moved.identity) == ("writer", "writer", home.identity)
+    assert neighbour.homes.find(CODER) is None
+    assert neighbour.homes.find(ProfileName("writer")) == moved
+    assert neighbour.read("writer") == dict(FILES)
+    neighbour.homes.create(CODER, FILES, layout.DIRECTORIES)
+
+
+def test_home_is_not_moved_onto_another(neighbour: Neighbour) -> None:
+    """Both stay as they were."""
+    home = neighbour.homes.create(CODER, FILES, layout.DIRECTORIES)
+    neighbour.add("writer")
+    with pytest.raises(ProfileExists):
+        neighbour.homes.move(home, ProfileName("writer"))
+    assert [one.name.text for one in neighbour.homes.scan()] == [DEFAULT, "coder", "writer"]
+
+
+@pytest.mark.parametrize("accident", ["drop", "replace"])
+def test_home_that_is_no_more_the_same_is_not_moved(neighbour: Neighbour, accident: str) -> None:
+    """Whoever has its name now keeps it."""
+    neighbour.add("coder")
+    home = neighbour.homes.find(CODER)
+    assert home is not None
+    getattr(neighbour, accident)("coder")
+    with pytest.raises(ProfileNotFound):
+        neighbour.homes.move(home, ProfileName("writer"))
+    assert neighbour.homes.find(ProfileName("writer")) is None
+
+
+def test_default_cannot_be_moved(homes: Homes) -> None:
+    """It holds every other home; nor can another one take its place."""
+    homes.create(CODER, FILES, layout.DIRECTORIES)
+    default, coder = homes.scan()
+    with pytest.raises(ArgumentInvalid):
+        homes.move(default, ProfileName("writer"))
+    with pytest.raises(ArgumentInvalid):
+        homes.move(coder, ProfileName(DEFAULT))
+
+
+def test_sticky_default_follows_a_rename(neighbour: Neighbour) -> None:
+    """And so does the way back; doing it again, or for a profile that is neither, changes nothing."""
+    writer, editor = ProfileName("writer"), ProfileName("editor")
+    for name in ("coder", "writer"):
+        neighbour.add(name)
+    neighbour.homes.write_sticky_default(CODER)
+    neighbour.homes.rename_sticky_default(CODER, editor)
+    assert neighbour.read_sticky() == "editor\n"
+    neighbour.homes.write_sticky_default(writer)
+    for _ in range(2):
+        neighbour.homes.rename_sticky_default(editor, CODER)
+        assert neighbour.homes.previous_default() == CODER
+        assert neighbour.read_sticky() == "writer\n"
+
+
+def test_no_sticky_default_stays_none(neighbour: Neighbour) -> None:
+    """A rename chooses nothing."""
+    neighbour.homes.rename_sticky_default(CODER, ProfileName("writer"))
+    assert neighbour.read_sticky() is None

@@ -44,6 +44,10 @@ class ScriptedAgent:
         """Every `prepare_stop`, in order."""
         self.setups: list[tuple[str, Setup]] = []
         """Every `set_up` that was not refused, in order."""
+        self.renamed: list[tuple[str, str]] = []
+        """Every `follow_rename`, in order: the name before and the one after."""
+        self.rename_leftovers: list[str] = []
+        """What `follow_rename` cannot do."""
 
     def version(self, executable: Path) -> str:
         """The version set for the executable."""
@@ -118,6 +122,11 @@ class ScriptedAgent:
         self.known_facts[home.name.text] = after
         self.setups.append((home.name.text, setup))
         return _differences(before, after)
+
+    def follow_rename(self, before: Home, after: Home) -> list[str]:
+        """Remembers the names, and says what is set."""
+        self.renamed.append((before.name.text, after.name.text))
+        return list(self.rename_leftovers)
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """The directory set."""

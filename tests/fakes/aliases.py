@@ -3,6 +3,7 @@
 Owns: which names are taken and by what. Must not know a file system.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from hermesd.domain.alias import Alias, check_name
@@ -43,6 +44,14 @@ class MemoryAliases:
         if found.profile != profile:
             raise AliasTaken(f"cannot make the alias '{name}': {path} is the alias of '{found.profile}'")
         return found
+
+    def repoint(self, alias: Alias, profile: ProfileName) -> Alias:
+        self.faults.trip("repoint")
+        found = self._aliases.get(alias.name)
+        if found is None or not found.is_ours or found.profile != alias.profile:
+            return alias if found is None else found
+        self._aliases[alias.name] = replace(found, profile=profile)
+        return self._aliases[alias.name]
 
     def remove(self, alias: Alias) -> None:
         self.faults.trip("remove")

@@ -93,6 +93,17 @@ class MemoryHomes:
         self.faults.trip("purge")
         self._take_away(home)
 
+    def move(self, home: Home, name: ProfileName) -> Home:
+        self.faults.trip("move")
+        if home.name.is_default or name.is_default:
+            raise ArgumentInvalid("the home of 'default' cannot move: it holds every other profile")
+        if self.find(home.name) != home:
+            raise ProfileNotFound(f"cannot rename '{home.name}': its home is gone", profile=str(home.name))
+        if name in self._homes:
+            raise ProfileExists(f"cannot rename '{home.name}': '{name}' exists", profile=str(name))
+        self.rename(home.name.text, name.text)
+        return self._home(name)
+
     def recover(self) -> None:
         self.faults.trip("recover")
 
@@ -115,6 +126,14 @@ class MemoryHomes:
             raise NotFound("no sticky default before this one is known")
         chosen, before = self._chosen_and_before
         return before if self._named_default() == chosen else chosen
+
+    def rename_sticky_default(self, before: ProfileName, after: ProfileName) -> None:
+        self.faults.trip("rename_sticky_default")
+        if self._chosen_and_before is not None:
+            chosen, previous = (after if name == before else name for name in self._chosen_and_before)
+            self._chosen_and_before = (chosen, previous)
+        if self._named_default() == before:
+            self.sticky_text = f"{after}\n"
 
     def _named_default(self) -> ProfileName:
         try:

@@ -92,6 +92,10 @@ class CommandAgent:
         """Raises `Incompatible`."""
         raise Incompatible(f"profile {home.name} runs a program that hermesd cannot set up")
 
+    def follow_rename(self, before: Home, after: Home) -> list[str]:
+        """Nothing is known of what a program keeps."""
+        return []
+
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """None."""
         return None

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hermesd.adapters.agents import hermes_api, hermes_setup, hermes_state
+from hermesd.adapters.agents import hermes_api, hermes_rename, hermes_setup, hermes_state
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, SKILL, read_facts, variables
 from hermesd.adapters.agents.hermes_probe import judge
 from hermesd.adapters.agents.hermes_terminal import (
@@ -32,6 +32,10 @@ class HermesAgent:
     """Drives hermes-agent."""
 
     kind = HERMES_AGENT
+
+    def __init__(self, user_home: Path | None = None) -> None:
+        """`user_home` is where libraries of the agent keep what all profiles share; `None` leaves that alone."""
+        self._user_home = user_home
 
     def version(self, executable: Path) -> str:
         """What the executable says, asked without leaving a trace in any home."""
@@ -116,6 +120,10 @@ class HermesAgent:
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         """Changes `config.yaml` and `.env` key by key."""
         return hermes_setup.set_up(home.path, setup, taken_ports)
+
+    def follow_rename(self, before: Home, after: Home) -> list[str]:
+        """Honcho's blocks, cron jobs, the workplace, sessions, routing and task boards."""
+        return hermes_rename.follow_rename(before, after, self._user_home)
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """Where the agent itself looks, in a wheel's environment or in a source checkout; none that is empty."""
