@@ -109,19 +109,22 @@ class Effects:
         log.warning("profile=%s pid=%d did not end in time and is killed", home.name, process.pid)
         await self._ports.backend.kill(process, home=_path_of(record))
 
-    async def end(self, home: Home, record: GatewayRecord, process: ProcessIdentity) -> None:
-        """Ends a process within its grace, by force after it, with everything it left."""
+    async def end(self, home: Home, record: GatewayRecord, process: ProcessIdentity) -> bool:
+        """Ends a process within its grace, by force after it, with what it left; says whether nothing lives."""
         await self.terminate(home, process)
         ended = asyncio.create_task(self._ports.backend.wait(process))
         patience = asyncio.create_task(
             self._ports.clock.sleep_s(self._settings.policy.grace_extra_s + await self.drain_s(home))
         )
-        await asyncio.wait({ended, patience}, return_when=asyncio.FIRST_COMPLETED)
-        patience.cancel()
-        if not ended.done():
-            await self.kill(home, record, process)
-        await ended
-        await self.is_cleared(home, record)
+        try:
+            await asyncio.wait({ended, patience}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                await self.kill(home, record, process)
+            await ended
+        finally:
+            patience.cancel()
+            ended.cancel()
+        return await self.is_cleared(home, record)
 
     async def is_cleared(self, home: Home, record: GatewayRecord) -> bool:
         """Ends what is left of a tree whose main process ended; says whether nothing is."""

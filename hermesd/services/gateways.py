@@ -224,6 +224,51 @@ class Gateways:
         await self._stop(keeper, job)
         await self._keepers.forget(known.id)
 
+    async def check(self, name: ProfileName) -> None:
+        """Refuses what a start would be refused for now.
+
+        Raises:
+            ProfileNotFound, ProfileBusy, RuntimeMissing, ConfigInvalid, PortInUse, GatewayForeign: as for `start`.
+        """
+        await self._checked(name)
+
+    async def hold(self, known: Identified, job: Job) -> None:
+        """Ends the gateway of a profile that is being moved, if it runs, and starts none until `release`.
+
+        Raises:
+            GatewayForeign, GatewayStuck: it cannot be ended, and is kept as before.
+        """
+        keeper = await self._keepers.of(known)
+        await self._refuse_foreign(keeper)
+        job.report("stop gateway")
+        facts = await asyncio.to_thread(self._runtimes.agent_of(known.home.name).facts, known.home)
+        limit_s = facts.drain_s + self._policy.grace_extra_s + self._policy.stuck_s
+        holding = asyncio.create_task(keeper.hold())
+        patience = asyncio.create_task(self._ports.clock.sleep_s(limit_s))
+        try:
+            await asyncio.wait({holding, patience}, return_when=asyncio.FIRST_COMPLETED)
+            if not holding.done():
+                raise _stuck(keeper)
+            await holding
+        except HermesError:
+            await _cancelled(holding)
+            await keeper.release()
+            raise
+        finally:
+            holding.cancel()
+            patience.cancel()
+
+    async def release(self, known: Identified, job: Job, *, is_up: bool) -> None:
+        """Lets a gateway go on after a `hold`; one that was up is started and followed until it is ready.
+
+        Raises:
+            HermesError: it did not start.
+        """
+        keeper = await self._keepers.of(known)
+        await keeper.release()
+        if is_up:
+            await self._start(keeper, job)
+
     async def _begin(
         self, kind: str, name: ProfileName, requester: str, work: Callable[[Job], Awaitable[None]]
     ) -> Operation:
@@ -296,6 +341,12 @@ class Gateways:
         own = keeper.record.process
         if foreign := await asyncio.to_thread(agent.foreign_gateway, keeper.home, own):
             raise foreign_error(keeper.home, foreign)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancels a task and returns once it has let go of everything."""
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _exit_of(event: Happening) -> LastExit:

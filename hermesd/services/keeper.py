@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from hermesd.domain.errors import BudgetSpent, HermesError
+from hermesd.domain.errors import BudgetSpent, GatewayStuck, HermesError, ProfileBusy
 from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, State, Timer, step, timer
 from hermesd.domain.policy import Policy, delay_s
 from hermesd.domain.ports import GatewayRecord, Ports
@@ -135,30 +135,61 @@ class Keeper:
                 self._facts.put_nowait(Fact(Event.START))
             else:
                 await self._effects.is_cleared(self.home, self.record)
-                wait_s = await self._wait_s(self.record.gateway, until_s=self.record.next_start_at_s)
-                await self._keep(self._with_next_start(self.record, wait_s))
-                self._arm(wait_s)
+                await self._wait_on()
 
-    async def halt(self) -> None:
-        """Ends the process without changing the wish, for a daemon that leaves for good."""
+    async def hold(self) -> None:
+        """Ends the process without changing the wish, and starts none until `release`.
+
+        Raises:
+            GatewayStuck: something of it lives on.
+        """
+        if not await self.halt():
+            raise GatewayStuck(f"something of gateway '{self.home.name}' survives", profile=self.home.name.text)
+
+    async def release(self) -> None:
+        """Goes on after a `hold`, as far as it came: what waits for its time waits on, a process is kept again."""
+        if not self._is_halted:
+            return
+        self._is_halted = False
+        if self.record.gateway.state in LIVE:
+            await self.resume()
+            return
+        async with self._turn:
+            await self._wait_on()
+
+    async def halt(self) -> bool:
+        """Ends the process without changing the wish, for a daemon that leaves for good.
+
+        Returns whether nothing of it is left.
+        """
+        is_cleared = True
         self._is_halted = True
         self._disarm()
         self._stop_watching()
         async with self._turn:
             if self.record.gateway.state not in LIVE:
-                return
+                return is_cleared
             if self.record.process is not None:
-                await self._effects.end(self.home, self.record, self.record.process)
+                is_cleared = await self._effects.end(self.home, self.record, self.record.process)
             stopped = replace(self.record.gateway, state=State.STOPPED, attempts=0, is_stable=False)
             await self._keep(_at_rest(self.record, stopped))
+        self._wake()
+        return is_cleared
 
     def close(self) -> None:
         """Stops watching; the gateway lives on and the next daemon adopts it."""
         self._disarm()
         self._stop_watching()
 
+    async def _wait_on(self) -> None:
+        """Waits again for what the state waits for, at most until the moment that was recorded."""
+        wait_s = await self._wait_s(self.record.gateway, until_s=self.record.next_start_at_s)
+        await self._keep(self._with_next_start(self.record, wait_s))
+        self._arm(wait_s)
+
     async def _apply(self, fact: Fact) -> None:
         if self._is_stale(fact):
+            _refuse(fact, self.home)
             return
         before = self.record.gateway
         after, effects = step(before, fact.event)
@@ -414,6 +445,12 @@ def _give_up(fact: Fact) -> None:
     """Answers whoever waits for a fact whose step a defect cut off; the gateway is kept all the same."""
     if fact.recorded is not None and not fact.recorded.done():
         fact.recorded.set_exception(HermesError("hermesd made a mistake", hint="its log says more"))
+
+
+def _refuse(fact: Fact, home: Home) -> None:
+    """Answers whoever waits for a command that came while the gateway is held."""
+    if fact.recorded is not None:
+        fact.recorded.set_exception(ProfileBusy(f"profile '{home.name}' is being changed", profile=home.name.text))
 
 
 def _at_rest(record: GatewayRecord, gateway: Gateway) -> GatewayRecord:
