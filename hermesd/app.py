@@ -59,8 +59,9 @@ from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers
-from hermesd.services.operations import Operations
+from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
+from hermesd.services.renames import Renames
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
@@ -105,7 +106,13 @@ class Services:
     keepers: Keepers
     gateways: Gateways
     profiles: Profiles
+    renames: Renames
     terminals: Terminals
+
+    @property
+    def resumers(self) -> Mapping[str, Resume]:
+        """How operations are taken up that an earlier daemon left running, by kind."""
+        return {**self.profiles.resumers, **self.renames.resumers}
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -133,7 +140,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.runtimes.recover()
         await services.terminals.recover()
         await services.keepers.recover()
-        await services.operations.recover(services.profiles.resumers)
+        await services.operations.recover(services.resumers)
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
@@ -149,7 +156,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     backend = await choose_backend(settings.backend, clock, root=places.root, root_id=places.root_id)
     store = await SqliteStore.open(places.store)
     inherited, person = account.inherited_environment(), account.account()
-    hermes = HermesAgent()
+    hermes = HermesAgent(places.home)
     try:
         yield Ports(
             clock=clock,
@@ -187,7 +194,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers)
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways)
     terminals = Terminals(ports, homes, runtimes)
-    return Services(events, operations, runtimes, keepers, gateways, profiles, terminals)
+    renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
+    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals)
 
 
 def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:
@@ -204,7 +212,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         settings_path=str(places.settings),
     )
     return Servicers(
-        profiles=ProfilesServicer(services.profiles),
+        profiles=ProfilesServicer(services.profiles, services.renames),
         gateways=GatewaysServicer(services.gateways),
         operations=OperationsServicer(services.operations),
         events=EventsServicer(services.events),

@@ -10,16 +10,18 @@ from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.ports import ModelEndpoint, Setup
 from hermesd.domain.profile import ProfileName
 from hermesd.services.profiles import NewProfile, Profiles
+from hermesd.services.renames import Renames
 from hermesd.v1 import operations_pb2, profiles_pb2, profiles_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ProfilesServicer(profiles_pb2_grpc.ProfilesServiceServicer):
-    """Translates for `services/profiles.py`."""
+    """Translates for `services/profiles.py` and `services/renames.py`."""
 
-    def __init__(self, profiles: Profiles) -> None:
+    def __init__(self, profiles: Profiles, renames: Renames) -> None:
         self._profiles = profiles
+        self._renames = renames
 
     async def ListProfiles(
         self, request: profiles_pb2.ListProfilesRequest, context: Context
@@ -61,6 +63,12 @@ class ProfilesServicer(profiles_pb2_grpc.ProfilesServiceServicer):
         name = ProfileName.parse(request.profile)
         begun = await self._profiles.delete(name, purge=request.purge, requester=requester(context))
         return convert.operation(begun)
+
+    async def RenameProfile(
+        self, request: profiles_pb2.RenameProfileRequest, context: Context
+    ) -> operations_pb2.Operation:
+        before, after = ProfileName.parse(request.profile), ProfileName.parse_new(request.new_name)
+        return convert.operation(await self._renames.rename(before, after, requester(context)))
 
     async def UseProfile(
         self, request: profiles_pb2.UseProfileRequest, context: Context

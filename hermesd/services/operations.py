@@ -40,7 +40,18 @@ class Job:
 
 
 Work = Callable[[Job], Awaitable[None]]
-Resume = Callable[[Operation], Work | None]
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """How an operation goes on that an earlier daemon left."""
+
+    work: Work
+    other_profile: str = ""
+    """As in its request."""
+
+
+Resume = Callable[[Operation], Resumption | None]
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,13 @@ class Request:
     """Distinguishes requests of one kind; never holds a secret."""
     is_exclusive: bool = False
     """Whether it changes the profile itself, so that nothing else may work on the profile meanwhile."""
+    other_profile: str = ""
+    """A second name that it works on as well, such as the one a profile is to have."""
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """Every name it works on."""
+        return frozenset({self.profile, self.other_profile} - {""})
 
 
 class Operations:
@@ -93,6 +111,13 @@ class Operations:
         self._launch(operation.id, work)
         return operation
 
+    def under_way(self, kind: str, profile: str, other_profile: str) -> Operation | None:
+        """The operation of this kind that works on both names now, if there is one."""
+        for id_, request in self._requests.items():
+            if (request.kind, request.profile, request.other_profile) == (kind, profile, other_profile):
+                return self._jobs[id_].operation
+        return None
+
     def refuse_if_changing(self, profile: str) -> None:
         """Refuses work on a profile that is itself being changed.
 
@@ -100,7 +125,7 @@ class Operations:
             ProfileBusy: an exclusive operation works on it.
         """
         for id_, other in self._requests.items():
-            if other.profile == profile and other.is_exclusive:
+            if profile in other.profiles and other.is_exclusive:
                 raise _busy(self._jobs[id_].operation)
 
     async def all(self, *, profile: str, limit: int) -> list[Operation]:
@@ -149,11 +174,15 @@ class Operations:
             if resumed is None:
                 await self._finish(operation, Interrupted(f"the daemon ended during {operation.kind}"))
             else:
-                self._admit(
-                    operation,
-                    Request(operation.kind, operation.profile, operation.parameters, is_exclusive=True),
+                request = Request(
+                    operation.kind,
+                    operation.profile,
+                    operation.parameters,
+                    is_exclusive=True,
+                    other_profile=resumed.other_profile,
                 )
-                self._launch(operation.id, resumed)
+                self._admit(operation, request)
+                self._launch(operation.id, resumed.work)
 
     async def close(self) -> None:
         """Abandons what runs; the next daemon settles it."""
@@ -168,7 +197,7 @@ class Operations:
             return
         if request.is_exclusive:
             for id_, other in self._requests.items():
-                if other.profile == request.profile and other.is_exclusive:
+                if other.profiles & request.profiles and other.is_exclusive:
                     raise _busy(self._jobs[id_].operation)
         else:
             self.refuse_if_changing(request.profile)

@@ -25,7 +25,7 @@ from hermesd.domain.profile import DEFAULT, ProfileName
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways, GatewayView
 from hermesd.services.homes import Identified, KnownHomes
-from hermesd.services.operations import Job, Operations, Request, Resume, Work
+from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
 
 
@@ -164,6 +164,15 @@ class Profiles:
         async with self._choosing:
             return await self._use(await asyncio.to_thread(self._ports.homes.previous_default))
 
+    async def follow_rename(self, before: ProfileName, after: ProfileName) -> None:
+        """Makes the sticky default, and the one before it, follow a profile that was renamed.
+
+        Raises:
+            DiskFull, NotPermitted: it names the old one.
+        """
+        async with self._choosing:
+            await asyncio.to_thread(self._ports.homes.rename_sticky_default, before, after)
+
     async def _use(self, name: ProfileName) -> tuple[ProfileName, ProfileName]:
         if not name.is_default:
             await self._homes.get(name)
@@ -207,7 +216,7 @@ class Profiles:
                 job.warn(f"no alias: {error.message}; use hermesctl -p {name}")
         await self._events.record("profile.created", f"profile {name} was created", profile=name)
 
-    def _resume_create(self, operation: Operation) -> Work | None:
+    def _resume_create(self, operation: Operation) -> Resumption | None:
         description, with_alias, with_skills = json.loads(operation.parameters)
         new = NewProfile(ProfileName(operation.profile), description, with_alias, with_skills)
 
@@ -217,7 +226,7 @@ class Profiles:
             else:
                 await self._finish_creation(new, job)
 
-        return work
+        return Resumption(work)
 
     async def _set_up(self, known: Identified, setup: Setup, job: Job) -> None:
         name = known.home.name
@@ -280,6 +289,6 @@ class Profiles:
         if self._ports.homes.sticky_default() == name:
             self._ports.homes.write_sticky_default(ProfileName(DEFAULT))
 
-    def _resume_delete(self, operation: Operation) -> Work | None:
+    def _resume_delete(self, operation: Operation) -> Resumption | None:
         profile_id, purge = json.loads(operation.parameters)
-        return self._deletion(ProfileName(operation.profile), profile_id, purge=purge)
+        return Resumption(self._deletion(ProfileName(operation.profile), profile_id, purge=purge))

@@ -14,7 +14,7 @@ from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Agent, Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, InstallProgress, Runtime
-from hermesd.domain.settings import Settings
+from hermesd.domain.settings import ProfileSettings, Settings
 from hermesd.services.events import Events
 from hermesd.services.operations import Job, Operations, Request
 
@@ -49,6 +49,10 @@ class Runtimes:
         """The kind of agent a profile has, installed or not."""
         kind = COMMAND if self._settings.of(profile.text).command else HERMES_AGENT
         return self._ports.agents[kind]
+
+    def settings_of(self, profile: ProfileName) -> ProfileSettings:
+        """What the settings say of one profile; `[profile.NAME]` goes by its name."""
+        return self._settings.of(profile.text)
 
     async def choice_for(self, profile: ProfileName) -> Choice:
         """The agent and runtime of a profile.

@@ -7,7 +7,7 @@ caller's process becomes it.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -88,6 +88,14 @@ class Terminals:
         """Commands that still run, oldest first; `profile` empty for all."""
         await self._forget_ended()
         return [one for one in self._open.values() if profile in ("", one.profile.text)]
+
+    async def follow_rename(self, before: ProfileName, after: ProfileName) -> list[Terminal]:
+        """Records commands that still run under a profile's new name; returns them as they are now."""
+        renamed = [replace(one, profile=after) for one in await self.all(before.text)]
+        for terminal in renamed:
+            self._open[terminal.id] = terminal
+            await asyncio.to_thread(self._record, partial(self._ports.terminals.save, terminal))
+        return renamed
 
     async def _plan(self, name: ProfileName, called: str, launch: Launch, caller: Caller) -> Plan:
         process, tty = await asyncio.to_thread(self._look_at, caller.pid)

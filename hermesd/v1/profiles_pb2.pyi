@@ -348,6 +348,32 @@ class DeleteProfileRequest(_message.Message):
 Global___DeleteProfileRequest: _TypeAlias = DeleteProfileRequest  # noqa: Y015
 
 @_typing.final
+class RenameProfileRequest(_message.Message):
+    """Names the profile to rename."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    NEW_NAME_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    new_name: _builtins.str
+    """The name it is to have. Required."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        new_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["new_name", b"new_name", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenameProfileRequest: _TypeAlias = RenameProfileRequest  # noqa: Y015
+
+@_typing.final
 class UseProfileRequest(_message.Message):
     """Names the new sticky default."""
 

@@ -61,6 +61,11 @@ class ProfilesServiceStub:
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.DeleteProfileRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.RenameProfile = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/RenameProfile',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.RenameProfileRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.UseProfile = channel.unary_unary(
                 '/hermesd.v1.ProfilesService/UseProfile',
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.UseProfileRequest.SerializeToString,
@@ -110,6 +115,16 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenameProfile(self, request, context):
+        """Gives a profile another name: home, aliases, sticky default and what its
+        agent keeps by name follow. A gateway that runs is stopped meanwhile and is
+        ready again at the end; its id, wish and log stay. "default" is refused with
+        PROFILE_NAME_INVALID, a name in use with PROFILE_EXISTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UseProfile(self, request, context):
         """Writes the sticky default: the profile that plain commands target.
         Gateways that run are not affected. NOT_FOUND if it is to go back and no
@@ -145,6 +160,11 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
             'DeleteProfile': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteProfile,
                     request_deserializer=hermesd_dot_v1_dot_profiles__pb2.DeleteProfileRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'RenameProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameProfile,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.RenameProfileRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
             ),
             'UseProfile': grpc.unary_unary_rpc_method_handler(
@@ -288,6 +308,33 @@ class ProfilesService:
             target,
             '/hermesd.v1.ProfilesService/DeleteProfile',
             hermesd_dot_v1_dot_profiles__pb2.DeleteProfileRequest.SerializeToString,
+            hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/RenameProfile',
+            hermesd_dot_v1_dot_profiles__pb2.RenameProfileRequest.SerializeToString,
             hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

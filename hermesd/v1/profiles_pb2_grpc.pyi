@@ -52,6 +52,12 @@ class ProfilesServiceStub:
     """Stops the gateway and removes profile, alias and record. The default
     profile is refused with PROFILE_NAME_INVALID.
     """
+    RenameProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RenameProfileRequest, _operations_pb2.Operation]
+    """Gives a profile another name: home, aliases, sticky default and what its
+    agent keeps by name follow. A gateway that runs is stopped meanwhile and is
+    ready again at the end; its id, wish and log stay. "default" is refused with
+    PROFILE_NAME_INVALID, a name in use with PROFILE_EXISTS.
+    """
     UseProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.UseProfileRequest, _profiles_pb2.UseProfileResponse]
     """Writes the sticky default: the profile that plain commands target.
     Gateways that run are not affected. NOT_FOUND if it is to go back and no
@@ -78,6 +84,12 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     DeleteProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.DeleteProfileRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Stops the gateway and removes profile, alias and record. The default
     profile is refused with PROFILE_NAME_INVALID.
+    """
+    RenameProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RenameProfileRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Gives a profile another name: home, aliases, sticky default and what its
+    agent keeps by name follow. A gateway that runs is stopped meanwhile and is
+    ready again at the end; its id, wish and log stay. "default" is refused with
+    PROFILE_NAME_INVALID, a name in use with PROFILE_EXISTS.
     """
     UseProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.UseProfileRequest, _profiles_pb2.UseProfileResponse]  # type: ignore[assignment]
     """Writes the sticky default: the profile that plain commands target.
@@ -132,6 +144,18 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Stops the gateway and removes profile, alias and record. The default
         profile is refused with PROFILE_NAME_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def RenameProfile(
+        self,
+        request: _profiles_pb2.RenameProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Gives a profile another name: home, aliases, sticky default and what its
+        agent keeps by name follow. A gateway that runs is stopped meanwhile and is
+        ready again at the end; its id, wish and log stay. "default" is refused with
+        PROFILE_NAME_INVALID, a name in use with PROFILE_EXISTS.
         """
 
     @_abc_1.abstractmethod

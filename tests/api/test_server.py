@@ -79,6 +79,7 @@ async def test_every_scoped_request_checks_its_profile(
         profiles.SetUpProfile(profiles_pb2.SetUpProfileRequest(profile=name)),
         profiles.DeleteProfile(profiles_pb2.DeleteProfileRequest(profile=name)),
         profiles.UseProfile(profiles_pb2.UseProfileRequest(profile=name)),
+        profiles.RenameProfile(profiles_pb2.RenameProfileRequest(profile=name, new_name="writer")),
         gateways.GetGateway(gateways_pb2.GetGatewayRequest(profile=name)),
         gateways.StartGateway(gateways_pb2.StartGatewayRequest(profile=name)),
         gateways.StopGateway(gateways_pb2.StopGatewayRequest(profile=name)),
@@ -121,6 +122,29 @@ async def test_a_profile_is_created_set_up_used_and_deleted(served: Served) -> N
     await finished(served, await stub.DeleteProfile(profiles_pb2.DeleteProfileRequest(profile="writer")))
     listed = await stub.ListProfiles(profiles_pb2.ListProfilesRequest())
     assert [one.name for one in listed.profiles] == ["default", "coder"]
+
+
+async def test_a_profile_is_renamed(served: Served) -> None:
+    """It keeps its id; its new name is checked like one of a new profile."""
+    stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
+    before = await stub.GetProfile(profiles_pb2.GetProfileRequest(profile="coder"))
+    request = profiles_pb2.RenameProfileRequest(profile="coder", new_name=" Writer ")
+    await finished(served, await stub.RenameProfile(request))
+    after = await stub.GetProfile(profiles_pb2.GetProfileRequest(profile="writer"))
+    assert (after.id, after.name) == (before.id, "writer")
+    for name, reason in (
+        ("hermes", "PROFILE_NAME_INVALID"),
+        ("a/b", "PROFILE_NAME_INVALID"),
+        ("", "PROFILE_REQUIRED"),
+    ):
+        _, info = await refusal(
+            stub.RenameProfile(profiles_pb2.RenameProfileRequest(profile="writer", new_name=name))
+        )
+        assert info.reason == reason
+    _, info = await refusal(
+        stub.RenameProfile(profiles_pb2.RenameProfileRequest(profile="default", new_name="writer2"))
+    )
+    assert info.reason == "PROFILE_NAME_INVALID"
 
 
 async def test_the_choice_of_a_profile_can_be_taken_back(served: Served) -> None:

@@ -270,6 +270,25 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
             "profile.delete", request.profile, lambda: self.world.profiles.__delitem__(request.profile)
         )
 
+    def RenameProfile(
+        self, request: profiles_pb2.RenameProfileRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        if request.new_name in self.world.profiles:
+            message = f"cannot rename '{request.profile}': '{request.new_name}' is the name of another profile"
+            refuse(context, Refusal("PROFILE_EXISTS", message, code=grpc.StatusCode.ALREADY_EXISTS))
+
+        def effect() -> None:
+            found = self.world.profiles.pop(request.profile)
+            found.name = found.gateway.profile = request.new_name
+            found.path = found.path.replace(f"/{request.profile}", f"/{request.new_name}")
+            aliases = [request.new_name if one == request.profile else one for one in found.aliases]
+            found.ClearField("aliases")
+            found.aliases.extend(aliases)
+            self.world.profiles[request.new_name] = found
+
+        return self.world.begin("profile.rename", request.profile, effect)
+
     def UseProfile(
         self, request: profiles_pb2.UseProfileRequest, context: grpc.ServicerContext
     ) -> profiles_pb2.UseProfileResponse:

@@ -96,7 +96,7 @@ class House:
         await self.services.runtimes.recover()
         await self.services.terminals.recover()
         await self.services.keepers.recover()
-        await self.services.operations.recover(self.services.profiles.resumers)
+        await self.services.operations.recover(self.services.resumers)
         await self.clock.settle()
 
     async def close(self, *, drain: bool = False) -> None:
