@@ -49,6 +49,11 @@ WAYS_OUT = {
 """The command that ends the waiting, once what is wrong is mended."""
 
 
+def is_up(gateway: v1.Gateway) -> bool:
+    """Whether it runs, or is about to."""
+    return gateway.state in RUNNING or gateway.state == v1.GATEWAY_STATE_STARTING
+
+
 def state_word(gateway: v1.Gateway) -> str:
     """What it is doing, in one word."""
     return word(v1.GatewayState.DESCRIPTOR, gateway.state) or EMPTY

@@ -72,10 +72,15 @@ def detail_page(profile: v1.Profile, terminal: Terminal) -> str:
 
 def created(profile: v1.Profile, took: str) -> str:
     """What was made."""
-    name = clean(profile.name)
-    lines = [f"✓ created {name} in {took}", f"  path   {clean(profile.path)}"]
-    lines += [f"  alias  {clean(alias)} → hermesctl -p {name}" for alias in profile.aliases]
-    return "".join(f"{line}\n" for line in lines)
+    return _lines([f"✓ created {clean(profile.name)} in {took}", *_places(profile)])
+
+
+def renamed(before: v1.Profile, after: v1.Profile, took: str) -> str:
+    """What a profile is called now, where it is, and what became of a gateway that ran."""
+    lines = [f"✓ renamed {clean(before.name)} to {clean(after.name)} in {took}", *_places(after)]
+    if gateway_view.is_up(before.gateway):
+        lines.append(f"  state  gateway {clean(gateway_view.state_word(after.gateway))}")
+    return _lines(lines)
 
 
 def farewell(profile: v1.Profile, *, is_purge: bool) -> str:
@@ -90,6 +95,16 @@ def farewell(profile: v1.Profile, *, is_purge: bool) -> str:
         ("data", f"{profile.path} {data}"),
     ]
     return page(f"This removes profile '{clean(profile.name)}'", fields, label_width=9)
+
+
+def _places(profile: v1.Profile) -> list[str]:
+    """Where its data are and what calls it."""
+    aliases = [f"  alias  {clean(alias)} → hermesctl -p {clean(profile.name)}" for alias in profile.aliases]
+    return [f"  path   {clean(profile.path)}", *aliases]
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _problem_lines(problems: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from hermesctl import profile_view as view
 from hermesctl.commands.gateway import begin_start
 from hermesctl.completion import scripts
 from hermesctl.errors import ExitCode, Fix, HermesError, usage
+from hermesctl.gateway_view import is_up
 from hermesctl.options import Group, name_argument, profile_argument, shell_argument
 from hermesctl.progress import follow
 from hermesctl.report import report
@@ -130,6 +131,21 @@ def current(session: Session) -> None:
 def prompt(session: Session, shell: str) -> None:
     """Print the script that shows the chosen profile in a shell's prompt."""
     session.terminal.write(scripts.prompt(shell))
+
+
+@profile.command()
+@name_argument
+@click.argument("new_name", metavar="NEW_NAME")
+@click.pass_obj
+def rename(session: Session, name: str, new_name: str) -> int:
+    """Rename a profile and its command; a gateway that runs comes back by itself."""
+    before = _get(session, session.select(name))
+    request = v1.RenameProfileRequest(profile=before.name, new_name=new_name)
+    done = follow(session, session.client.profiles.RenameProfile(request))
+    found = _get(session, new_name)
+    text = view.renamed(before, found, elapsed(span(done.elapsed)))
+    session.renderer.single("Profile", found, name=found.name, text=lambda: "" if session.is_quiet else text)
+    return ExitCode.PARTLY if is_up(before.gateway) and not is_up(found.gateway) else ExitCode.DONE
 
 
 @profile.command()

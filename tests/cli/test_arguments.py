@@ -143,7 +143,8 @@ def test_an_unknown_word_gets_a_suggestion(line: str, said: str) -> None:
         ("-p coder gateway install", "hermesctl gateway start -p coder"),
         ("gw run -p coder", "hermesctl gateway start -p coder"),
         ("gateway uninstall", "hermesctl gateway stop"),
-        ("profile rename a b", "hermesctl profile --help"),
+        ("profile export a", "hermesctl profile --help"),
+        ("--cli profile rename a b", "hermesctl profile rename a b"),
         ("-p coder p -o json export", "hermesctl profile --help"),
     ],
 )
