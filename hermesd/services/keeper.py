@@ -147,13 +147,16 @@ class Keeper:
             raise GatewayStuck(f"something of gateway '{self.home.name}' survives", profile=self.home.name.text)
 
     async def release(self) -> None:
-        """Goes on after a `hold`, as far as it came: what waits for its time waits on, a process is kept again."""
+        """Goes on after a `hold`, as far as it came: what ran runs, what waits for its time waits on."""
         if not self._is_halted:
             return
         self._is_halted = False
-        if self.record.gateway.state in LIVE:
+        gateway = self.record.gateway
+        if gateway.state in LIVE:
             await self.resume()
             return
+        if gateway.state is State.STOPPED and gateway.wanted_up:
+            self._facts.put_nowait(Fact(Event.START))
         async with self._turn:
             await self._wait_on()
 

@@ -71,6 +71,7 @@ async def test_a_gateway_that_runs_is_ready_again_under_the_new_name(house: Hous
     process = await house.process("writer")
     assert process.pid != first.pid
     assert list(house.backend.alive) == [process]
+    assert len(house.backend.specs) == len(again.starts_s) == 2
     assert house.agent.announced[0][0] == "coder"
 
 
@@ -155,6 +156,17 @@ async def test_a_gateway_that_cannot_be_ended_stays_where_it_is(house: House) ->
     await house.clock.advance(200.0)
     assert failure(await house.now(begun)) == "GATEWAY_STUCK"
     assert names(house) == ["default", "coder"]
+    assert await house.state("coder") is State.RUNNING
+
+
+async def test_a_gateway_that_leaves_something_behind_is_started_where_it_was(house: House) -> None:
+    """Once what it left is gone; until then it tries, as after any end."""
+    await house.start("coder")
+    house.backend.is_stuck = True
+    assert failure(await rename(house)) == "GATEWAY_STUCK"
+    assert names(house) == ["default", "coder"]
+    house.backend.is_stuck = False
+    await house.clock.advance(10.0)
     assert await house.state("coder") is State.RUNNING
 
 
