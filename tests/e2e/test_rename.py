@@ -57,11 +57,28 @@ def test_a_gateway_answers_again_under_the_new_name(running: Machine, runtimes: 
     listed = machine.run(hermes, "profile", "list").stdout
     assert "dev-bot" in listed
     assert "coder" not in listed
+    shown = machine.run(hermes, "profile", "show", "dev-bot").stdout
+    assert "dev-bot → hermes -p dev-bot" in shown
     assert not (machine.root / "profiles" / "coder").exists()
     assert not (machine.home / ".local" / "bin" / "coder").exists()
     assert (machine.root / "active_profile").read_text() == "dev-bot\n"
     assert machine.ctl("profile", "show", "coder").returncode == 4
     assert machine.ctl("profile", "rename", "dev-bot", "dev-bot").returncode == 5
+
+
+def test_a_profile_that_hermes_agent_made_is_renamed_at_rest(machine: Machine, runtimes: dict[str, Path]) -> None:
+    """Both list it under its new name, it is not started, and hermes-agent can rename it back."""
+    hermes = runtimes["0.19.0"]
+    machine.ok("daemon", "start")
+    assert machine.run(hermes, "profile", "create", "theirs", "--no-alias").returncode == 0
+    machine.ok("profile", "rename", "theirs", "ours")
+    found = machine.json("profile", "show", "ours")
+    assert (found["gateway"]["state"], found["aliases"]) == ("stopped", [])
+    listed = machine.run(hermes, "profile", "list").stdout
+    assert "ours" in listed
+    assert "theirs" not in listed
+    assert machine.run(hermes, "profile", "rename", "ours", "theirs").returncode == 0
+    assert machine.json("profile", "show", "theirs")["id"] == found["id"]
 
 
 def renames(machine: Machine) -> list[dict[str, str]]:
