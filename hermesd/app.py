@@ -40,6 +40,7 @@ from hermesd.adapters.settingsfile import read_settings
 from hermesd.adapters.socketfile import SocketFile
 from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.terminalfiles import TerminalFiles
+from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.events import EventsServicer
@@ -49,6 +50,7 @@ from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.runtimes import RuntimesServicer
 from hermesd.api.server import Servicers, make_server
 from hermesd.api.terminals import TerminalsServicer
+from hermesd.api.trash import TrashServicer
 from hermesd.domain import environment
 from hermesd.domain.errors import HermesError
 from hermesd.domain.ports import Clock, Ports
@@ -65,6 +67,7 @@ from hermesd.services.renames import Renames
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
+from hermesd.services.trash import Trash
 from hermesd.services.warm import keep_warm
 from hermesd.v1 import daemon_pb2
 
@@ -108,11 +111,12 @@ class Services:
     profiles: Profiles
     renames: Renames
     terminals: Terminals
+    trash: Trash
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
         """How operations are taken up that an earlier daemon left running, by kind."""
-        return {**self.profiles.resumers, **self.renames.resumers}
+        return {**self.profiles.resumers, **self.renames.resumers, **self.trash.resumers}
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -141,10 +145,12 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.terminals.recover()
         await services.keepers.recover()
         await services.operations.recover(services.resumers)
+        services.trash.open()
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
+        services.trash.close()
         await services.operations.close()
         await services.keepers.close(drain=ending.drain)
 
@@ -162,6 +168,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             clock=clock,
             store=store,
             homes=HomesOnDisk(places.root),
+            trash=TrashOnDisk(places.root),
             aliases=AliasesInBin(places.bin, places.launcher, inherited.get("PATH", "")),
             backend=backend,
             processes=KernelProcesses(),
@@ -195,7 +202,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways)
     terminals = Terminals(ports, homes, runtimes)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
-    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals)
+    trash = Trash(ports, settings, events, operations, homes)
+    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash)
 
 
 def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:
@@ -218,6 +226,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         events=EventsServicer(services.events),
         runtimes=RuntimesServicer(services.runtimes),
         terminals=TerminalsServicer(services.terminals),
+        trash=TrashServicer(services.trash),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

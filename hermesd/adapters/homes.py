@@ -6,7 +6,7 @@ or wholly not. Must not know what the files of a home mean.
 A home is made and removed in a private staging directory on the same file system, which hermes-agent ignores:
 
     profiles/.hermesd/new/NAME-ID             being made; whatever lies here after a crash is litter
-    profiles/.hermesd/trash/NAME-ID           removed and kept
+    profiles/.hermesd/trash/NAME-ID           removed and kept, with a note beside it (see `trashnotes.py`)
     profiles/.hermesd/trash/.purging-NAME-ID  being deleted; after a crash the deletion is completed
     profiles/.hermesd/previous_default        what we last wrote as sticky default, and what it was before
 """
@@ -17,22 +17,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from hermesd.adapters import trashnotes
 from hermesd.adapters.atomic import leftovers, sync_directory, write_atomic
 from hermesd.adapters.ids import new_id
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.syscalls import Entry, identify, rename_exclusive
 from hermesd.adapters.trees import build_private, ensure_private, remove_tree
 from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
-from hermesd.domain.layout import STAGING
+from hermesd.domain.layout import PURGING, STAGING
 from hermesd.domain.profile import DEFAULT, NAME_PATTERN, Home, HomeIdentity, ProfileName
+from hermesd.domain.trash import TrashNote
 
 STICKY = "active_profile"
 STICKY_MODE = 0o644
 STICKY_READ_BYTES = 4096
 PREVIOUS = "previous_default"
 LIST_COMMAND = "hermesctl profile list"
-PURGING = ".purging-"
-"""Marks an entry of the trash whose deletion has begun; no profile's name starts with a dot."""
 
 
 class HomesOnDisk:
@@ -71,14 +71,18 @@ class HomesOnDisk:
             sync_directory(self._profiles)
             return Home(name, target, _identity(identify(target)))
 
-    def move_to_trash(self, home: Home) -> Path:
-        """Takes a home out by one rename; a home that is only a link loses the link.
+    def move_to_trash(self, home: Home, note: TrashNote) -> Path:
+        """Takes a home out by one rename, its note being there first; a home that is only a link loses the link.
 
         Raises:
             ArgumentInvalid: it is the default profile's, which contains all others.
             ProfileNotFound: it is gone, or another home has taken its name.
         """
-        trashed = self._trash / f"{home.name}-{new_id()}"
+        trashed = trashnotes.entry_path(self._trash, note)
+        self._refuse_removal(home)
+        with translating(self._trash, "make"):
+            ensure_private(self._trash)
+        trashnotes.write_note(trashed, note)
         self._take_away(home, trashed)
         return trashed
 
@@ -109,13 +113,15 @@ class HomesOnDisk:
         return Home(name, target, home.identity)
 
     def recover(self) -> None:
-        """Removes unpublished homes, completes deletions, and drops cut-off writes of the sticky default."""
+        """Removes unpublished homes, completes deletions, and drops notes of nothing and cut-off writes."""
         with translating(self._profiles, "clean up"):
             for unpublished in _entries(self._new):
                 remove_tree(unpublished)
             for entry in _entries(self._trash):
                 if entry.name.startswith(PURGING):
                     remove_tree(entry)
+            for note in trashnotes.litter(self._trash):
+                note.unlink(missing_ok=True)
             for temporary in [*leftovers(self._sticky), *leftovers(self._previous)]:
                 temporary.unlink(missing_ok=True)
 
@@ -173,12 +179,15 @@ class HomesOnDisk:
         except (OSError, UnicodeDecodeError, HermesError):  # whatever is wrong with it: it names nobody
             return ProfileName(DEFAULT)
 
-    def _take_away(self, home: Home, destination: Path) -> None:
+    def _refuse_removal(self, home: Home) -> None:
         if home.name.is_default:
             raise ArgumentInvalid("cannot remove the home of 'default': it holds every other profile")
+        if self.find(home.name) != home:
+            raise ProfileNotFound(f"cannot remove '{home.name}': its home is gone", profile=str(home.name))
+
+    def _take_away(self, home: Home, destination: Path) -> None:
+        self._refuse_removal(home)
         with translating(home.path, "remove"):
-            if self._find(home.name) != home:
-                raise ProfileNotFound(f"cannot remove '{home.name}': its home is gone", profile=str(home.name))
             ensure_private(destination.parent)
             rename_exclusive(home.path, destination)
             sync_directory(destination.parent)

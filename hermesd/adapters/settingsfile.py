@@ -16,10 +16,13 @@ from hermesd.domain.limits import Limit
 from hermesd.domain.policy import Policy
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import BackendKind, ProfileSettings, Settings
+from hermesd.domain.trash import DAY_S
 
 DAEMON = "daemon"
 BACKEND = "backend"
 WARM_CLIENTS = "warm_clients"
+TRASH_DAYS = "trash_days"
+MOST_DAYS = 36_500
 GATEWAY = "gateway"
 PROFILE = "profile"
 COMMAND = "command"
@@ -52,12 +55,13 @@ def read_settings(path: Path) -> Settings:
     limits = _limits(path, f"{GATEWAY}.", document.get(GATEWAY, {}))
     profiles = _table(path, PROFILE, document.get(PROFILE, {}))
     daemon = _table(path, DAEMON, document.get(DAEMON, {}))
-    _refuse_unknown(path, f"{DAEMON}.", daemon, (BACKEND, WARM_CLIENTS))
+    _refuse_unknown(path, f"{DAEMON}.", daemon, (BACKEND, WARM_CLIENTS, TRASH_DAYS))
     return Settings(
         policy,
         {name: _profile(path, name, profiles[name]) for name in profiles},
         _backend(path, daemon),
         _warm_clients(path, daemon),
+        _trash_kept_s(path, daemon),
         limits,
     )
 
@@ -74,6 +78,16 @@ def _warm_clients(path: Path, table: Mapping[str, object]) -> bool:
     if not isinstance(value, bool):
         raise _invalid(path, f"{DAEMON}.{WARM_CLIENTS}", "it must be true or false")
     return value
+
+
+def _trash_kept_s(path: Path, table: Mapping[str, object]) -> float:
+    if TRASH_DAYS not in table:
+        return Settings().trash_kept_s
+    key = f"{DAEMON}.{TRASH_DAYS}"
+    days = _number(path, key, table[TRASH_DAYS])
+    if days > MOST_DAYS:
+        raise _invalid(path, key, f"it must be a number of days from 0 to {MOST_DAYS}")
+    return days * DAY_S
 
 
 def _policy(path: Path, table: Mapping[str, object]) -> Policy:

@@ -10,6 +10,7 @@ from hermesd.domain.runtime import Runtime
 from hermesd.domain.terminal import Terminal
 from hermesd.services.gateways import Explanation, GatewayView
 from hermesd.services.profiles import ProfileView
+from hermesd.services.trash import TrashedView
 from hermesd.v1 import (
     errors_pb2,
     events_pb2,
@@ -18,6 +19,7 @@ from hermesd.v1 import (
     profiles_pb2,
     runtimes_pb2,
     terminals_pb2,
+    trash_pb2,
 )
 
 STATES = {
@@ -133,6 +135,22 @@ def profile(view: ProfileView) -> profiles_pb2.Profile:
         gateway=gateway(view.gateway),
         problems=facts.problems,
         created_at=timestamp(home.identity.birth_ns / 1e9) if home.identity.birth_ns else None,
+    )
+
+
+def trashed(view: TrashedView) -> trash_pb2.TrashedProfile:
+    """A deleted profile."""
+    note = view.entry.note
+    return trash_pb2.TrashedProfile(
+        id=note.id,
+        profile=note.name.text,
+        profile_id=note.profile_id,
+        description=note.description,
+        aliases=note.aliases,
+        deleted_at=timestamp(note.deleted_at_s),
+        kept_until=timestamp(view.kept_until_s),
+        path=str(view.entry.path),
+        size_bytes=view.size_bytes,
     )
 
 

@@ -17,6 +17,7 @@ from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.reflection import SERVICE, Reflection
 from hermesd.api.runtimes import RuntimesServicer
 from hermesd.api.terminals import TerminalsServicer
+from hermesd.api.trash import TrashServicer
 from hermesd.v1 import (
     daemon_pb2,
     daemon_pb2_grpc,
@@ -32,10 +33,12 @@ from hermesd.v1 import (
     runtimes_pb2_grpc,
     terminals_pb2,
     terminals_pb2_grpc,
+    trash_pb2,
+    trash_pb2_grpc,
 )
 
 FILES = (
-    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, daemon_pb2,
+    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2, daemon_pb2,
 )  # fmt: skip
 
 
@@ -49,6 +52,7 @@ class Servicers:
     events: EventsServicer
     runtimes: RuntimesServicer
     terminals: TerminalsServicer
+    trash: TrashServicer
     daemon: DaemonServicer
 
 
@@ -61,6 +65,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     events_pb2_grpc.add_EventsServiceServicer_to_server(servicers.events, server)
     runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(servicers.runtimes, server)
     terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
+    trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

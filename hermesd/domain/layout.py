@@ -12,6 +12,9 @@ DIRECTORIES = ("memories", "sessions", "skills", "skins", "logs", "plans", "work
 STAGING = ".hermesd"
 """Directory below `profiles/` for what is being made or removed; hermes-agent ignores the name."""
 
+PURGING = ".purging-"
+"""Marks an entry of the trash whose deletion has begun; no profile's name starts with a dot."""
+
 ENV_TEXT = """\
 # Secrets of this profile: API keys and bot tokens, one KEY=value a line.
 # Values here win over the shell's environment.

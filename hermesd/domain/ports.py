@@ -25,6 +25,7 @@ from hermesd.domain.process import (
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.domain.runtime import InstallProgress, Launch, Runtime
 from hermesd.domain.terminal import Terminal
+from hermesd.domain.trash import Trashed, TrashNote
 
 
 class Clock(Protocol):
@@ -159,8 +160,8 @@ class Homes(Protocol):
         `NotPermitted`.
         """
 
-    def move_to_trash(self, home: Home) -> Path:
-        """Takes a home out of the tree by one rename and returns where it lies now."""
+    def move_to_trash(self, home: Home, note: TrashNote) -> Path:
+        """Takes a home out of the tree by one rename and returns where it lies now, with its note."""
 
     def purge(self, home: Home) -> None:
         """Takes a home out of the tree by one rename and deletes it; `recover` finishes what is cut off."""
@@ -173,7 +174,7 @@ class Homes(Protocol):
         """
 
     def recover(self) -> None:
-        """Removes what an interrupted `create` or `purge` left in staging."""
+        """Removes what an interrupted `create`, `purge` or work on the trash left in staging."""
 
     def sticky_default(self) -> ProfileName:
         """The sticky default; unreadable, malformed or dangling ones count as `default`."""
@@ -194,6 +195,28 @@ class Homes(Protocol):
         """Where the sticky default, or the one before it, is `before`, makes it `after`, a profile's new name.
 
         Raises `DiskFull`, `NotPermitted`.
+        """
+
+
+class Trash(Protocol):
+    """Homes that were taken out of the tree and are kept for a while."""
+
+    def scan(self) -> list[Trashed]:
+        """Every entry, the last deleted first. Raises `NotPermitted`."""
+
+    def size_bytes(self, entry: Trashed) -> int:
+        """What its files take on disk; it takes as long as looking at each of them."""
+
+    def restore(self, entry: Trashed, name: ProfileName) -> Home:
+        """Puts a home back into the tree by one rename, with the identity it had.
+
+        Raises `NotFound` if it is not in the trash any more, `ProfileExists`, `DiskFull`, `NotPermitted`.
+        """
+
+    def remove(self, entry: Trashed) -> None:
+        """Deletes a home for good: it is out of the trash by one rename, and `Homes.recover` finishes the rest.
+
+        Raises `NotFound` if it is not in the trash any more, `NotPermitted`.
         """
 
 
@@ -458,6 +481,7 @@ class Ports:
     clock: Clock
     store: Store
     homes: Homes
+    trash: Trash
     aliases: Aliases
     backend: Backend
     processes: Processes
@@ -501,5 +525,6 @@ __all__ = [
     "Setup",
     "Store",
     "TerminalRecords",
+    "Trash",
     "WarmClients",
 ]

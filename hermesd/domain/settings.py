@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from hermesd.domain.limits import Limit, Limits
 from hermesd.domain.policy import Policy
+from hermesd.domain.trash import DAY_S
 
 
 class BackendKind(StrEnum):
@@ -38,6 +39,9 @@ class Settings:
     """`[daemon] backend`."""
     has_warm_clients: bool = True
     """`[daemon] warm_clients`: whether clients are kept running, so that a command answers at once."""
+
+    trash_kept_s: float = 7 * DAY_S
+    """`[daemon] trash_days`: how long a deleted profile can be brought back."""
 
     limits: Mapping[Limit, int | None] = field(default_factory=dict)
     """`[gateway]`, likewise: limits of every gateway; `None` or absent is none."""

@@ -93,6 +93,17 @@ class KnownHomes:
         self._last.pop(profile_id, None)
         await self._ports.store.forget_profile(profile_id)
 
+    async def expect(self, profile_id: str, identity: HomeIdentity, name: ProfileName) -> None:
+        """Gives the id of a forgotten profile to the home that is about to be its own again.
+
+        The home is bound before anybody can see it, or it would be taken for a new profile. An id that another
+        home has by now stays there.
+        """
+        bindings = await self._known()
+        async with self._learning:
+            if all(binding.id != profile_id for binding in bindings.values()):
+                await self._bind(Binding(profile_id, identity, name.text), bindings)
+
     def _identified(self, home: Home, bindings: Bindings) -> Identified:
         known = Identified(home, bindings[home.identity].id)
         self._last[known.id] = home

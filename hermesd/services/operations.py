@@ -90,9 +90,8 @@ class Operations:
         Raises:
             ProfileBusy: another operation stands in the way.
         """
-        for id_, other in self._requests.items():
-            if other == request:
-                return self._jobs[id_].operation
+        if joined := self.joined(request):
+            return joined
         self._refuse_conflict(request)
         operation = Operation(
             id=self._ports.new_id(),
@@ -115,6 +114,13 @@ class Operations:
         """The operation of this kind that works on both names now, if there is one."""
         for id_, request in self._requests.items():
             if (request.kind, request.profile, request.other_profile) == (kind, profile, other_profile):
+                return self._jobs[id_].operation
+        return None
+
+    def joined(self, request: Request) -> Operation | None:
+        """The identical operation that runs, for those whose own questions it has answered already."""
+        for id_, other in self._requests.items():
+            if other == request:
                 return self._jobs[id_].operation
         return None
 

@@ -22,6 +22,7 @@ from hermesd.domain.errors import (
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports, ProfileFacts, Setup
 from hermesd.domain.profile import DEFAULT, ProfileName
+from hermesd.domain.trash import TrashNote
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways, GatewayView
 from hermesd.services.homes import Identified, KnownHomes
@@ -259,10 +260,11 @@ class Profiles:
                 job.report("remove data")
                 async with self._choosing:
                     await asyncio.to_thread(self._clear_sticky_default, name)
-                take_away = self._ports.homes.purge if purge else self._ports.homes.move_to_trash
-                trashed = await asyncio.to_thread(take_away, known.home)
-                if trashed is not None:
-                    job.warn(f"the data is kept in {trashed}")
+                if purge:
+                    await asyncio.to_thread(self._ports.homes.purge, known.home)
+                else:
+                    note = await asyncio.to_thread(self._trash_note, known, job.operation)
+                    await asyncio.to_thread(self._ports.homes.move_to_trash, known.home, note)
             await self._homes.forget(profile_id)
             job.report("remove alias")
             await asyncio.to_thread(self._remove_aliases, name)
@@ -278,6 +280,18 @@ class Profiles:
             return None
         known = await self._homes.get(name)
         return known if known.id == profile_id else None
+
+    def _trash_note(self, known: Identified, operation: Operation) -> TrashNote:
+        """What will be needed to bring the profile back, while it is still known."""
+        name = known.home.name
+        return TrashNote(
+            operation.id,
+            name,
+            operation.started_at_s,
+            known.id,
+            self._runtimes.agent_of(name).facts(known.home).description,
+            tuple(one.name for one in self._ports.aliases.scan() if one.profile == name and one.is_ours),
+        )
 
     def _remove_aliases(self, name: ProfileName) -> None:
         for alias in self._ports.aliases.scan():

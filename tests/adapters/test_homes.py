@@ -11,10 +11,12 @@ import pytest
 
 from hermesd.adapters import syscalls
 from hermesd.adapters.homes import HomesOnDisk
+from hermesd.adapters.ids import new_id
 from hermesd.adapters.syscalls import identify, rename_exclusive
 from hermesd.domain import layout
 from hermesd.domain.errors import Incompatible, NotFound, ProfileExists
 from hermesd.domain.profile import DEFAULT, Home, ProfileName
+from hermesd.domain.trash import TrashNote
 from tests.adapters.unprivileged import failure_as_nobody, reachable_directory, said_by_nobody
 from tests.faults.injection import snapshot
 
@@ -32,6 +34,11 @@ home = tree.create(homes.ProfileName("coder"), {"a/b/c": ""}, ["x/y"])
 tree.purge(home)
 print(list((given / "root" / "profiles" / ".hermesd" / "trash").iterdir()))
 """
+
+
+def trash(homes: HomesOnDisk, home: Home) -> Path:
+    """A home goes to the trash; each time it is another deletion."""
+    return homes.move_to_trash(home, TrashNote(new_id(), home.name, 1.0))
 
 
 @pytest.fixture
@@ -129,7 +136,7 @@ def test_link_to_a_directory_is_a_home(homes: HomesOnDisk, root: Path, tmp_path:
         (root / "profiles" / "coder").symlink_to(elsewhere)
         home = homes.find(CODER)
         assert home is not None
-        getattr(homes, method)(home)
+        homes.purge(home) if method == "purge" else trash(homes, home)
         assert homes.find(CODER) is None
         assert (elsewhere / "SOUL.md").read_text() == "kept"
 
@@ -248,7 +255,7 @@ def test_trash_keeps_everything(homes: HomesOnDisk) -> None:
     home = create(homes)
     (home.path / "notes").write_text("dear")
     before = snapshot(home.path)
-    trashed = homes.move_to_trash(home)
+    trashed = trash(homes, home)
     assert snapshot(trashed) == before
     homes.recover()
     assert snapshot(trashed) == before
@@ -256,14 +263,14 @@ def test_trash_keeps_everything(homes: HomesOnDisk) -> None:
 
 def test_same_name_can_be_trashed_again(homes: HomesOnDisk) -> None:
     """Every deletion has its own place in the trash."""
-    places = {homes.move_to_trash(create(homes)) for _ in range(3)}
+    places = {trash(homes, create(homes)) for _ in range(3)}
     assert len(places) == 3
     assert all(place.is_dir() for place in places)
 
 
 def test_profile_named_like_our_mark_is_kept_in_the_trash(homes: HomesOnDisk) -> None:
     """No name that a profile can have means that it is being deleted."""
-    trashed = homes.move_to_trash(create(homes, ProfileName("purging-coder")))
+    trashed = trash(homes, create(homes, ProfileName("purging-coder")))
     homes.recover()
     assert trashed.is_dir()
 

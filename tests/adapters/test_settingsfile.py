@@ -107,12 +107,23 @@ def test_backend_can_be_chosen(file: Path, kind: BackendKind) -> None:
     assert Settings().backend is BackendKind.AUTO
 
 
+@pytest.mark.parametrize(("days", "kept_s"), [("0", 0.0), ("1.5", 129_600.0), ("30", 2_592_000.0)])
+def test_how_long_the_trash_is_kept_can_be_chosen(file: Path, days: str, kept_s: float) -> None:
+    """In days; a week unless something else is said."""
+    file.write_text(f"[daemon]\ntrash_days = {days}\n")
+    assert read_settings(file).trash_kept_s == kept_s
+    assert Settings().trash_kept_s == 604_800
+
+
 @pytest.mark.parametrize(
     ("text", "key", "allowed"),
     [
         ("[gatway]\n", "gatway", "gateway, profile"),
         ("daemon = 3\n", "daemon", "a table"),
         ("[daemon]\nback = 3\n", "daemon.back", "backend"),
+        ("[daemon]\ntrash_days = -1\n", "daemon.trash_days", "0 or more"),
+        ('[daemon]\ntrash_days = "a week"\n', "daemon.trash_days", "a number"),
+        ("[daemon]\ntrash_days = 1e9\n", "daemon.trash_days", "from 0 to 36500"),
         ('[daemon]\nbackend = "s6"\n', "daemon.backend", "auto, session, systemd"),
         ("[daemon]\nbackend = []\n", "daemon.backend", "auto, session, systemd"),
         ("[gateway]\nstart = 3\n", "gateway.start", "start_limit_s"),

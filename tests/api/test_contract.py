@@ -34,11 +34,16 @@ MACHINE_WIDE = {
     "InstallRuntimeRequest",
     "RegisterRuntimeRequest",
     "UseRuntimeRequest",
+    "ListTrashRequest",
+    "EmptyTrashRequest",
 }
 """Requests that concern no profile in particular. Every other one names a profile."""
 
 FILTERS = {"ListOperationsRequest", "ListEventsRequest", "WatchEventsRequest", "ListTerminalsRequest"}
 """Requests whose profile only narrows a list, so that it may be empty. Every other profile is required."""
+
+RENAMING = {"RestoreProfileRequest"}
+"""Requests that say by an id which profile they mean, so that its new name may be left out."""
 
 NUMBERS = {
     FieldDescriptorProto.TYPE_INT32,
@@ -197,10 +202,10 @@ def test_scoped_requests_name_their_profile(files: list[FileDescriptorProto]) ->
 
 
 def test_required_profiles_say_so(files: list[FileDescriptorProto], things: list[Thing]) -> None:
-    """Where a profile is required the contract says it, and only filters may leave it out."""
+    """Where a profile is required the contract says it, and only filters and new names may be left out."""
     comments = {thing.name: thing.comment for thing in things}
     for name in requests(files).keys() - MACHINE_WIDE:
-        assert ("Required" in comments[f"{name}.profile"]) is (name not in FILTERS), name
+        assert ("Required" in comments[f"{name}.profile"]) is (name not in FILTERS | RENAMING), name
 
 
 def test_each_method_has_its_own_request(files: list[FileDescriptorProto]) -> None:

@@ -30,6 +30,8 @@ from hermesd.v1 import (
     runtimes_pb2_grpc,
     terminals_pb2,
     terminals_pb2_grpc,
+    trash_pb2,
+    trash_pb2_grpc,
 )
 from tests.api.conftest import Served
 
@@ -145,6 +147,31 @@ async def test_a_profile_is_renamed(served: Served) -> None:
         stub.RenameProfile(profiles_pb2.RenameProfileRequest(profile="default", new_name="writer2"))
     )
     assert info.reason == "PROFILE_NAME_INVALID"
+
+
+async def test_a_deleted_profile_is_listed_restored_and_removed(served: Served) -> None:
+    """The trash through the API: its entries are named by id, and nothing goes that is not named."""
+    profiles = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
+    trash = trash_pb2_grpc.TrashServiceStub(served.channel)
+    delete = profiles_pb2.DeleteProfileRequest(profile="coder")
+    deleted = await finished(served, await profiles.DeleteProfile(delete))
+    (entry,) = (await trash.ListTrash(trash_pb2.ListTrashRequest())).profiles
+    assert (entry.id, entry.profile, entry.HasField("size_bytes")) == (deleted.id, "coder", False)
+    assert entry.kept_until.seconds - entry.deleted_at.seconds == 7 * 86_400
+    measured = await trash.ListTrash(trash_pb2.ListTrashRequest(with_sizes=True))
+    assert measured.profiles[0].HasField("size_bytes")
+    restore = trash_pb2.RestoreProfileRequest(id=entry.id, profile="mate")
+    restored = await finished(served, await trash.RestoreProfile(restore))
+    assert (restored.kind, restored.profile) == ("trash.restore", "mate")
+    found, info = await refusal(trash.RestoreProfile(restore))
+    assert (found, info.reason) == (grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+    mate = await profiles.GetProfile(profiles_pb2.GetProfileRequest(profile="mate"))
+    assert mate.id == entry.profile_id
+    again = await finished(served, await profiles.DeleteProfile(profiles_pb2.DeleteProfileRequest(profile="mate")))
+    found, info = await refusal(trash.EmptyTrash(trash_pb2.EmptyTrashRequest()))
+    assert info.reason == "ARGUMENT_INVALID"
+    await finished(served, await trash.EmptyTrash(trash_pb2.EmptyTrashRequest(ids=[again.id])))
+    assert not (await trash.ListTrash(trash_pb2.ListTrashRequest())).profiles
 
 
 async def test_the_choice_of_a_profile_can_be_taken_back(served: Served) -> None:

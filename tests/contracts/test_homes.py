@@ -1,5 +1,6 @@
 """What every tree of homes does."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from hermesd.domain import layout
 from hermesd.domain.errors import ArgumentInvalid, NotFound, ProfileExists, ProfileNotFound
 from hermesd.domain.ports import Homes
 from hermesd.domain.profile import DEFAULT, Home, ProfileName
+from hermesd.domain.trash import TrashNote
 from tests.fakes.homes import MemoryHomes
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -122,6 +124,19 @@ def create(homes: Homes, name: ProfileName = CODER) -> Home:
     return homes.create(name, FILES, layout.DIRECTORIES)
 
 
+Remove = Callable[[Homes, Home], object]
+
+
+def move_to_trash(homes: Homes, home: Home) -> None:
+    """A home goes to the trash."""
+    homes.move_to_trash(home, TrashNote("abcdefabcdef", home.name, 1.0))
+
+
+def purge(homes: Homes, home: Home) -> None:
+    """A home goes for good."""
+    homes.purge(home)
+
+
 def test_default_comes_first_then_names_in_order(neighbour: Neighbour) -> None:
     """The root is the home of `default`; homes that others make are simply there."""
     for name in ("zeta", "alpha", "0x"):
@@ -161,7 +176,7 @@ def test_identity_stays_and_is_not_shared(neighbour: Neighbour) -> None:
     """A home keeps its identity; a home made later under the same name has another."""
     first = create(neighbour.homes)
     assert neighbour.homes.find(CODER) == first
-    neighbour.homes.move_to_trash(first)
+    move_to_trash(neighbour.homes, first)
     assert create(neighbour.homes).identity != first.identity
 
 
@@ -177,42 +192,44 @@ def test_a_home_that_others_put_in_the_place_of_another_has_an_identity_of_its_o
     assert first.identity != second.identity
 
 
-@pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
-def test_removed_home_is_gone(homes: Homes, remove: str) -> None:
+@pytest.mark.parametrize("remove", [move_to_trash, purge])
+def test_removed_home_is_gone(homes: Homes, remove: Remove) -> None:
     """Removal takes one home out and leaves the others."""
     home = create(homes)
     create(homes, ProfileName("other"))
-    getattr(homes, remove)(home)
+    remove(homes, home)
     assert names(homes) == ["default", "other"]
 
 
-@pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
-def test_default_cannot_be_removed(homes: Homes, remove: str) -> None:
+@pytest.mark.parametrize("remove", [move_to_trash, purge])
+def test_default_cannot_be_removed(homes: Homes, remove: Remove) -> None:
     """The root holds every profile."""
     default = homes.find(ProfileName(DEFAULT))
+    assert default is not None
     with pytest.raises(ArgumentInvalid):
-        getattr(homes, remove)(default)
+        remove(homes, default)
     assert names(homes) == ["default"]
 
 
-@pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
-def test_vanished_home_cannot_be_removed(neighbour: Neighbour, remove: str) -> None:
+@pytest.mark.parametrize("remove", [move_to_trash, purge])
+def test_vanished_home_cannot_be_removed(neighbour: Neighbour, remove: Remove) -> None:
     """Somebody else was faster: that is said, not passed over."""
     neighbour.add("coder")
     home = neighbour.homes.find(CODER)
     neighbour.drop("coder")
+    assert home is not None
     with pytest.raises(ProfileNotFound):
-        getattr(neighbour.homes, remove)(home)
+        remove(neighbour.homes, home)
 
 
-@pytest.mark.parametrize("remove", ["move_to_trash", "purge"])
-def test_replaced_home_is_not_removed(neighbour: Neighbour, remove: str) -> None:
+@pytest.mark.parametrize("remove", [move_to_trash, purge])
+def test_replaced_home_is_not_removed(neighbour: Neighbour, remove: Remove) -> None:
     """A home that took the name of the one meant stays."""
     first = create(neighbour.homes)
-    neighbour.homes.move_to_trash(first)
+    move_to_trash(neighbour.homes, first)
     second = create(neighbour.homes)
     with pytest.raises(ProfileNotFound):
-        getattr(neighbour.homes, remove)(first)
+        remove(neighbour.homes, first)
     assert neighbour.homes.find(CODER) == second
 
 

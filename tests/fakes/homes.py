@@ -11,6 +11,7 @@ from pathlib import Path
 from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
 from hermesd.domain.layout import STAGING
 from hermesd.domain.profile import DEFAULT, Home, HomeIdentity, ProfileName, sort_key
+from hermesd.domain.trash import TrashNote
 from tests.fakes.faults import Faults
 
 
@@ -29,7 +30,7 @@ class MemoryHomes:
     def __init__(self, root: Path = Path("/nowhere/.hermes"), *, has_root: bool = True) -> None:
         self.faults = Faults()
         self.root = root
-        self.trash: dict[Path, StoredHome] = {}
+        self.trash: dict[Path, tuple[TrashNote, StoredHome]] = {}
         self.sticky_text: str | None = None
         """What the sticky default's file says; `None` if there is none."""
         self._chosen_and_before: tuple[ProfileName, ProfileName] | None = None
@@ -82,12 +83,19 @@ class MemoryHomes:
         self._homes[name] = StoredHome(self._new_identity(), dict(files), tuple(directories))
         return self._home(name)
 
-    def move_to_trash(self, home: Home) -> Path:
+    def move_to_trash(self, home: Home, note: TrashNote) -> Path:
         self.faults.trip("move_to_trash")
         stored = self._take_away(home)
-        trashed = self.root / "profiles" / STAGING / "trash" / f"{home.name}-{next(self._numbers):012d}"
-        self.trash[trashed] = stored
+        trashed = self.root / "profiles" / STAGING / "trash" / f"{note.name}-{note.id}"
+        self.trash[trashed] = (note, stored)
         return trashed
+
+    def bring_back(self, path: Path, name: ProfileName) -> Home:
+        """Puts a home of the trash back into the tree; for the fake of the trash alone."""
+        if name in self._homes:
+            raise ProfileExists(f"cannot bring back '{name}': a profile of this name exists", profile=str(name))
+        self._homes[name] = self.trash.pop(path)[1]
+        return self._home(name)
 
     def purge(self, home: Home) -> None:
         self.faults.trip("purge")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hermesd.adapters import atomic, homes
+from hermesd.adapters import atomic, homes, trash
 
 CALLS = ("open", "write", "fsync", "mkdir", "chmod", "fchmod", "rename", "replace", "unlink", "rmdir")
 FILLING = frozenset({"open", "write", "fsync", "mkdir", "rename", "replace", "rename_exclusive"})
@@ -65,7 +65,7 @@ def injected(injector: Injector) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in CALLS:
             patch.setattr(os, name, injector.wrap(name, getattr(os, name)))
-        for module in (atomic, homes):
+        for module in (atomic, homes, trash):
             patch.setattr(module, "rename_exclusive", injector.wrap("rename_exclusive", module.rename_exclusive))
         yield
 

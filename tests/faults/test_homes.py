@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from hermesd.adapters.homes import HomesOnDisk
+from hermesd.adapters.ids import new_id
 from hermesd.domain import layout
 from hermesd.domain.errors import DiskFull
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.trash import TrashNote
 from tests.faults.injection import crash_at, fill_disk_at, snapshot
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -48,7 +50,10 @@ def remove(root: Path, method: str) -> None:
     homes = HomesOnDisk(root)
     home = homes.find(CODER)
     assert home is not None
-    getattr(homes, method)(home)
+    if method == "purge":
+        homes.purge(home)
+    else:
+        homes.move_to_trash(home, TrashNote(new_id(), CODER, 1.0, "id-of-coder", "writes code", ("coder",)))
 
 
 def split(root: Path) -> tuple[Snapshot, Snapshot, Snapshot]:
@@ -141,7 +146,7 @@ def test_crash_while_removing_leaves_all_or_nothing(place: Place, method: str) -
         assert home in ({}, whole)
         assert others == rest
         kept = not home and method == "move_to_trash"
-        assert len(staged(root)) == (len(whole) if kept else 0)
+        assert len(staged(root)) == (len(whole) + len(["its note"]) if kept else 0)
         if not has_crashed:
             break
     assert not home

@@ -30,6 +30,7 @@ from tests.fakes.logs import MemoryLogs
 from tests.fakes.processes import MemoryProcesses
 from tests.fakes.store import MemoryStore
 from tests.fakes.terminals import MemoryTerminals
+from tests.fakes.trash import MemoryTrash
 
 REQUESTER = "a test"
 
@@ -66,6 +67,14 @@ class House:
     published: list[Runtime] = field(default_factory=list)
     """Every runtime that was said to be the one in use, in order."""
     services: Services = field(init=False)
+    _trash: MemoryTrash | None = None
+
+    @property
+    def trash(self) -> MemoryTrash:
+        """The trash of the homes that are there."""
+        if self._trash is None or self._trash.homes is not self.homes:
+            self._trash = MemoryTrash(self.homes)
+        return self._trash
 
     @property
     def ports(self) -> Ports:
@@ -74,6 +83,7 @@ class House:
             clock=self.clock,
             store=self.store,
             homes=self.homes,
+            trash=self.trash,
             aliases=self.aliases,
             backend=self.backend,
             processes=self.processes,
@@ -97,10 +107,12 @@ class House:
         await self.services.terminals.recover()
         await self.services.keepers.recover()
         await self.services.operations.recover(self.services.resumers)
+        self.services.trash.open()
         await self.clock.settle()
 
     async def close(self, *, drain: bool = False) -> None:
         """Ends the daemon; gateways live on unless drained."""
+        self.services.trash.close()
         await self.services.operations.close()
         await self.services.keepers.close(drain=drain)
         await self.clock.settle()
