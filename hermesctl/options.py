@@ -224,7 +224,7 @@ def _to_name(_: click.Context, __: click.Parameter, value: str) -> str:
 def reference(text: str) -> str:
     """The name in a reference; a path, which starts with a slash or has several, stays as it is."""
     noun, slash, name = text.partition("/")
-    return name if slash and noun in {"profile", "gateway", "operation", "runtime"} else text
+    return name if slash and noun in {"profile", "gateway", "operation", "runtime", "trashedprofile"} else text
 
 
 def name_argument(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -93,3 +93,13 @@ def _char_width(char: str) -> int:
     if char in JOINERS or unicodedata.combining(char) or "\ufe00" <= char <= "\ufe0f":
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def size(count: int) -> str:
+    """A number of bytes for people, in units of a thousand."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < (1000 if unit == "B" else 999.5):
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

@@ -23,6 +23,7 @@ from hermesd.v1.operations_pb2_grpc import OperationsServiceStub
 from hermesd.v1.profiles_pb2_grpc import ProfilesServiceStub
 from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceStub
 from hermesd.v1.terminals_pb2_grpc import TerminalsServiceStub
+from hermesd.v1.trash_pb2_grpc import TrashServiceStub
 
 if TYPE_CHECKING:
     from hermesd.v1.daemon_pb2_grpc import DaemonServiceAsyncStub
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from hermesd.v1.profiles_pb2_grpc import ProfilesServiceAsyncStub
     from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceAsyncStub
     from hermesd.v1.terminals_pb2_grpc import TerminalsServiceAsyncStub
+    from hermesd.v1.trash_pb2_grpc import TrashServiceAsyncStub
 
 
 class _UnaryAnnouncing(grpc.aio.UnaryUnaryClientInterceptor):
@@ -81,6 +83,7 @@ class AsyncClient:
         self.events: EventsServiceAsyncStub = EventsServiceStub(self._channel)
         self.runtimes: RuntimesServiceAsyncStub = RuntimesServiceStub(self._channel)
         self.terminals: TerminalsServiceAsyncStub = TerminalsServiceStub(self._channel)
+        self.trash: TrashServiceAsyncStub = TrashServiceStub(self._channel)
         self.daemon: DaemonServiceAsyncStub = DaemonServiceStub(self._channel)
 
     async def wait(self, operation: Operation) -> Operation:

@@ -23,6 +23,7 @@ from hermesd.v1.operations_pb2_grpc import OperationsServiceStub
 from hermesd.v1.profiles_pb2_grpc import ProfilesServiceStub
 from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceStub
 from hermesd.v1.terminals_pb2_grpc import TerminalsServiceStub
+from hermesd.v1.trash_pb2_grpc import TrashServiceStub
 
 
 class Client:
@@ -41,6 +42,7 @@ class Client:
         self.events = EventsServiceStub(self._channel)
         self.runtimes = RuntimesServiceStub(self._channel)
         self.terminals = TerminalsServiceStub(self._channel)
+        self.trash = TrashServiceStub(self._channel)
         self.daemon = DaemonServiceStub(self._channel)
         self._check_health = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",

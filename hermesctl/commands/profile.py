@@ -7,6 +7,7 @@ import click
 
 from hermesctl import profile_view as view
 from hermesctl.commands.gateway import begin_start
+from hermesctl.commands.trash import kept_until, trash
 from hermesctl.completion import scripts
 from hermesctl.errors import ExitCode, Fix, HermesError, usage
 from hermesctl.gateway_view import is_up
@@ -167,9 +168,13 @@ def delete(session: Session, name: str, is_confirmed: bool, is_purge: bool) -> N
         _confirm(session, found, is_purge=is_purge)
     operation = session.client.profiles.DeleteProfile(v1.DeleteProfileRequest(profile=found.name, purge=is_purge))
     done = follow(session, operation)
-    where = "for good" if is_purge else "its data are in the trash"
-    told = f"✓ deleted {clean(found.name)}, {where}  {elapsed(span(done.elapsed))}\n"
+    told = f"✓ deleted {clean(found.name)}{' for good' if is_purge else ''}  {elapsed(span(done.elapsed))}\n"
+    if session.form.is_text and not is_purge and not session.is_quiet:
+        told += kept_until(session, done)
     session.renderer.single("Operation", done, name=done.id, text=lambda: "" if session.is_quiet else told)
+
+
+profile.add_command(trash)
 
 
 def _use_request(session: Session, name: str, *, is_clearing: bool) -> v1.UseProfileRequest:

@@ -78,6 +78,19 @@ def terminals(session: Session) -> Named:
     return _ask(session, ask)
 
 
+def trash(session: Session) -> Named:
+    """Deleted profiles, by name and by the id of each deletion."""
+
+    def ask(client: "Client") -> Named:
+        from hermesd.v1.trash_pb2 import ListTrashRequest
+
+        found = client.trash.ListTrash(ListTrashRequest(), timeout=LIMIT_S).profiles
+        names = {one.profile: one.description for one in reversed(found)}
+        return [*names.items(), *((one.id, one.profile) for one in found)]
+
+    return _ask(session, ask)
+
+
 def _ask(session: Session, question: Callable[["Client"], Named]) -> Named:
     """What the daemon answers; nothing if none lives, or none that we can talk to in time."""
     try:
@@ -98,5 +111,6 @@ BY_NOUN: Mapping[str, Callable[[Session], Named]] = {
     "operations": operations,
     "runtime": runtimes,
     "terminal": terminals,
+    "trash": trash,
 }
 """What a noun's verbs are given the name of."""

@@ -26,7 +26,7 @@ from hermesd.domain.settings import Settings
 from hermesd.domain.trash import Trashed, restored_aliases
 from hermesd.services.events import Events
 from hermesd.services.homes import KnownHomes
-from hermesd.services.operations import Job, Operations, Request, Resume, Work
+from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.tasks import background
 
 log = logging.getLogger(__name__)
@@ -231,13 +231,13 @@ class Trash:
             profile=name.text,
         )
 
-    def _resume_restore(self, operation: Operation) -> Work | None:
+    def _resume_restore(self, operation: Operation) -> Resumption | None:
         trash_id, profile_id, aliases = json.loads(operation.parameters)
         wanted = Restoration(trash_id, ProfileName(operation.profile), profile_id, tuple(aliases))
-        return self._restoring(wanted, is_resumed=True)
+        return Resumption(self._restoring(wanted, is_resumed=True))
 
-    def _resume_empty(self, operation: Operation) -> Work | None:
-        return self._emptying(json.loads(operation.parameters))
+    def _resume_empty(self, operation: Operation) -> Resumption | None:
+        return Resumption(self._emptying(json.loads(operation.parameters)))
 
 
 def _numbered(name: ProfileName, number: int) -> ProfileName:

@@ -124,6 +124,15 @@ def test_who_is_named_already_is_not_asked_for_again(ask: Ask, daemon: FakeDaemo
     assert values(ask("gateway", "start", "coder", "")) == []
 
 
+def test_what_is_in_the_trash_is_offered(ask: Ask, daemon: FakeDaemon, run: Run) -> None:
+    """Each name once, and each deletion by its id; a new name is nobody's."""
+    run("profile delete coder --yes")
+    words = ["words", "coder\tWrites and reviews code", "op0000000001\tcoder"]
+    assert ask("profile", "trash", "restore", "") == words
+    assert ask("profile", "trash", "empty", "--yes", "") == words
+    assert values(ask("profile", "trash", "list", "")) == []
+
+
 def test_operations_runtimes_and_commands_that_run_are_offered(
     ask: Ask, daemon: FakeDaemon, world: World, run: Run
 ) -> None:

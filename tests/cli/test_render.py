@@ -28,6 +28,7 @@ COMMANDS = [
     "profile use coder",
     "profile create new",
     "profile delete worker --yes",
+    "profile trash list",
     "gateway list",
     "gateway status coder",
     "gateway is-active coder",

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hermesctl.tables import Column, Layout, table
-from hermesctl.text import clean, escape_unsafe, is_unsafe, pad, shorten, width
+from hermesctl.text import clean, escape_unsafe, is_unsafe, pad, shorten, size, width
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
@@ -100,3 +100,20 @@ def test_a_table_of_hostile_cells_has_one_safe_line_per_row(rows: list[tuple[str
     assert len(lines) == len(rows) + 2
     assert all(width(line) <= columns for line in lines)
     assert not any(unicodedata.category(char) == "Cc" for line in lines for char in line)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.0 kB"),
+        (9_949, "9.9 kB"),
+        (412_300_000, "412 MB"),
+        (999_600, "1.0 MB"),
+        (5_000_000_000_000, "5.0 TB"),
+    ],
+)
+def test_sizes_have_two_or_three_digits(count: int, text: str) -> None:
+    """In units of a thousand."""
+    assert size(count) == text

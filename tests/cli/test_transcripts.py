@@ -14,7 +14,7 @@ from hermesctl.commands import agent
 from hermesd.v1 import gateways_pb2 as g
 from tests.cli.conftest import Run
 from tests.cli.transcripts import GOLDEN, compare, transcript
-from tests.fakes.server import FakeDaemon, Refusal, World, at, gateway, profile, runtime
+from tests.fakes.server import FakeDaemon, Refusal, World, at, gateway, profile, runtime, trashed
 from tests.fakes.terminal import FakeTerminal
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
@@ -48,6 +48,32 @@ SCENES = {
         "profile delete default --yes",
         "profile delete worker",
         "profile delete worker --purge",
+    ],
+    "trash": [
+        "profile trash list",
+        "profile trash empty",
+        "profile delete coder --yes",
+        "profile delete worker --yes -q",
+        "profile trash list",
+        "profile trash ls -o wide",
+        "profile trash list -o json",
+        "profile trash list -o name",
+        "profile trash restore worker",
+        "profile trash restore worker",
+        "profile create coder -q",
+        "profile trash restore coder",
+        "profile trash restore coder --name coder-2",
+        "profile delete coder-2 --yes -q",
+        "profile delete coder --yes -q",
+        "profile trash empty",
+        "profile trash empty coder",
+        "profile trash empty ghost --yes",
+        "profile trash empty coder-2 -y",
+        "profile trash empty --yes -o json",
+        "profile trash empty --yes",
+        "profile trash --help",
+        "profile trash restore --help",
+        "profile trash empty --help",
     ],
     "choosing": [
         "profile use -",
@@ -224,6 +250,20 @@ def test_people_who_delete_are_asked(run: Run, daemon: FakeDaemon, world: World,
         )
     compare("delete", "\n".join(found))
     assert "worker" not in world.profiles
+
+
+def test_people_who_empty_the_trash_are_asked(run: Run, daemon: FakeDaemon, world: World, tmp_path: Path) -> None:
+    """They see what goes; only yes is yes."""
+    for name, id_ in (("coder", "op9000000002"), ("worker", "op9000000001")):
+        world.trash.append(trashed(world.profiles.pop(name), id_, 90_000))
+    found = []
+    for answers in ("", "n\n", "y\n"):
+        lines = ["profile trash list", "profile trash empty coder"]
+        found.append(
+            transcript(lines, lambda line: run(line, columns=80, answers=answers), tmp_path)  # noqa: B023 - used at once
+        )
+    compare("trash-asked", "\n".join(found))
+    assert [one.profile for one in world.trash] == ["worker"]
 
 
 FAILURES = {

@@ -40,6 +40,8 @@ from hermesd.v1 import (
     runtimes_pb2_grpc,
     terminals_pb2,
     terminals_pb2_grpc,
+    trash_pb2,
+    trash_pb2_grpc,
 )
 
 NOW_S = 1_790_000_000
@@ -82,6 +84,20 @@ def profile(name: str, **fields: object) -> profiles_pb2.Profile:
     return made
 
 
+def trashed(gone: profiles_pb2.Profile, id_: str, seconds_ago: int = 0) -> trash_pb2.TrashedProfile:
+    """A profile that was deleted by the operation of this id."""
+    return trash_pb2.TrashedProfile(
+        id=id_,
+        profile=gone.name,
+        profile_id=gone.id,
+        description=gone.description,
+        aliases=gone.aliases,
+        deleted_at=at(seconds_ago),
+        kept_until=at(seconds_ago - 7 * 86_400),
+        path=f"{ROOT}/profiles/.hermesd/trash/{gone.name}-{id_}",
+    )
+
+
 def runtime(version: str = "0.19.0", *, is_current: bool = True) -> runtimes_pb2.Runtime:
     """An agent that hermesd installed."""
     name = f"hermes-agent-{version}-4f2c1aa0"
@@ -117,6 +133,7 @@ class World:
     operations: dict[str, operations_pb2.Operation] = field(default_factory=dict)
     events: list[events_pb2.Event] = field(default_factory=list)
     terminals: list[terminals_pb2.Terminal] = field(default_factory=list)
+    trash: list[trash_pb2.TrashedProfile] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
     sticky: str = ""
@@ -266,9 +283,14 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
         self, request: profiles_pb2.DeleteProfileRequest, context: grpc.ServicerContext
     ) -> operations_pb2.Operation:
         self.world.enter(context, request)
-        return self.world.begin(
-            "profile.delete", request.profile, lambda: self.world.profiles.__delitem__(request.profile)
-        )
+
+        def effect() -> None:
+            gone = self.world.profiles.pop(request.profile)
+            if not request.purge:
+                self.world.trash.insert(0, trashed(gone, begun.id))
+
+        begun = self.world.begin("profile.delete", request.profile, effect)
+        return begun
 
     def RenameProfile(
         self, request: profiles_pb2.RenameProfileRequest, context: grpc.ServicerContext
@@ -385,6 +407,46 @@ class Gateways(_Servicer, gateways_pb2_grpc.GatewaysServiceServicer):
     ) -> operations_pb2.Operation:
         found = self.world.find(context, name)
         return self.world.begin(kind, name, lambda: found.gateway.CopyFrom(gateway(name, state)))
+
+
+class Trash(_Servicer, trash_pb2_grpc.TrashServiceServicer):
+    """Deleted profiles from memory."""
+
+    def ListTrash(
+        self, request: trash_pb2.ListTrashRequest, context: grpc.ServicerContext
+    ) -> trash_pb2.ListTrashResponse:
+        self.world.enter(context, request)
+        answer = trash_pb2.ListTrashResponse(profiles=self.world.trash)
+        for number, one in enumerate(answer.profiles if request.with_sizes else (), start=1):
+            one.size_bytes = 412_300_000 // 1000 ** (number - 1)
+        return answer
+
+    def RestoreProfile(
+        self, request: trash_pb2.RestoreProfileRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        (entry,) = (one for one in self.world.trash if one.id == request.id)
+        name = request.profile or entry.profile
+        if name in self.world.profiles:
+            message = f"cannot bring back '{name}': a profile of this name exists"
+            fix = f"hermesctl profile trash restore {entry.id} --name {name}-2"
+            refuse(context, Refusal("PROFILE_EXISTS", message, {"fix": fix}, grpc.StatusCode.ALREADY_EXISTS))
+
+        def effect() -> None:
+            self.world.trash.remove(entry)
+            self.world.profiles[name] = profile(name, description=entry.description, aliases=entry.aliases)
+
+        return self.world.begin("trash.restore", name, effect)
+
+    def EmptyTrash(
+        self, request: trash_pb2.EmptyTrashRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+
+        def effect() -> None:
+            self.world.trash[:] = [one for one in self.world.trash if one.id not in request.ids]
+
+        return self.world.begin("trash.empty", "", effect)
 
 
 class Operations(_Servicer, operations_pb2_grpc.OperationsServiceServicer):
@@ -554,6 +616,7 @@ class FakeDaemon:
         events_pb2_grpc.add_EventsServiceServicer_to_server(Events(world), self._server)
         runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(Runtimes(world), self._server)
         terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(Terminals(world), self._server)
+        trash_pb2_grpc.add_TrashServiceServicer_to_server(Trash(world), self._server)
         daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(world), self._server)
         servicer = health.HealthServicer()
         servicer.set("", health_pb2.HealthCheckResponse.SERVING)
