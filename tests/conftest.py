@@ -18,6 +18,8 @@ import hypothesis
 import psutil
 import pytest
 
+from tests import measuring  # noqa: F401 - it takes variables away before a test could pass them on
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 TIER_LIMITS_S: dict[str, float | None] = {"fast": 120.0, "ci": 600.0, "full": 3600.0, "soak": None}

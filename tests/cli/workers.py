@@ -3,7 +3,6 @@
 Owns: their processes. Must not know what is run.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 from hermesctl.client.places import Places
 from hermesctl.warm.worker import MOST_COMMANDS
+from tests import measuring
 from tests.waiting import wait_until
 
 LAUNCH = (sys.executable, "-c", "from hermesctl.launch.launcher import main; main()")
@@ -24,8 +24,6 @@ zygote.LOOK_S = 1.0
 __main__.main()
 """
 LIMIT_S = 20.0
-MEASURING = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-"""By this, processes of ours count in the coverage of the tests, where that is measured."""
 ORDINARY_SIGNALS = (1 << 31) - 1
 """Those from 1 to 31; the two after them are the C library's, and what some Pythons start ignores them."""
 
@@ -43,7 +41,12 @@ class Workers:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._zygote = subprocess.Popen(
             [sys.executable, "-c", ZYGOTE.format(self._most_commands), str(self.directory)],
-            env={"HOME": "/nonexistent", "GRPC_ENABLE_FORK_SUPPORT": "0", "GRPC_VERBOSITY": "NONE", **MEASURING},
+            env={
+                "HOME": "/nonexistent",
+                "GRPC_ENABLE_FORK_SUPPORT": "0",
+                "GRPC_VERBOSITY": "NONE",
+                **measuring.VARIABLES,
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -81,7 +84,7 @@ def call(
     argv = words.split() if isinstance(words, str) else words
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     made: subprocess.Popen[bytes] = subprocess.Popen(
-        [*command, *argv], env={"LANG": "C.UTF-8", **MEASURING, **environment}, **(streams | settings)
+        [*command, *argv], env={"LANG": "C.UTF-8", **measuring.VARIABLES, **environment}, **(streams | settings)
     )
     return made
 
