@@ -21,7 +21,8 @@ def run_suite(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     """Runs one test module under a copy of our guards, in a process of its own."""
     (folder / "tests").mkdir()
     shutil.copy(PROJECT / "pyproject.toml", folder)
-    shutil.copy(PROJECT / "tests" / "conftest.py", folder / "tests")
+    for name in ("conftest.py", "measuring.py"):
+        shutil.copy(PROJECT / "tests" / name, folder / "tests")
     (folder / "tests" / "test_it.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-cov"]
     environment = {**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")}
