@@ -104,6 +104,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> None:
     """Measures and prints."""
     options = parse(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     print(f"seed {options.seed}, {options.rounds} rounds, {options.profiles} profiles")
     with tempfile.TemporaryDirectory() as scratch:
         machine = Machine(Path(scratch) / "home")
