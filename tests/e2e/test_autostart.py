@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -152,16 +151,18 @@ def test_an_operation_that_lost_its_daemon_is_found_by_its_id(machine: Machine) 
     machine.settings.write_text(f"{settings}[profile.coder]\ncommand = {json.dumps(command)}\n")
     machine.ok("profile", "create", "coder")
     machine.ok("gateway", "start", "coder")
+    (pid,) = daemons(machine)  # looking for it takes long on a busy machine, and the operation may end meanwhile
     stopping = launch(machine, "gateway", "stop", "coder", "-o", "json")
+    operations: list[str] = []
 
-    def running() -> Any:
+    def is_running() -> bool:
         found = machine.json("operations", "list")["items"]
-        return [one["id"] for one in found if one["operation_kind"] == "gateway.stop"]
+        operations[:] = [one["id"] for one in found if one["operation_kind"] == "gateway.stop"]
+        return bool(operations)
 
-    wait_until(running, "the operation to begin")
-    (operation,) = running()
-    (pid,) = daemons(machine)
+    wait_until(is_running, "the operation to begin")
     os.kill(pid, signal.SIGKILL)
+    (operation,) = operations
     _, said = stopping.communicate(timeout=60)
     error = json.loads(said.splitlines()[-1])["error"]
     assert (stopping.returncode, error["operation"]) == (8, operation)
