@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 KEPT = frozenset(
     (
-        b"HOME USER LOGNAME SHELL PATH LANG LANGUAGE TERM COLORTERM COLUMNS LINES NO_COLOR FORCE_COLOR TZ EDITOR "
-        b"VISUAL PAGER HERMES_HOME HERMESD_ROOT HERMESD_ALLOW_TEMP ZDOTDIR BASH_COMPLETION_USER_DIR"
+        b"HOME PATH LANG TERM COLUMNS NO_COLOR FORCE_COLOR TZ HERMES_HOME HERMESD_ROOT "
+        b"XDG_CONFIG_HOME XDG_DATA_HOME BASH_COMPLETION_USER_DIR"
     ).split()
 )
-KEPT_PREFIXES = (b"LC_", b"HERMESCTL_", b"XDG_", b"COMP_")
-"""Variables whose values a worker gets; of all others only the names."""
+KEPT_PREFIXES = (b"LC_", b"HERMESCTL_")
+"""Variables that some command reads, whose values a worker gets; of all others only the names."""
 
 COLD_VARIABLES = (b"HERMESCTL_NO_WARM", b"PYTHONIOENCODING", b"PYTHONUTF8")
 """Variables that ask for the whole program here, or change how Python itself speaks to the terminal."""

@@ -146,7 +146,7 @@ class Zygote:
         """Lets go of workers that are idle and too many."""
         idle = [line for line in self._workers if line not in self._busy]
         for line in idle[MOST_IDLE:]:
-            with suppress(OSError):
+            with suppress(OSError):  # it has just ended by itself
                 self._workers[line][1].shutdown(socket.SHUT_WR)
 
 

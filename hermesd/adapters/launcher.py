@@ -23,7 +23,7 @@ TEXT = """\
 # Written by hermesd: runs hermesctl without what Python imports at a start of its own.
 import sys
 
-sys.path.insert(0, {library!r})
+sys.path.insert(0, {packages!r})
 sys.argv[0] = {client!r}
 from hermesctl.launch.launcher import main
 
@@ -37,7 +37,7 @@ class Launcher:
 
     interpreter: Path
     """A Python below any virtual environment, which the script needs nothing of."""
-    library: Path
+    packages: Path
     """The directory that the package hermesctl lies in."""
     client: Path
     """The program hermesctl."""
@@ -66,7 +66,7 @@ class Launcher:
         return hashlib.sha256(os.fsencode(said)).hexdigest()[:12]
 
     def _script(self) -> str:
-        return TEXT.format(library=str(self.library), client=str(self.client))
+        return TEXT.format(packages=str(self.packages), client=str(self.client))
 
     def _fill(self, place: Path) -> None:
         ensure_private(place)

@@ -110,19 +110,18 @@ class Operations:
         self._launch(operation.id, work)
         return operation
 
-    def under_way(self, kind: str, profile: str, other_profile: str) -> Operation | None:
-        """The operation of this kind that works on both names now, if there is one."""
-        for id_, request in self._requests.items():
-            if (request.kind, request.profile, request.other_profile) == (kind, profile, other_profile):
-                return self._jobs[id_].operation
-        return None
+    def under_way(self, is_meant: Callable[[Request], bool]) -> Operation | None:
+        """The operation that runs and whose request is meant, if there is one.
+
+        For those who would ask of the world what that operation has changed already.
+        """
+        running = (id_ for id_, request in self._requests.items() if is_meant(request))
+        id_ = next(running, None)
+        return None if id_ is None else self._jobs[id_].operation
 
     def joined(self, request: Request) -> Operation | None:
-        """The identical operation that runs, for those whose own questions it has answered already."""
-        for id_, other in self._requests.items():
-            if other == request:
-                return self._jobs[id_].operation
-        return None
+        """The identical operation, if it runs."""
+        return self.under_way(lambda other: other == request)
 
     def refuse_if_changing(self, profile: str) -> None:
         """Refuses work on a profile that is itself being changed.

@@ -92,7 +92,8 @@ class Renames:
                 hint="it is the root that holds all other profiles, and hermes-agent keeps no other name for it",
                 profile=before.text,
             )
-        if begun := self._operations.under_way(KIND, before.text, after.text):
+        meant = (KIND, before.text, after.text)
+        if begun := self._operations.under_way(lambda one: (one.kind, one.profile, one.other_profile) == meant):
             return begun
         known = await self._homes.get(before)
         if before == after or await asyncio.to_thread(self._ports.homes.find, after) is not None:

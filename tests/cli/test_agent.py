@@ -47,7 +47,7 @@ def test_the_agent_gets_the_words_and_the_callers_environment(
     assert became.environment["EDITOR"] == "vi"
     assert "HERMES_PROFILE" not in became.environment
     request = asked(world)
-    assert (request.pid, request.working_directory) == (7, "/home/ana/work")
+    assert (request.pid, request.working_directory) == (7, "/home/ana/desk")
     assert "SECRET" in request.environment_names
     assert b"s3cret" not in request.SerializeToString()
 

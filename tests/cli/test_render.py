@@ -258,7 +258,7 @@ def test_quickstart_uses_an_agent_that_is_there(run: Run, daemon: FakeDaemon, wo
     """`--runtime` registers it once, relative to the caller's directory, and installs nothing."""
     world.runtimes.clear()
     assert "agent in use" in run("quickstart --runtime venv/bin/hermes").err
-    assert world.runtimes[0].executable == "/home/ana/work/venv/bin/hermes"
+    assert world.runtimes[0].executable == "/home/ana/desk/venv/bin/hermes"
     assert "agent already in use" in run("quickstart --runtime venv/bin/hermes").err
     assert "InstallRuntime" not in [method for method, _ in world.calls]
 

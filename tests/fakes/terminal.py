@@ -65,7 +65,7 @@ class FakeTerminal(Terminal):
             stderr=self.talk,
             environment={"TERM": "xterm", "LANG": "C.UTF-8", **sized, **environment},
             environment_names=[],
-            working_directory=Path("/home/ana/work"),
+            working_directory=Path("/home/ana/desk"),
             pid=7,
             replace=self.replaced,
             now_s=lambda: float(NOW_S),
