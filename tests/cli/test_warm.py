@@ -402,14 +402,14 @@ def test_the_launcher_imports_next_to_nothing(environment: dict[str, str]) -> No
 def test_nothing_is_left_of_the_callers_place(
     environment: dict[str, str], workers: Workers, tmp_path: Path
 ) -> None:
-    """A worker holds neither a directory nor a stream of a caller that is gone."""
+    """The worker that served holds neither a directory nor a stream of a caller that is gone."""
     directory = tmp_path / "work"
     directory.mkdir()
+    (served,) = workers.pids()
     assert ended(call("profile list", environment, cwd=directory))[0] == 0
-    for pid in workers.pids():
-        assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
-        streams = [str(Path(f"/proc/{pid}/fd/{stream}").readlink()) for stream in (0, 1, 2)]
-        assert streams == ["/dev/null"] * 3
+    assert Path(f"/proc/{served}/cwd").readlink() == Path("/")
+    streams = [str(Path(f"/proc/{served}/fd/{stream}").readlink()) for stream in (0, 1, 2)]
+    assert streams == ["/dev/null"] * 3
 
 
 def test_the_launcher_asks_little_of_the_kernel(environment: dict[str, str], workers: Workers) -> None:

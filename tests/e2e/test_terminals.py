@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.ci, pytest.mark.e2e]
 EXEC = client("exec", "-p", PROFILE, "--")
 BULK_BYTES = 100_000_000
 PROMPT = "coder ❯"  # noqa: RUF001 - it is the agent's
+BUSY = "⚕ ❯"  # noqa: RUF001 - the agent's too: its prompt while it works, and only then
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,7 @@ def test_a_chat_is_the_agents_own(desk: Desk) -> None:
         assert (listed["working_directory"], listed["tty"]) == (str(desk.work), chat.tty)
         chat.enter("hello")
         chat.until(ANSWER)
+        chat.until(PROMPT)
 
         kill_daemon(desk)
         assert terminals(desk) == [listed]
@@ -70,13 +72,13 @@ def test_a_chat_is_the_agents_own(desk: Desk) -> None:
             asked = len(desk.model.requests)
             chat.enter("take your time")
             wait_until(lambda: len(desk.model.requests) > asked, "the model to be asked")
+            chat.until(BUSY)
             chat.press(CTRL_C)
-            chat.until("nterrupt")
-        chat.until(PROMPT)
+            chat.until(PROMPT)
         chat.enter("again")
         chat.until(ANSWER)
-        chat.press(CTRL_D)
-        assert chat.ended() == 0
+        chat.until(PROMPT)
+        assert chat.insist(CTRL_D) == 0
         assert chat.settings == before
     assert terminals(desk) == []
 
