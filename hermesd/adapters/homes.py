@@ -13,7 +13,7 @@ A home is made and removed in a private staging directory on the same file syste
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,13 +57,21 @@ class HomesOnDisk:
         with translating(self._path(name), "read"):
             return self._find(name)
 
-    def create(self, name: ProfileName, files: Mapping[str, str], directories: Sequence[str]) -> Home:
+    def create(
+        self,
+        name: ProfileName,
+        files: Mapping[str, str],
+        directories: Sequence[str],
+        *,
+        fill: Callable[[Path], None] = lambda _: None,
+    ) -> Home:
         """Builds a home in staging, flushed, and publishes it by one rename that replaces nothing."""
         target = self._path(name)
         if name.is_default or os.path.lexists(target):
             raise _exists(name, target)
         with translating(target, "make"), self._building(name) as building:
             build_private(building, files, directories)
+            fill(building)
             try:
                 rename_exclusive(building, target)
             except FileExistsError as error:

@@ -46,6 +46,7 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "STATE_TOO_NEW": grpc.StatusCode.FAILED_PRECONDITION,
     "NOT_PERMITTED": grpc.StatusCode.PERMISSION_DENIED,
     "BUDGET_SPENT": grpc.StatusCode.FAILED_PRECONDITION,
+    "CHANGED_MEANWHILE": grpc.StatusCode.ABORTED,
     "INTERRUPTED": grpc.StatusCode.ABORTED,
 }
 """The gRPC code of every reason the daemon gives. Programs look at the reason; the code is for proxies."""

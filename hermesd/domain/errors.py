@@ -173,6 +173,12 @@ class BudgetSpent(HermesError):
     reason = "BUDGET_SPENT"
 
 
+class ChangedMeanwhile(HermesError):
+    """What was to be changed is not what it was when it was read."""
+
+    reason = "CHANGED_MEANWHILE"
+
+
 class Interrupted(HermesError):
     """The daemon ended before the operation did."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hermesd.domain.alias import Alias
+from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
 from hermesd.domain.operation import Happening, Operation
@@ -153,11 +154,19 @@ class Homes(Protocol):
     def find(self, name: ProfileName) -> Home | None:
         """One home, or `None`."""
 
-    def create(self, name: ProfileName, files: Mapping[str, str], directories: Sequence[str]) -> Home:
+    def create(
+        self,
+        name: ProfileName,
+        files: Mapping[str, str],
+        directories: Sequence[str],
+        *,
+        fill: Callable[[Path], None] = lambda _: None,
+    ) -> Home:
         """Makes a home, published by one rename: wholly there or not at all.
 
-        Directories are 0700 and files 0600 from the first byte. Raises `ProfileExists`, `DiskFull`,
-        `NotPermitted`.
+        Directories are 0700 and files 0600 from the first byte. `fill` is then given where the home is being
+        made, in private, and may add to it; whatever it raises leaves nothing behind. All of it is durable when
+        this returns. Raises `ProfileExists`, `DiskFull`, `NotPermitted`.
         """
 
     def move_to_trash(self, home: Home, note: TrashNote) -> Path:
@@ -448,6 +457,28 @@ class Agent(Protocol):
 
         Called while nothing of the gateway runs. Once more changes nothing. Returns what a person has to see
         to, a sentence each. Raises `DiskFull`, `NotPermitted`.
+        """
+
+    def credentials(self, home: Home) -> list[Credential]:
+        """What messaging platforms know this home's bots by. Never raises: what cannot be read names nothing."""
+
+    def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
+        """What `clone` would do. Changes nothing. Raises `ConfigInvalid`, `NotPermitted`."""
+
+    def clone(
+        self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
+    ) -> list[str]:
+        """Fills `target`, the fresh home of `name` that is still being made, from a home that may be in use.
+
+        Databases are consistent snapshots; what belongs to running processes stays behind, and so does what a
+        link leads to. The source is only read. Returns what a person has to know, a sentence each. Raises
+        `ConfigInvalid`, `DiskFull`, `NotPermitted`, `Cancelled`.
+        """
+
+    def settle_clone(self, source: Home, home: Home) -> list[str]:
+        """Brings what is kept beside homes to a clone that has just been published.
+
+        Once more changes nothing. Returns what a person has to see to. Raises `DiskFull`, `NotPermitted`.
         """
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:

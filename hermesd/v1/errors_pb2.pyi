@@ -99,6 +99,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """A file that somebody else wrote lies where one of ours would. Metadata
     "path" (raised by the client).
     """
+    REASON_CHANGED_MEANWHILE: _Reason.ValueType  # 33
+    """What was to be changed is not what it was when it was read."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Machine-readable reason of a failure. Reasons are API: added, never renamed."""
@@ -173,4 +175,6 @@ REASON_FILE_EXISTS: Reason.ValueType  # 32
 """A file that somebody else wrote lies where one of ours would. Metadata
 "path" (raised by the client).
 """
+REASON_CHANGED_MEANWHILE: Reason.ValueType  # 33
+"""What was to be changed is not what it was when it was read."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -144,6 +144,38 @@ class OperationProgress(_message.Message):
 Global___OperationProgress: _TypeAlias = OperationProgress  # noqa: Y015
 
 @_typing.final
+class TargetResult(_message.Message):
+    """What became of one of several profiles that an operation works on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile."""
+    summary: _builtins.str
+    """What was done, a short phrase: "up to date", "+2 new"."""
+    @_builtins.property
+    def error(self) -> Global___OperationError:
+        """Why it could not be done; unset (default) if it was."""
+
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        summary: _builtins.str = ...,
+        error: Global___OperationError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "profile", b"profile", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TargetResult: _TypeAlias = TargetResult  # noqa: Y015
+
+@_typing.final
 class Operation(_message.Message):
     """One long-running piece of work."""
 
@@ -160,6 +192,7 @@ class Operation(_message.Message):
     STARTED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
     ELAPSED_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique id, 12 lower-case letters and digits."""
     kind: _builtins.str
@@ -194,6 +227,12 @@ class Operation(_message.Message):
     def elapsed(self) -> _duration_pb2.Duration:
         """How long it has run, or ran in all, measured by a clock that never jumps."""
 
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetResult]:
+        """What became of each profile, for work on several; in the order they were
+        done. Default: empty.
+        """
+
     def __init__(
         self,
         *,
@@ -208,10 +247,11 @@ class Operation(_message.Message):
         started_at: _timestamp_pb2.Timestamp | None = ...,
         finished_at: _timestamp_pb2.Timestamp | None = ...,
         elapsed: _duration_pb2.Duration | None = ...,
+        results: _abc.Iterable[Global___TargetResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed", "error", b"error", "finished_at", b"finished_at", "progress", b"progress", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed", "error", b"error", "finished_at", b"finished_at", "id", b"id", "kind", b"kind", "profile", b"profile", "progress", b"progress", "requester", b"requester", "started_at", b"started_at", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed", "error", b"error", "finished_at", b"finished_at", "id", b"id", "kind", b"kind", "profile", b"profile", "progress", b"progress", "requester", b"requester", "results", b"results", "started_at", b"started_at", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from hermesd.v1 import gateways_pb2 as _gateways_pb2
 import builtins as _builtins
 import sys
@@ -21,6 +22,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _CloneExtent:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CloneExtentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CloneExtent.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CLONE_EXTENT_UNSPECIFIED: _CloneExtent.ValueType  # 0
+    """The same as SETTINGS. Default of an unset field."""
+    CLONE_EXTENT_SETTINGS: _CloneExtent.ValueType  # 1
+    """Configuration, secrets and personality; sessions and memory are fresh."""
+    CLONE_EXTENT_EVERYTHING: _CloneExtent.ValueType  # 2
+    """All of it: memories, sessions, skills, scheduled jobs, plugins as well."""
+
+class CloneExtent(_CloneExtent, metaclass=_CloneExtentEnumTypeWrapper):
+    """How much of another profile a new one takes over."""
+
+CLONE_EXTENT_UNSPECIFIED: CloneExtent.ValueType  # 0
+"""The same as SETTINGS. Default of an unset field."""
+CLONE_EXTENT_SETTINGS: CloneExtent.ValueType  # 1
+"""Configuration, secrets and personality; sessions and memory are fresh."""
+CLONE_EXTENT_EVERYTHING: CloneExtent.ValueType  # 2
+"""All of it: memories, sessions, skills, scheduled jobs, plugins as well."""
+Global___CloneExtent: _TypeAlias = CloneExtent  # noqa: Y015
 
 @_typing.final
 class ApiServer(_message.Message):
@@ -74,6 +99,8 @@ class Profile(_message.Message):
     GATEWAY_FIELD_NUMBER: _builtins.int
     PROBLEMS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_IS_GENERATED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name: lower-case letters, digits, "_" and "-", at most 64 characters."""
     id: _builtins.str
@@ -96,6 +123,10 @@ class Profile(_message.Message):
     """Name and version of the distribution it came from. Default: ""."""
     runtime: _builtins.str
     """Runtime it uses, a name from the runtimes service; "" when none is installed."""
+    display_name: _builtins.str
+    """The name it is shown under to people. Default: "" for the one in commands."""
+    description_is_generated: _builtins.bool
+    """Whether an agent wrote the description. Default: false, a person did."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of its aliases, sorted. Default: empty."""
@@ -135,14 +166,42 @@ class Profile(_message.Message):
         gateway: _gateways_pb2.Gateway | None = ...,
         problems: _abc.Iterable[_builtins.str] | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        display_name: _builtins.str = ...,
+        description_is_generated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["api_server", b"api_server", "created_at", b"created_at", "gateway", b"gateway"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "api_server", b"api_server", "base_url", b"base_url", "created_at", b"created_at", "description", b"description", "distribution", b"distribution", "gateway", b"gateway", "id", b"id", "is_sticky_default", b"is_sticky_default", "model", b"model", "name", b"name", "path", b"path", "problems", b"problems", "provider", b"provider", "runtime", b"runtime", "skill_count", b"skill_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "api_server", b"api_server", "base_url", b"base_url", "created_at", b"created_at", "description", b"description", "description_is_generated", b"description_is_generated", "display_name", b"display_name", "distribution", b"distribution", "gateway", b"gateway", "id", b"id", "is_sticky_default", b"is_sticky_default", "model", b"model", "name", b"name", "path", b"path", "problems", b"problems", "provider", b"provider", "runtime", b"runtime", "skill_count", b"skill_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
+
+@_typing.final
+class IgnoredEntry(_message.Message):
+    """A directory below `profiles/` that is no profile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Absolute path."""
+    why: _builtins.str
+    """Why it is ignored, by hermes-agent too: one sentence."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IgnoredEntry: _TypeAlias = IgnoredEntry  # noqa: Y015
 
 @_typing.final
 class ListProfilesRequest(_message.Message):
@@ -168,18 +227,24 @@ class ListProfilesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROFILES_FIELD_NUMBER: _builtins.int
+    IGNORED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def profiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Profile]:
         """"default" first, then by name. Default: empty."""
+
+    @_builtins.property
+    def ignored(self) -> _containers.RepeatedCompositeFieldContainer[Global___IgnoredEntry]:
+        """What else lies where profiles are, by path. Default: empty."""
 
     def __init__(
         self,
         *,
         profiles: _abc.Iterable[Global___Profile] | None = ...,
+        ignored: _abc.Iterable[Global___IgnoredEntry] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["profiles", b"profiles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ignored", b"ignored", "profiles", b"profiles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -217,6 +282,11 @@ class CreateProfileRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     NO_ALIAS_FIELD_NUMBER: _builtins.int
     NO_SKILLS_FIELD_NUMBER: _builtins.int
+    CLONE_FROM_FIELD_NUMBER: _builtins.int
+    CLONE_EXTENT_FIELD_NUMBER: _builtins.int
+    STRIP_CHANNELS_FIELD_NUMBER: _builtins.int
+    KEEP_CRON_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the new profile. Required."""
     description: _builtins.str
@@ -225,6 +295,20 @@ class CreateProfileRequest(_message.Message):
     """Leave out the alias command. Default: false, an alias of the same name."""
     no_skills: _builtins.bool
     """Leave out bundled skills, now and at later syncs. Default: false."""
+    clone_from: _builtins.str
+    """Name of the profile to take over from. Default: "" for a blank one."""
+    clone_extent: Global___CloneExtent.ValueType
+    """How much to take over. Ignored for a blank profile."""
+    strip_channels: _builtins.bool
+    """Leave out bot tokens and whatever else connects to a messaging platform.
+    Default: false, both profiles have the same ones.
+    """
+    keep_cron: _builtins.bool
+    """Leave scheduled jobs active. Default: false, those that are taken over are
+    paused, since two gateways would do each of them twice.
+    """
+    model: _builtins.str
+    """The model it asks. Default: "" for that of the clone, or none."""
     def __init__(
         self,
         *,
@@ -232,14 +316,459 @@ class CreateProfileRequest(_message.Message):
         description: _builtins.str = ...,
         no_alias: _builtins.bool = ...,
         no_skills: _builtins.bool = ...,
+        clone_from: _builtins.str = ...,
+        clone_extent: Global___CloneExtent.ValueType = ...,
+        strip_channels: _builtins.bool = ...,
+        keep_cron: _builtins.bool = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "no_alias", b"no_alias", "no_skills", b"no_skills", "profile", b"profile"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clone_extent", b"clone_extent", "clone_from", b"clone_from", "description", b"description", "keep_cron", b"keep_cron", "model", b"model", "no_alias", b"no_alias", "no_skills", b"no_skills", "profile", b"profile", "strip_channels", b"strip_channels"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateProfileRequest: _TypeAlias = CreateProfileRequest  # noqa: Y015
+
+@_typing.final
+class PlanProfileRequest(_message.Message):
+    """Asks what creating a profile would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    CREATE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the new profile. Required."""
+    @_builtins.property
+    def create(self) -> Global___CreateProfileRequest:
+        """The request that would create it; its `profile` may be left out."""
+
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        create: Global___CreateProfileRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create", b"create"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create", b"create", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanProfileRequest: _TypeAlias = PlanProfileRequest  # noqa: Y015
+
+@_typing.final
+class PlanStep(_message.Message):
+    """One thing that creating a profile does."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERB_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    verb: _builtins.str
+    """What is done, one word: "copy", "seed", "skip", "pause", "alias"."""
+    what: _builtins.str
+    """To what, in words, without any secret."""
+    def __init__(
+        self,
+        *,
+        verb: _builtins.str = ...,
+        what: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verb", b"verb", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanStep: _TypeAlias = PlanStep  # noqa: Y015
+
+@_typing.final
+class SharedCredential(_message.Message):
+    """A credential that two profiles would have in common."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    VARIABLE_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
+    platform: _builtins.str
+    """Messaging platform: "telegram", "discord"."""
+    variable: _builtins.str
+    """Variable or key it is read from."""
+    @_builtins.property
+    def profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the other profiles that have it, sorted."""
+
+    def __init__(
+        self,
+        *,
+        platform: _builtins.str = ...,
+        variable: _builtins.str = ...,
+        profiles: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["platform", b"platform", "profiles", b"profiles", "variable", b"variable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SharedCredential: _TypeAlias = SharedCredential  # noqa: Y015
+
+@_typing.final
+class ProfilePlan(_message.Message):
+    """What creating a profile would do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the new profile."""
+    path: _builtins.str
+    """Absolute path its home will have."""
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanStep]:
+        """What is done, in order."""
+
+    @_builtins.property
+    def shared(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedCredential]:
+        """Bot credentials it would share. Default: empty."""
+
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        path: _builtins.str = ...,
+        steps: _abc.Iterable[Global___PlanStep] | None = ...,
+        shared: _abc.Iterable[Global___SharedCredential] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "profile", b"profile", "shared", b"shared", "steps", b"steps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfilePlan: _TypeAlias = ProfilePlan  # noqa: Y015
+
+@_typing.final
+class MeasureProfileRequest(_message.Message):
+    """Names the profile to measure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureProfileRequest: _TypeAlias = MeasureProfileRequest  # noqa: Y015
+
+@_typing.final
+class DiskPart(_message.Message):
+    """A part of a profile's home."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Entry of the home: "sessions", "skills", "state.db"."""
+    bytes: _builtins.int
+    """What it takes on disk, a number of bytes."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiskPart: _TypeAlias = DiskPart  # noqa: Y015
+
+@_typing.final
+class DiskUsage(_message.Message):
+    """What a profile takes on disk. Of "default", what is not other profiles'."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BYTES_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    bytes: _builtins.int
+    """In all, a number of bytes."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiskPart]:
+        """Its entries, the largest first."""
+
+    def __init__(
+        self,
+        *,
+        bytes: _builtins.int = ...,
+        parts: _abc.Iterable[Global___DiskPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiskUsage: _TypeAlias = DiskUsage  # noqa: Y015
+
+@_typing.final
+class PlanDeletionRequest(_message.Message):
+    """Names the profile that would be deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    PURGE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    purge: _builtins.bool
+    """As in DeleteProfileRequest. Default: false."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        purge: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "purge", b"purge"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanDeletionRequest: _TypeAlias = PlanDeletionRequest  # noqa: Y015
+
+@_typing.final
+class DeletionPlan(_message.Message):
+    """What deleting a profile takes away."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    SESSION_COUNT_FIELD_NUMBER: _builtins.int
+    JOB_COUNT_FIELD_NUMBER: _builtins.int
+    SECRET_COUNT_FIELD_NUMBER: _builtins.int
+    KEPT_DAYS_FIELD_NUMBER: _builtins.int
+    session_count: _builtins.int
+    """Number of stored conversations, a count."""
+    job_count: _builtins.int
+    """Number of scheduled jobs, a count."""
+    secret_count: _builtins.int
+    """Number of secrets in its `.env`, a count."""
+    kept_days: _builtins.int
+    """How long the trash keeps it, a count of days; 0 if it is purged."""
+    @_builtins.property
+    def profile(self) -> Global___Profile:
+        """The profile."""
+
+    @_builtins.property
+    def usage(self) -> Global___DiskUsage:
+        """What it takes on disk."""
+
+    def __init__(
+        self,
+        *,
+        profile: Global___Profile | None = ...,
+        usage: Global___DiskUsage | None = ...,
+        session_count: _builtins.int = ...,
+        job_count: _builtins.int = ...,
+        secret_count: _builtins.int = ...,
+        kept_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_count", b"job_count", "kept_days", b"kept_days", "profile", b"profile", "secret_count", b"secret_count", "session_count", b"session_count", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeletionPlan: _TypeAlias = DeletionPlan  # noqa: Y015
+
+@_typing.final
+class SetDisplayNameRequest(_message.Message):
+    """Names a profile for people."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    display_name: _builtins.str
+    """What people see, one line. "" goes back to the name in commands."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDisplayNameRequest: _TypeAlias = SetDisplayNameRequest  # noqa: Y015
+
+@_typing.final
+class DescribeProfileRequest(_message.Message):
+    """Says what a profile is for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    text: _builtins.str
+    """What it is for, one line. "" clears it."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeProfileRequest: _TypeAlias = DescribeProfileRequest  # noqa: Y015
+
+@_typing.final
+class GenerateDescriptionRequest(_message.Message):
+    """Names the profile whose description is to be written by its agent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    OVERWRITE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    overwrite: _builtins.bool
+    """Replace a description that a person wrote. Default: false."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        overwrite: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["overwrite", b"overwrite", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GenerateDescriptionRequest: _TypeAlias = GenerateDescriptionRequest  # noqa: Y015
+
+@_typing.final
+class GetSoulRequest(_message.Message):
+    """Names the profile whose SOUL.md is read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSoulRequest: _TypeAlias = GetSoulRequest  # noqa: Y015
+
+@_typing.final
+class Soul(_message.Message):
+    """A profile's SOUL.md."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    IS_IN_USE_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text. Default: "" if there is none."""
+    revision: _builtins.str
+    """Stands for exactly this text; "" if there is no file."""
+    path: _builtins.str
+    """Absolute path of the file."""
+    is_in_use: _builtins.bool
+    """Whether conversations may go on under an earlier text: its gateway runs."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        path: _builtins.str = ...,
+        is_in_use: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_in_use", b"is_in_use", "path", b"path", "revision", b"revision", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Soul: _TypeAlias = Soul  # noqa: Y015
+
+@_typing.final
+class SetSoulRequest(_message.Message):
+    """A new text for a profile's SOUL.md."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    text: _builtins.str
+    """The text."""
+    revision: _builtins.str
+    """Revision of the text this one is to replace. Unset replaces whatever is
+    there.
+    """
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        text: _builtins.str = ...,
+        revision: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "profile", b"profile", "revision", b"revision", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__revision: _TypeAlias = _typing.Literal["revision"]  # noqa: Y015
+    _WhichOneofArgType__revision: _TypeAlias = _typing.Literal["_revision", b"_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__revision) -> _WhichOneofReturnType__revision | None: ...
+
+Global___SetSoulRequest: _TypeAlias = SetSoulRequest  # noqa: Y015
 
 @_typing.final
 class ModelEndpoint(_message.Message):

@@ -51,6 +51,11 @@ class ProfilesServiceStub:
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.CreateProfileRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.PlanProfile = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/PlanProfile',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.PlanProfileRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.ProfilePlan.FromString,
+                _registered_method=True)
         self.SetUpProfile = channel.unary_unary(
                 '/hermesd.v1.ProfilesService/SetUpProfile',
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.SetUpProfileRequest.SerializeToString,
@@ -61,10 +66,45 @@ class ProfilesServiceStub:
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.DeleteProfileRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.PlanDeletion = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/PlanDeletion',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.PlanDeletionRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.DeletionPlan.FromString,
+                _registered_method=True)
         self.RenameProfile = channel.unary_unary(
                 '/hermesd.v1.ProfilesService/RenameProfile',
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.RenameProfileRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.SetDisplayName = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/SetDisplayName',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.SetDisplayNameRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.Profile.FromString,
+                _registered_method=True)
+        self.MeasureProfile = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/MeasureProfile',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.MeasureProfileRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.DiskUsage.FromString,
+                _registered_method=True)
+        self.DescribeProfile = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/DescribeProfile',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.DescribeProfileRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.Profile.FromString,
+                _registered_method=True)
+        self.GenerateDescription = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/GenerateDescription',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.GenerateDescriptionRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.GetSoul = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/GetSoul',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.GetSoulRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.Soul.FromString,
+                _registered_method=True)
+        self.SetSoul = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/SetSoul',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.SetSoulRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.Soul.FromString,
                 _registered_method=True)
         self.UseProfile = channel.unary_unary(
                 '/hermesd.v1.ProfilesService/UseProfile',
@@ -92,8 +132,17 @@ class ProfilesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateProfile(self, request, context):
-        """Creates a blank profile and its alias; wholly or not at all.
-        PROFILE_EXISTS, PROFILE_NAME_INVALID.
+        """Creates a profile, blank or from another one, and its alias; wholly or not
+        at all. PROFILE_EXISTS, PROFILE_NAME_INVALID; PROFILE_NOT_FOUND if there is
+        nothing to clone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanProfile(self, request, context):
+        """Says what CreateProfile would do with the same request, and refuses what it
+        would refuse. Changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,11 +164,63 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanDeletion(self, request, context):
+        """Says what DeleteProfile would take away. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RenameProfile(self, request, context):
         """Gives a profile another name: home, aliases, sticky default and what its
         agent keeps by name follow. A gateway that runs is stopped meanwhile and is
         ready again at the end; its id, wish and log stay. "default" is refused with
         PROFILE_NAME_INVALID, a name in use with PROFILE_EXISTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDisplayName(self, request, context):
+        """Gives a profile the name it is shown under to people; what it is called in
+        commands stays. The only way to rename "default".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MeasureProfile(self, request, context):
+        """Measures what a profile takes on disk, by walking it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeProfile(self, request, context):
+        """Writes what a profile is for, where its agent's task boards read it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateDescription(self, request, context):
+        """Has the profile's own agent and model write what it is for. A description
+        that a person wrote stays unless it is to be overwritten.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSoul(self, request, context):
+        """Reads a profile's SOUL.md.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSoul(self, request, context):
+        """Replaces a profile's SOUL.md. CHANGED_MEANWHILE if it is not the one that
+        was read.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,6 +253,11 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     request_deserializer=hermesd_dot_v1_dot_profiles__pb2.CreateProfileRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
             ),
+            'PlanProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanProfile,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.PlanProfileRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.ProfilePlan.SerializeToString,
+            ),
             'SetUpProfile': grpc.unary_unary_rpc_method_handler(
                     servicer.SetUpProfile,
                     request_deserializer=hermesd_dot_v1_dot_profiles__pb2.SetUpProfileRequest.FromString,
@@ -162,10 +268,45 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     request_deserializer=hermesd_dot_v1_dot_profiles__pb2.DeleteProfileRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
             ),
+            'PlanDeletion': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanDeletion,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.PlanDeletionRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.DeletionPlan.SerializeToString,
+            ),
             'RenameProfile': grpc.unary_unary_rpc_method_handler(
                     servicer.RenameProfile,
                     request_deserializer=hermesd_dot_v1_dot_profiles__pb2.RenameProfileRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'SetDisplayName': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDisplayName,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.SetDisplayNameRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.Profile.SerializeToString,
+            ),
+            'MeasureProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.MeasureProfile,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.MeasureProfileRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.DiskUsage.SerializeToString,
+            ),
+            'DescribeProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeProfile,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.DescribeProfileRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.Profile.SerializeToString,
+            ),
+            'GenerateDescription': grpc.unary_unary_rpc_method_handler(
+                    servicer.GenerateDescription,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.GenerateDescriptionRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'GetSoul': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSoul,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.GetSoulRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.Soul.SerializeToString,
+            ),
+            'SetSoul': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSoul,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.SetSoulRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.Soul.SerializeToString,
             ),
             'UseProfile': grpc.unary_unary_rpc_method_handler(
                     servicer.UseProfile,
@@ -266,6 +407,33 @@ class ProfilesService:
             _registered_method=True)
 
     @staticmethod
+    def PlanProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/PlanProfile',
+            hermesd_dot_v1_dot_profiles__pb2.PlanProfileRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.ProfilePlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SetUpProfile(request,
             target,
             options=(),
@@ -320,6 +488,33 @@ class ProfilesService:
             _registered_method=True)
 
     @staticmethod
+    def PlanDeletion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/PlanDeletion',
+            hermesd_dot_v1_dot_profiles__pb2.PlanDeletionRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.DeletionPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RenameProfile(request,
             target,
             options=(),
@@ -336,6 +531,168 @@ class ProfilesService:
             '/hermesd.v1.ProfilesService/RenameProfile',
             hermesd_dot_v1_dot_profiles__pb2.RenameProfileRequest.SerializeToString,
             hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDisplayName(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/SetDisplayName',
+            hermesd_dot_v1_dot_profiles__pb2.SetDisplayNameRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MeasureProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/MeasureProfile',
+            hermesd_dot_v1_dot_profiles__pb2.MeasureProfileRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.DiskUsage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/DescribeProfile',
+            hermesd_dot_v1_dot_profiles__pb2.DescribeProfileRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.Profile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateDescription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/GenerateDescription',
+            hermesd_dot_v1_dot_profiles__pb2.GenerateDescriptionRequest.SerializeToString,
+            hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSoul(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/GetSoul',
+            hermesd_dot_v1_dot_profiles__pb2.GetSoulRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.Soul.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSoul(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/SetSoul',
+            hermesd_dot_v1_dot_profiles__pb2.SetSoulRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.Soul.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,8 +41,13 @@ class ProfilesServiceStub:
     GetProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetProfileRequest, _profiles_pb2.Profile]
     """Reads one profile. PROFILE_NOT_FOUND with the closest names if unknown."""
     CreateProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.CreateProfileRequest, _operations_pb2.Operation]
-    """Creates a blank profile and its alias; wholly or not at all.
-    PROFILE_EXISTS, PROFILE_NAME_INVALID.
+    """Creates a profile, blank or from another one, and its alias; wholly or not
+    at all. PROFILE_EXISTS, PROFILE_NAME_INVALID; PROFILE_NOT_FOUND if there is
+    nothing to clone.
+    """
+    PlanProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.PlanProfileRequest, _profiles_pb2.ProfilePlan]
+    """Says what CreateProfile would do with the same request, and refuses what it
+    would refuse. Changes nothing.
     """
     SetUpProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SetUpProfileRequest, _operations_pb2.Operation]
     """Points a profile at a model and enables its agent's HTTP API. What is
@@ -52,11 +57,31 @@ class ProfilesServiceStub:
     """Stops the gateway and removes profile, alias and record. The default
     profile is refused with PROFILE_NAME_INVALID.
     """
+    PlanDeletion: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.PlanDeletionRequest, _profiles_pb2.DeletionPlan]
+    """Says what DeleteProfile would take away. Changes nothing."""
     RenameProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.RenameProfileRequest, _operations_pb2.Operation]
     """Gives a profile another name: home, aliases, sticky default and what its
     agent keeps by name follow. A gateway that runs is stopped meanwhile and is
     ready again at the end; its id, wish and log stay. "default" is refused with
     PROFILE_NAME_INVALID, a name in use with PROFILE_EXISTS.
+    """
+    SetDisplayName: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SetDisplayNameRequest, _profiles_pb2.Profile]
+    """Gives a profile the name it is shown under to people; what it is called in
+    commands stays. The only way to rename "default".
+    """
+    MeasureProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.MeasureProfileRequest, _profiles_pb2.DiskUsage]
+    """Measures what a profile takes on disk, by walking it."""
+    DescribeProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.DescribeProfileRequest, _profiles_pb2.Profile]
+    """Writes what a profile is for, where its agent's task boards read it."""
+    GenerateDescription: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GenerateDescriptionRequest, _operations_pb2.Operation]
+    """Has the profile's own agent and model write what it is for. A description
+    that a person wrote stays unless it is to be overwritten.
+    """
+    GetSoul: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetSoulRequest, _profiles_pb2.Soul]
+    """Reads a profile's SOUL.md."""
+    SetSoul: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SetSoulRequest, _profiles_pb2.Soul]
+    """Replaces a profile's SOUL.md. CHANGED_MEANWHILE if it is not the one that
+    was read.
     """
     UseProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.UseProfileRequest, _profiles_pb2.UseProfileResponse]
     """Writes the sticky default: the profile that plain commands target.
@@ -74,8 +99,13 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     GetProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetProfileRequest, _profiles_pb2.Profile]  # type: ignore[assignment]
     """Reads one profile. PROFILE_NOT_FOUND with the closest names if unknown."""
     CreateProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.CreateProfileRequest, _operations_pb2.Operation]  # type: ignore[assignment]
-    """Creates a blank profile and its alias; wholly or not at all.
-    PROFILE_EXISTS, PROFILE_NAME_INVALID.
+    """Creates a profile, blank or from another one, and its alias; wholly or not
+    at all. PROFILE_EXISTS, PROFILE_NAME_INVALID; PROFILE_NOT_FOUND if there is
+    nothing to clone.
+    """
+    PlanProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.PlanProfileRequest, _profiles_pb2.ProfilePlan]  # type: ignore[assignment]
+    """Says what CreateProfile would do with the same request, and refuses what it
+    would refuse. Changes nothing.
     """
     SetUpProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.SetUpProfileRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Points a profile at a model and enables its agent's HTTP API. What is
@@ -85,11 +115,31 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """Stops the gateway and removes profile, alias and record. The default
     profile is refused with PROFILE_NAME_INVALID.
     """
+    PlanDeletion: _aio.UnaryUnaryMultiCallable[_profiles_pb2.PlanDeletionRequest, _profiles_pb2.DeletionPlan]  # type: ignore[assignment]
+    """Says what DeleteProfile would take away. Changes nothing."""
     RenameProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.RenameProfileRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Gives a profile another name: home, aliases, sticky default and what its
     agent keeps by name follow. A gateway that runs is stopped meanwhile and is
     ready again at the end; its id, wish and log stay. "default" is refused with
     PROFILE_NAME_INVALID, a name in use with PROFILE_EXISTS.
+    """
+    SetDisplayName: _aio.UnaryUnaryMultiCallable[_profiles_pb2.SetDisplayNameRequest, _profiles_pb2.Profile]  # type: ignore[assignment]
+    """Gives a profile the name it is shown under to people; what it is called in
+    commands stays. The only way to rename "default".
+    """
+    MeasureProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.MeasureProfileRequest, _profiles_pb2.DiskUsage]  # type: ignore[assignment]
+    """Measures what a profile takes on disk, by walking it."""
+    DescribeProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.DescribeProfileRequest, _profiles_pb2.Profile]  # type: ignore[assignment]
+    """Writes what a profile is for, where its agent's task boards read it."""
+    GenerateDescription: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GenerateDescriptionRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Has the profile's own agent and model write what it is for. A description
+    that a person wrote stays unless it is to be overwritten.
+    """
+    GetSoul: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetSoulRequest, _profiles_pb2.Soul]  # type: ignore[assignment]
+    """Reads a profile's SOUL.md."""
+    SetSoul: _aio.UnaryUnaryMultiCallable[_profiles_pb2.SetSoulRequest, _profiles_pb2.Soul]  # type: ignore[assignment]
+    """Replaces a profile's SOUL.md. CHANGED_MEANWHILE if it is not the one that
+    was read.
     """
     UseProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.UseProfileRequest, _profiles_pb2.UseProfileResponse]  # type: ignore[assignment]
     """Writes the sticky default: the profile that plain commands target.
@@ -122,8 +172,19 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profiles_pb2.CreateProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
-        """Creates a blank profile and its alias; wholly or not at all.
-        PROFILE_EXISTS, PROFILE_NAME_INVALID.
+        """Creates a profile, blank or from another one, and its alias; wholly or not
+        at all. PROFILE_EXISTS, PROFILE_NAME_INVALID; PROFILE_NOT_FOUND if there is
+        nothing to clone.
+        """
+
+    @_abc_1.abstractmethod
+    def PlanProfile(
+        self,
+        request: _profiles_pb2.PlanProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.ProfilePlan, _abc.Awaitable[_profiles_pb2.ProfilePlan]]:
+        """Says what CreateProfile would do with the same request, and refuses what it
+        would refuse. Changes nothing.
         """
 
     @_abc_1.abstractmethod
@@ -147,6 +208,14 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def PlanDeletion(
+        self,
+        request: _profiles_pb2.PlanDeletionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.DeletionPlan, _abc.Awaitable[_profiles_pb2.DeletionPlan]]:
+        """Says what DeleteProfile would take away. Changes nothing."""
+
+    @_abc_1.abstractmethod
     def RenameProfile(
         self,
         request: _profiles_pb2.RenameProfileRequest,
@@ -156,6 +225,60 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         agent keeps by name follow. A gateway that runs is stopped meanwhile and is
         ready again at the end; its id, wish and log stay. "default" is refused with
         PROFILE_NAME_INVALID, a name in use with PROFILE_EXISTS.
+        """
+
+    @_abc_1.abstractmethod
+    def SetDisplayName(
+        self,
+        request: _profiles_pb2.SetDisplayNameRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Profile, _abc.Awaitable[_profiles_pb2.Profile]]:
+        """Gives a profile the name it is shown under to people; what it is called in
+        commands stays. The only way to rename "default".
+        """
+
+    @_abc_1.abstractmethod
+    def MeasureProfile(
+        self,
+        request: _profiles_pb2.MeasureProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.DiskUsage, _abc.Awaitable[_profiles_pb2.DiskUsage]]:
+        """Measures what a profile takes on disk, by walking it."""
+
+    @_abc_1.abstractmethod
+    def DescribeProfile(
+        self,
+        request: _profiles_pb2.DescribeProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Profile, _abc.Awaitable[_profiles_pb2.Profile]]:
+        """Writes what a profile is for, where its agent's task boards read it."""
+
+    @_abc_1.abstractmethod
+    def GenerateDescription(
+        self,
+        request: _profiles_pb2.GenerateDescriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Has the profile's own agent and model write what it is for. A description
+        that a person wrote stays unless it is to be overwritten.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSoul(
+        self,
+        request: _profiles_pb2.GetSoulRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Soul, _abc.Awaitable[_profiles_pb2.Soul]]:
+        """Reads a profile's SOUL.md."""
+
+    @_abc_1.abstractmethod
+    def SetSoul(
+        self,
+        request: _profiles_pb2.SetSoulRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.Soul, _abc.Awaitable[_profiles_pb2.Soul]]:
+        """Replaces a profile's SOUL.md. CHANGED_MEANWHILE if it is not the one that
+        was read.
         """
 
     @_abc_1.abstractmethod

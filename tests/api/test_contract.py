@@ -36,10 +36,18 @@ MACHINE_WIDE = {
     "UseRuntimeRequest",
     "ListTrashRequest",
     "EmptyTrashRequest",
+    "SyncSkillsRequest",
 }
 """Requests that concern no profile in particular. Every other one names a profile."""
 
-FILTERS = {"ListOperationsRequest", "ListEventsRequest", "WatchEventsRequest", "ListTerminalsRequest"}
+FILTERS = {
+    "ListOperationsRequest",
+    "ListEventsRequest",
+    "WatchEventsRequest",
+    "ListTerminalsRequest",
+    "ListAliasesRequest",
+    "ExamineRequest",
+}
 """Requests whose profile only narrows a list, so that it may be empty. Every other profile is required."""
 
 RENAMING = {"RestoreProfileRequest"}

@@ -1,14 +1,15 @@
 """An agent that does what a test says. Passes the suite of `tests/contracts/test_agents.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.errors import ArgumentInvalid, HermesError, PortInUse
 from hermesd.domain.gateway import Event
 from hermesd.domain.ports import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
-from hermesd.domain.profile import Home
+from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 
 _REPORTS = {
@@ -48,6 +49,14 @@ class ScriptedAgent:
         """Every `follow_rename`, in order: the name before and the one after."""
         self.rename_leftovers: list[str] = []
         """What `follow_rename` cannot do."""
+        self.known_credentials: dict[str, list[Credential]] = {}
+        """What platforms know each home's bots by."""
+        self.clones: list[tuple[str, str, CloneOrder]] = []
+        """Every `clone`, in order: from which home, to which, and how."""
+        self.clone_warnings: list[str] = []
+        """What `clone` has to say."""
+        self.settled: list[tuple[str, str]] = []
+        """Every `settle_clone`, in order."""
 
     def version(self, executable: Path) -> str:
         """The version set for the executable."""
@@ -127,6 +136,30 @@ class ScriptedAgent:
         """Remembers the names, and says what is set."""
         self.renamed.append((before.name.text, after.name.text))
         return list(self.rename_leftovers)
+
+    def credentials(self, home: Home) -> list[Credential]:
+        """Those set for the home."""
+        return self.known_credentials.get(home.name.text, [])
+
+    def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
+        """A plan that says how much is taken over."""
+        held = tuple(self.credentials(source)) if order.has_channels else ()
+        return ClonePlan(copied=(f"{order.extent} of {source.name}",), credentials=held)
+
+    def clone(
+        self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
+    ) -> list[str]:
+        """Remembers what was cloned, and gives the clone its source's credentials and facts."""
+        self.clones.append((source.name.text, name.text, order))
+        self.known_facts[name.text] = self.facts(source)
+        if order.has_channels:
+            self.known_credentials[name.text] = self.credentials(source)
+        return list(self.clone_warnings)
+
+    def settle_clone(self, source: Home, home: Home) -> list[str]:
+        """Remembers the names."""
+        self.settled.append((source.name.text, home.name.text))
+        return []
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """The directory set."""

@@ -3,7 +3,7 @@
 Owns: which homes exist and what they hold. Must not know a file system; paths are values that name nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -75,10 +75,18 @@ class MemoryHomes:
         self.faults.trip("find")
         return self._home(name) if name in self._homes else None
 
-    def create(self, name: ProfileName, files: Mapping[str, str], directories: Sequence[str]) -> Home:
+    def create(
+        self,
+        name: ProfileName,
+        files: Mapping[str, str],
+        directories: Sequence[str],
+        *,
+        fill: Callable[[Path], None] = lambda _: None,
+    ) -> Home:
         self.faults.trip("create")
         if name in self._homes or name.is_default:
             raise ProfileExists(f"cannot create '{name}': a profile of this name exists", profile=str(name))
+        fill(self.root / "profiles" / STAGING / "new" / name.text)
         self._homes.setdefault(ProfileName(DEFAULT), StoredHome(self._new_identity()))
         self._homes[name] = StoredHome(self._new_identity(), dict(files), tuple(directories))
         return self._home(name)
