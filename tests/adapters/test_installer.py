@@ -17,7 +17,7 @@ from hermesd.domain.runtime import InstallProgress, Runtime
 from tests.adapters.unprivileged import PROJECT, reachable_directory
 from tests.adapters.wheels import Index
 
-pytestmark = [pytest.mark.ci, pytest.mark.adapters]
+pytestmark = pytest.mark.adapters
 
 VERSION = "0.19.0"
 
@@ -45,6 +45,7 @@ def left_in(directory: Path) -> list[str]:
     return [entry.name for entry in directory.iterdir() if entry.suffix != ".lock"]
 
 
+@pytest.mark.ci
 def test_an_installed_agent_runs_and_knows_its_packages(index: Index, tmp_path: Path) -> None:
     """It is told apart by its lock file and interpreter, is private, and lists what it was made of."""
     phases: list[InstallProgress] = []
@@ -60,6 +61,7 @@ def test_an_installed_agent_runs_and_knows_its_packages(index: Index, tmp_path: 
     assert installer.installed() == []
 
 
+@pytest.mark.full
 def test_a_directory_without_manifest_is_cleaned_up(index: Index, tmp_path: Path) -> None:
     """Nothing of a cut-off installation reaches the new one."""
     installer = installer_of(index, tmp_path / "runtimes")
@@ -72,6 +74,7 @@ def test_a_directory_without_manifest_is_cleaned_up(index: Index, tmp_path: Path
     assert not (place / "leftover").exists()
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version"'])
 def test_a_damaged_manifest_does_not_count(index: Index, tmp_path: Path, content: str) -> None:
     """Only a whole one says that everything is there."""
@@ -83,6 +86,7 @@ def test_a_damaged_manifest_does_not_count(index: Index, tmp_path: Path, content
     assert installer_of(index, tmp_path / "runtimes").installed() == []
 
 
+@pytest.mark.ci
 def test_a_package_that_is_nowhere_is_told_and_leaves_nothing(index: Index, tmp_path: Path) -> None:
     """In pip's own last words."""
     next(index.wheels.iterdir()).unlink()
@@ -91,6 +95,7 @@ def test_a_package_that_is_nowhere_is_told_and_leaves_nothing(index: Index, tmp_
     assert left_in(tmp_path / "runtimes") == []
 
 
+@pytest.mark.full
 def test_a_package_that_is_not_the_pinned_one_is_refused(index: Index, tmp_path: Path) -> None:
     """Whoever put it there."""
     index.lock(VERSION, "0" * 64)
@@ -99,6 +104,7 @@ def test_a_package_that_is_not_the_pinned_one_is_refused(index: Index, tmp_path:
     assert left_in(tmp_path / "runtimes") == []
 
 
+@pytest.mark.full
 def test_packages_that_do_not_fit_together_are_refused(index: Index, tmp_path: Path) -> None:
     """A lock file that misses one is found out before anybody relies on it."""
     index.offer(VERSION, requires="absent-package")
@@ -107,6 +113,7 @@ def test_packages_that_do_not_fit_together_are_refused(index: Index, tmp_path: P
     assert left_in(tmp_path / "runtimes") == []
 
 
+@pytest.mark.full
 def test_an_agent_that_says_another_version_is_refused(index: Index, tmp_path: Path) -> None:
     """It would be driven wrongly."""
     index.offer(VERSION, says="0.1.0")
@@ -114,6 +121,7 @@ def test_an_agent_that_says_another_version_is_refused(index: Index, tmp_path: P
         install(installer_of(index, tmp_path / "runtimes"))
 
 
+@pytest.mark.ci
 def test_cancelling_ends_pip_and_leaves_nothing(index: Index, tmp_path: Path) -> None:
     """In the middle of its work."""
     phases: list[InstallProgress] = []
@@ -124,6 +132,7 @@ def test_cancelling_ends_pip_and_leaves_nothing(index: Index, tmp_path: Path) ->
     assert left_in(tmp_path / "runtimes") == []
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("python", [(3, 10), (3, 14)])
 def test_an_interpreter_nobody_tried_is_refused(index: Index, tmp_path: Path, python: tuple[int, int]) -> None:
     """Before anything is made."""
@@ -146,6 +155,7 @@ def survivor(index: Index, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"
         process.kill()
 
 
+@pytest.mark.ci
 @pytest.mark.usefixtures("survivor")
 def test_waiting_for_another_installation_can_be_cancelled(index: Index, tmp_path: Path) -> None:
     """It is said what is waited for."""
@@ -155,6 +165,7 @@ def test_waiting_for_another_installation_can_be_cancelled(index: Index, tmp_pat
     assert [p.phase for p in phases] == ["wait"]
 
 
+@pytest.mark.ci
 def test_an_installation_that_ends_is_followed_by_ours(
     index: Index, tmp_path: Path, survivor: "subprocess.Popen[bytes]"
 ) -> None:
@@ -187,6 +198,7 @@ except NotPermitted as error:
 """Everything is imported before the rights are given up: nobody may not be allowed to read the interpreter."""
 
 
+@pytest.mark.ci
 def test_a_directory_that_cannot_be_made_is_told() -> None:
     """By its path."""
     with reachable_directory() as directory:

@@ -15,8 +15,12 @@ from tests.cli.conftest import fleet
 from tests.cli.test_transcripts import FAILURES, READING, SCENES
 from tests.cli.workers import COLD, LAUNCH, Workers, call, ended
 from tests.fakes.server import FakeDaemon, Refusal
+from tests.tiers import sampled
 
-pytestmark = [pytest.mark.ci, pytest.mark.cli]
+pytestmark = pytest.mark.cli
+
+OFTEN = ("gateways", "mistakes")
+"""Scenes whose lines show most of what could differ."""
 
 Said = tuple[str, int, str, str]
 """A command line, its exit code, and what it wrote."""
@@ -89,7 +93,9 @@ def desks(tmp_path: Path) -> Iterator[tuple[Desk, Desk]]:
     assert workers.said == b""
 
 
-@pytest.mark.parametrize("name", [name for name in SCENES if name != "quickstart"])
+@pytest.mark.parametrize(
+    "name", sampled([*OFTEN, *sorted(SCENES.keys() - {*OFTEN, "quickstart"})], few=len(OFTEN))
+)
 def test_scripts_and_pipes_see_the_same(desks: tuple[Desk, Desk], name: str) -> None:
     """Every line of the transcripts, one after the other, each on its own daemon."""
     warm, cold = desks
@@ -98,6 +104,7 @@ def test_scripts_and_pipes_see_the_same(desks: tuple[Desk, Desk], name: str) -> 
     assert [type(one) for _, one in warm.world.calls] == [type(one) for _, one in cold.world.calls]
 
 
+@pytest.mark.ci
 def test_quickstart_says_the_same(desks: tuple[Desk, Desk]) -> None:
     """It runs in its caller's process either way."""
     for desk in desks:
@@ -108,7 +115,7 @@ def test_quickstart_says_the_same(desks: tuple[Desk, Desk]) -> None:
         assert warm.run(line) == cold.run(line)
 
 
-@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("columns", sampled([80, 40, 200]))
 def test_people_see_the_same(desks: tuple[Desk, Desk], columns: int) -> None:
     """On a terminal of any width."""
     warm, cold = desks
@@ -118,20 +125,23 @@ def test_people_see_the_same(desks: tuple[Desk, Desk], columns: int) -> None:
 
 @pytest.mark.parametrize(
     "variables",
-    [
-        {"NO_COLOR": "1"},
-        {"TERM": "dumb"},
-        {"LC_ALL": "C"},
-        {"LC_ALL": "POSIX"},
-        {"LC_ALL": "C.UTF-8"},
-        {"LANG": "xx_YY.ISO-8859-1"},
-        {"COLUMNS": "33"},
-        {"FORCE_COLOR": "1"},
-        {"TZ": "Asia/Tokyo"},
-        {"HERMESCTL_PROFILE": "worker"},
-        {"HERMESCTL_PROFILE": "gh\u00f6st"},
-        {"HERMES_HOME": "/nowhere"},
-    ],
+    sampled(
+        [
+            {"NO_COLOR": "1"},
+            {"TERM": "dumb"},
+            {"LC_ALL": "C"},
+            {"LC_ALL": "POSIX"},
+            {"LC_ALL": "C.UTF-8"},
+            {"LANG": "xx_YY.ISO-8859-1"},
+            {"COLUMNS": "33"},
+            {"FORCE_COLOR": "1"},
+            {"TZ": "Asia/Tokyo"},
+            {"HERMESCTL_PROFILE": "worker"},
+            {"HERMESCTL_PROFILE": "gh\u00f6st"},
+            {"HERMES_HOME": "/nowhere"},
+        ],
+        few=4,
+    ),
     ids=str,
 )
 def test_the_callers_environment_counts(desks: tuple[Desk, Desk], variables: dict[str, str]) -> None:
@@ -142,7 +152,7 @@ def test_the_callers_environment_counts(desks: tuple[Desk, Desk], variables: dic
         assert warm.run(line, **variables) == cold.run(line, **variables)
 
 
-@pytest.mark.parametrize("typed", ["worker\n", "no\n", "\x04"])
+@pytest.mark.parametrize("typed", sampled(["worker\n", "no\n", "\x04"]))
 def test_questions_are_asked_and_answered(desks: tuple[Desk, Desk], typed: str) -> None:
     """Whoever types is heard by a worker too."""
     warm, cold = desks
@@ -152,6 +162,7 @@ def test_questions_are_asked_and_answered(desks: tuple[Desk, Desk], typed: str) 
     assert ("worker" in warm.world.profiles) is ("worker" in cold.world.profiles)
 
 
+@pytest.mark.ci
 def test_failures_are_the_same(desks: tuple[Desk, Desk]) -> None:
     """What the daemon knows of a failure, as lines and as JSON."""
     warm, cold = desks
@@ -163,6 +174,7 @@ def test_failures_are_the_same(desks: tuple[Desk, Desk]) -> None:
             assert warm.run(line) == cold.run(line)
 
 
+@pytest.mark.ci
 def test_an_absent_daemon_is_told_the_same(desks: tuple[Desk, Desk]) -> None:
     """A worker that finds none gives the command back."""
     warm, cold = desks

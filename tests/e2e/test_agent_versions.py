@@ -26,16 +26,17 @@ from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from tests.adapters.hermes_homes import home_at
 from tests.fakes import model
 from tests.fakes.model import ModelServer
+from tests.tiers import sampled
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.ci, pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 AGENT = HermesAgent()
 START_LIMIT_S = 90.0
 END_LIMIT_S = 30.0
 
 
-@pytest.fixture(params=["0.19.0", "0.18.2"])
+@pytest.fixture(params=sampled(["0.19.0", "0.18.2"]))
 def runtime(request: pytest.FixtureRequest, runtimes: dict[str, Path]) -> Runtime:
     """Each version in turn."""
     return Runtime("tested", HERMES_AGENT, request.param, runtimes[request.param], is_managed=True)

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.house import CLIENT, Api, Machine, free_port, streamed_text
 from tests.fakes.model import ANSWER, MODEL, ModelServer
 
-pytestmark = [pytest.mark.ci, pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 
 def quickstart(machine: Machine, model: ModelServer, *more: str) -> list[str]:
@@ -29,6 +29,7 @@ def tree(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for name in names for path in root.rglob(name)}
 
 
+@pytest.mark.ci
 def test_quickstart_in_an_empty_home_ends_with_an_agent_that_answers(
     empty_machine: Machine, model_server: ModelServer
 ) -> None:
@@ -68,6 +69,7 @@ def test_quickstart_in_an_empty_home_ends_with_an_agent_that_answers(
     assert list((machine.root / "profiles" / ".hermesd").rglob("coder*")) == []
 
 
+@pytest.mark.full
 def test_a_gateway_is_stopped_started_and_restarted(machine: Machine, model_server: ModelServer) -> None:
     """The alias drives the gateway; each state has its exit code, and a stop is a clean one."""
     machine.ok(*quickstart(machine, model_server, "--api-port", str(free_port())))
@@ -91,6 +93,7 @@ def test_a_gateway_is_stopped_started_and_restarted(machine: Machine, model_serv
     assert machine.run("coder", "gateway", "logs", "-n", "5").returncode == 0
 
 
+@pytest.mark.ci
 def test_a_daemon_that_is_killed_finds_its_gateway_again(machine: Machine, model_server: ModelServer) -> None:
     """kill -9 of the daemon leaves the gateway alone, and the next daemon adopts it."""
     machine.ok(*quickstart(machine, model_server, "--api-port", str(free_port())))
@@ -108,6 +111,7 @@ def test_a_daemon_that_is_killed_finds_its_gateway_again(machine: Machine, model
     assert machine.gateway("coder")["process"] != gateway
 
 
+@pytest.mark.ci
 def test_the_key_of_a_model_stays_where_it_belongs(machine: Machine, model_server: ModelServer) -> None:
     """A key named by --api-key-env reaches the model and the profile's own .env, and nothing else."""
     canary = "sk-canary-0123456789abcdef"
@@ -133,6 +137,7 @@ def test_the_key_of_a_model_stays_where_it_belongs(machine: Machine, model_serve
     assert canary.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
+@pytest.mark.ci
 def test_what_hermes_agent_made_is_simply_there(machine: Machine, runtimes: dict[str, Path]) -> None:
     """Profiles that the real agent creates are listed at once, and ours are listed by it."""
     machine.ok("daemon", "start")
@@ -146,6 +151,7 @@ def test_what_hermes_agent_made_is_simply_there(machine: Machine, runtimes: dict
     assert "made-by-us" in shown
 
 
+@pytest.mark.ci
 def test_a_new_profile_is_private_from_the_start(machine: Machine) -> None:
     """Directories are 0700 and files 0600, whatever the caller's umask."""
     machine.ok("daemon", "start")
@@ -155,6 +161,7 @@ def test_a_new_profile_is_private_from_the_start(machine: Machine) -> None:
     assert set(modes.values()) <= {0o700, 0o600}
 
 
+@pytest.mark.full
 def test_an_existing_hermes_can_be_used_instead(
     machine: Machine, runtimes: dict[str, Path], model_server: ModelServer
 ) -> None:
@@ -169,6 +176,7 @@ def test_an_existing_hermes_can_be_used_instead(
     assert machine.run("coder", "gateway", "restart").returncode == 0
 
 
+@pytest.mark.ci
 def test_the_alias_passes_the_agents_exit_code_on(machine: Machine, model_server: ModelServer) -> None:
     """What the agent refuses ends with the agent's own exit code and output."""
     machine.ok(*quickstart(machine, model_server, "--api-port", str(free_port())))

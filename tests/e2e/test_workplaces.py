@@ -9,8 +9,9 @@ import pytest
 from tests.e2e.desk import PROFILE, Desk, client, furnished
 from tests.e2e.house import Api, free_port
 from tests.fakes import model
+from tests.tiers import sampled
 
-pytestmark = [pytest.mark.ci, pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 FOREIGN = {"TERMINAL_CWD": "/usr", "HERMES_CWD": "/usr", "_HERMES_GATEWAY": "1", "TERMINAL_ENV": "docker"}
 """What another agent's terminal leaves in the environment of what is called from it."""
@@ -38,7 +39,7 @@ def place_of(result: str) -> str:
     return str(json.loads(result)["output"]).strip()
 
 
-@pytest.mark.parametrize("arguments", [ONE_SHOT, CHAT], ids=["one-shot", "chat"])
+@pytest.mark.parametrize("arguments", sampled([(ONE_SHOT,), (CHAT,)]), ids=["one-shot", "chat"])
 def test_tools_start_in_the_configured_directory_else_where_the_caller_is(
     desk: Desk, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
@@ -49,6 +50,7 @@ def test_tools_start_in_the_configured_directory_else_where_the_caller_is(
     assert told_by(desk, arguments) == str(desk.work)
 
 
+@pytest.mark.ci
 def test_the_tools_of_a_gateway_start_in_the_configured_directory_else_at_home(desk: Desk, tmp_path: Path) -> None:
     """Through its API, wherever the one is who started it."""
     port = free_port()
@@ -64,6 +66,7 @@ def test_the_tools_of_a_gateway_start_in_the_configured_directory_else_at_home(d
     env.unlink()
 
 
+@pytest.mark.ci
 def test_a_conversation_does_not_start_where_nothing_is(desk: Desk, tmp_path: Path) -> None:
     """The agent would work somewhere else."""
     desk.configure("terminal:", f"  cwd: {tmp_path}/gone")

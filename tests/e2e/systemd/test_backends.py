@@ -9,15 +9,16 @@ import sys
 import pytest
 
 from tests.e2e.systemd.machine import LINGERER, ROOT, Person, SystemdMachine
+from tests.tiers import sampled
 
-pytestmark = [pytest.mark.ci, pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 SUITES = ("tests/contracts/test_backend.py", "tests/adapters/test_spawn.py", "tests/e2e/systemd/scopes.py")
 CHOSEN = "not nonsense"
 """What is no program at all is found out too late to be explained."""
 
 
-@pytest.mark.parametrize("who", [ROOT, LINGERER], ids=["system-manager", "user-manager"])
+@pytest.mark.parametrize("who", sampled([LINGERER, ROOT]), ids=["user-manager", "system-manager"])
 def test_the_contract_of_backends_holds_on_scopes(systemd_machine: SystemdMachine, who: Person) -> None:
     """Every test of it, and no unit is left behind, the slice included."""
     pytest_words = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", CHOSEN)
