@@ -58,11 +58,13 @@ from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
+from hermesd.services.deletion_plans import DeletionPlans
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers
+from hermesd.services.leftovers import Leftovers
 from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
@@ -71,6 +73,7 @@ from hermesd.services.sharing import Sharing
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
 from hermesd.services.trash import Trash
+from hermesd.services.usage import Usage
 from hermesd.services.warm import keep_warm
 from hermesd.v1 import daemon_pb2
 
@@ -115,6 +118,8 @@ class Services:
     renames: Renames
     terminals: Terminals
     trash: Trash
+    usage: Usage
+    deletion_plans: DeletionPlans
     creations: Creations
 
     @property
@@ -204,15 +209,29 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     homes = KnownHomes(ports, runtimes)
     keepers = Keepers(ports, settings.policy, Effects(ports, settings, runtimes), events, homes)
     gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers)
-    profiles = Profiles(ports, events, operations, homes, runtimes, gateways)
     terminals = Terminals(ports, homes, runtimes)
+    leftovers = Leftovers(ports, runtimes, terminals)
+    profiles = Profiles(ports, events, operations, homes, runtimes, gateways, leftovers)
+    usage = Usage(ports, homes)
+    deletion_plans = DeletionPlans(ports, settings, operations, runtimes, profiles, usage, leftovers)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
     trash = Trash(ports, settings, events, operations, homes)
     sharing = Sharing(homes, runtimes, gateways)
     plans = CreationPlans(ports, homes, runtimes, sharing)
     creations = Creations(ports, events, operations, homes, runtimes, plans, sharing)
     return Services(
-        events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash, creations
+        events,
+        operations,
+        runtimes,
+        keepers,
+        gateways,
+        profiles,
+        renames,
+        terminals,
+        trash,
+        usage,
+        deletion_plans,
+        creations,
     )
 
 
@@ -230,7 +249,9 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         settings_path=str(places.settings),
     )
     return Servicers(
-        profiles=ProfilesServicer(services.profiles, services.renames, services.creations),
+        profiles=ProfilesServicer(
+            services.profiles, services.renames, services.creations, services.usage, services.deletion_plans
+        ),
         gateways=GatewaysServicer(services.gateways),
         operations=OperationsServicer(services.operations),
         events=EventsServicer(services.events),

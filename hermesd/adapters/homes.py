@@ -19,14 +19,25 @@ from pathlib import Path
 
 from hermesd.adapters import trashnotes
 from hermesd.adapters.atomic import leftovers, sync_directory, write_atomic
+from hermesd.adapters.diskusage import measure
+from hermesd.adapters.filenames import readable
 from hermesd.adapters.ids import new_id
 from hermesd.adapters.oserrors import not_permitted, translating
+from hermesd.adapters.strays import strays
 from hermesd.adapters.syscalls import Entry, identify, rename_exclusive
 from hermesd.adapters.trees import build_private, ensure_private, remove_tree
 from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
-from hermesd.domain.layout import PURGING, STAGING
-from hermesd.domain.profile import DEFAULT, NAME_PATTERN, Home, HomeIdentity, ProfileName
+from hermesd.domain.layout import NOT_OF_DEFAULT, PURGING, STAGING
+from hermesd.domain.profile import (
+    DEFAULT,
+    NAME_PATTERN,
+    Home,
+    HomeIdentity,
+    IgnoredEntry,
+    ProfileName,
+)
 from hermesd.domain.trash import TrashNote
+from hermesd.domain.usage import DiskUsage
 
 STICKY = "active_profile"
 STICKY_MODE = 0o644
@@ -56,6 +67,21 @@ class HomesOnDisk:
         """One home, or `None`."""
         with translating(self._path(name), "read"):
             return self._find(name)
+
+    def ignored(self) -> list[IgnoredEntry]:
+        """With the reason for each."""
+        with translating(self._profiles, "read"):
+            return strays(self._profiles, _names(self._profiles), lambda name: self._find(name) is not None)
+
+    def measure(self, home: Home, is_enough: Callable[[], bool]) -> DiskUsage:
+        """By blocks; a home that is a link is measured where it leads."""
+        without = NOT_OF_DEFAULT if home.name.is_default else frozenset()
+        return measure(home.path, without=without, is_enough=is_enough)
+
+    def link_target(self, home: Home) -> str:
+        """Wherever the link leads in the end."""
+        is_link = not home.name.is_default and home.path.is_symlink()
+        return readable(os.path.realpath(home.path)) if is_link else ""
 
     def create(
         self,

@@ -5,12 +5,11 @@ wholly in its place or wholly gone. Must not know how long anything is kept. How
 what a crash leaves there, is the business of `homes.py`.
 """
 
-import os
-import stat
 from pathlib import Path
 
 from hermesd.adapters import trashnotes
 from hermesd.adapters.atomic import sync_directory
+from hermesd.adapters.diskusage import measure
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.syscalls import rename_exclusive
 from hermesd.adapters.trees import remove_tree
@@ -18,9 +17,6 @@ from hermesd.domain.errors import NotFound, ProfileExists
 from hermesd.domain.layout import PURGING, STAGING
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.trash import Trashed
-
-BLOCK_BYTES = 512
-"""What `st_blocks` counts, whatever the file system's own blocks."""
 
 
 class TrashOnDisk:
@@ -38,7 +34,9 @@ class TrashOnDisk:
 
     def size_bytes(self, entry: Trashed) -> int:
         """What its files take on disk. Those that cannot be looked at, or go meanwhile, count as nothing."""
-        return _blocks(entry.path) * BLOCK_BYTES
+        if entry.path.is_symlink():  # a home that was only a link: what it leads to is not in the trash
+            return 0
+        return measure(entry.path, is_enough=lambda: False).size_bytes
 
     def restore(self, entry: Trashed, name: ProfileName) -> Home:
         """Publishes the home by one rename that replaces nothing."""
@@ -75,13 +73,3 @@ def _gone(entry: Trashed) -> NotFound:
         f"'{entry.note.name}' of {entry.note.id} is not in the trash any more",
         fixes=["hermesctl profile trash list"],
     )
-
-
-def _blocks(path: Path) -> int:
-    """Blocks of a tree, links not followed."""
-    try:
-        found = path.lstat()
-        names = os.listdir(path) if stat.S_ISDIR(found.st_mode) else []  # noqa: PTH208 - names are wanted
-    except OSError:
-        return 0
-    return found.st_blocks + sum(_blocks(path / name) for name in names)

@@ -8,6 +8,8 @@ from hermesd.domain.gateway import State
 from hermesd.domain.process import LastExit
 from hermesd.domain.runtime import Runtime
 from hermesd.domain.terminal import Terminal
+from hermesd.domain.usage import DiskUsage
+from hermesd.services.deletion_plans import DeletionPlan
 from hermesd.services.gateways import Explanation, GatewayView
 from hermesd.services.profiles import ProfileView
 from hermesd.services.trash import TrashedView
@@ -48,6 +50,11 @@ def duration(seconds: float) -> Duration:
     message = Duration()
     message.FromNanoseconds(round(seconds * 1e9))
     return message
+
+
+def seconds(message: Duration) -> float:
+    """A span in seconds."""
+    return message.seconds + message.nanos / 1e9
 
 
 def gateway(view: GatewayView) -> gateways_pb2.Gateway:
@@ -135,6 +142,40 @@ def profile(view: ProfileView) -> profiles_pb2.Profile:
         gateway=gateway(view.gateway),
         problems=facts.problems,
         created_at=timestamp(home.identity.birth_ns / 1e9) if home.identity.birth_ns else None,
+        display_name=facts.display_name,
+        description_is_generated=facts.description_is_generated,
+        has_env=facts.has_env,
+        env_names=facts.env_names,
+        has_soul=facts.has_soul,
+        key_env=facts.key_env,
+        has_key=facts.has_key,
+        channels=[
+            profiles_pb2.Channel(platform=one.platform, variable=one.variable, fingerprint=one.fingerprint)
+            for one in view.credentials
+        ],
+    )
+
+
+def disk_usage(usage: DiskUsage) -> profiles_pb2.DiskUsage:
+    """What a profile takes on disk."""
+    parts = [profiles_pb2.DiskPart(name=part.name, bytes=part.size_bytes) for part in usage.parts]
+    return profiles_pb2.DiskUsage(bytes=usage.size_bytes, parts=parts, is_partial=usage.is_partial)
+
+
+def deletion_plan(plan: DeletionPlan) -> profiles_pb2.DeletionPlan:
+    """What a deletion takes away."""
+    held = plan.holdings
+    return profiles_pb2.DeletionPlan(
+        profile=profile(plan.view),
+        usage=disk_usage(plan.usage),
+        session_count=held.session_count,
+        job_count=held.job_count,
+        secret_count=held.secret_count,
+        kept_for=None if plan.kept_s is None else duration(plan.kept_s),
+        aliases=plan.aliases,
+        origin=held.origin,
+        link_target=plan.link_target,
+        leftovers=[profiles_pb2.Leftover(message=one.message, fix=one.fix) for one in plan.leftovers],
     )
 
 

@@ -11,26 +11,41 @@ from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.ports import ModelEndpoint, Setup
 from hermesd.domain.profile import ProfileName
 from hermesd.services.creations import Creations
+from hermesd.services.deletion_plans import DeletionPlans
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
+from hermesd.services.usage import Usage
 from hermesd.v1 import operations_pb2, profiles_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ProfilesServicer(CreationsServicer):
-    """Translates for `services/profiles.py` and `services/renames.py`, and for what makes profiles."""
+    """Translates for the services that work on profiles."""
 
-    def __init__(self, profiles: Profiles, renames: Renames, creations: Creations) -> None:
+    def __init__(
+        self,
+        profiles: Profiles,
+        renames: Renames,
+        creations: Creations,
+        usage: Usage,
+        deletion_plans: DeletionPlans,
+    ) -> None:
         super().__init__(creations)
         self._profiles = profiles
         self._renames = renames
+        self._usage = usage
+        self._deletion_plans = deletion_plans
 
     async def ListProfiles(
         self, request: profiles_pb2.ListProfilesRequest, context: Context
     ) -> profiles_pb2.ListProfilesResponse:
         views = await self._profiles.all()
-        return profiles_pb2.ListProfilesResponse(profiles=[convert.profile(view) for view in views])
+        ignored = await self._profiles.ignored()
+        return profiles_pb2.ListProfilesResponse(
+            profiles=[convert.profile(view) for view in views],
+            ignored=[profiles_pb2.IgnoredEntry(path=one.path, why=one.why) for one in ignored],
+        )
 
     async def GetProfile(self, request: profiles_pb2.GetProfileRequest, context: Context) -> profiles_pb2.Profile:
         return convert.profile(await self._profiles.get(ProfileName.parse(request.profile)))
@@ -55,6 +70,24 @@ class ProfilesServicer(CreationsServicer):
         name = ProfileName.parse(request.profile)
         begun = await self._profiles.delete(name, purge=request.purge, requester=requester(context))
         return convert.operation(begun)
+
+    async def PlanDeletion(
+        self, request: profiles_pb2.PlanDeletionRequest, context: Context
+    ) -> profiles_pb2.DeletionPlan:
+        plan = await self._deletion_plans.of(ProfileName.parse(request.profile), purge=request.purge)
+        return convert.deletion_plan(plan)
+
+    async def MeasureProfile(
+        self, request: profiles_pb2.MeasureProfileRequest, context: Context
+    ) -> profiles_pb2.DiskUsage:
+        limit_s = convert.seconds(request.limit) if request.HasField("limit") else None
+        return convert.disk_usage(await self._usage.of(ProfileName.parse(request.profile), limit_s=limit_s))
+
+    async def SetDisplayName(
+        self, request: profiles_pb2.SetDisplayNameRequest, context: Context
+    ) -> profiles_pb2.Profile:
+        name = ProfileName.parse(request.profile)
+        return convert.profile(await self._profiles.set_display_name(name, request.display_name))
 
     async def RenameProfile(
         self, request: profiles_pb2.RenameProfileRequest, context: Context

@@ -15,6 +15,9 @@ STAGING = ".hermesd"
 PURGING = ".purging-"
 """Marks an entry of the trash whose deletion has begun; no profile's name starts with a dot."""
 
+NOT_OF_DEFAULT = frozenset({"profiles", "hermes-agent", ".worktrees", "node_modules", "bin"})
+"""Entries of the root that are not the default profile's: other profiles, and the agent's own program."""
+
 ENV_TEXT = """\
 # Secrets of this profile: API keys and bot tokens, one KEY=value a line.
 # Values here win over the shell's environment.

@@ -23,10 +23,11 @@ from hermesd.domain.process import (
     ProcessIdentity,
     SpawnSpec,
 )
-from hermesd.domain.profile import Home, HomeIdentity, ProfileName
+from hermesd.domain.profile import Home, HomeIdentity, IgnoredEntry, ProfileName
 from hermesd.domain.runtime import InstallProgress, Launch, Runtime
 from hermesd.domain.terminal import Terminal
 from hermesd.domain.trash import Trashed, TrashNote
+from hermesd.domain.usage import DiskUsage, Holdings, Leftover
 
 
 class Clock(Protocol):
@@ -81,6 +82,10 @@ OPERATIONS_KEPT = 1_000
 
 EVENTS_KEPT = 10_000
 """Events in the history; the oldest beyond them are dropped."""
+
+
+MOST_IGNORED = 200
+"""Entries that are no profiles and are told; somebody may keep a whole collection there."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,22 @@ class Homes(Protocol):
 
     def find(self, name: ProfileName) -> Home | None:
         """One home, or `None`."""
+
+    def ignored(self) -> list[IgnoredEntry]:
+        """What else lies below `profiles/`, by path, `MOST_IGNORED` at most; never what is hermesd's own.
+
+        Raises `NotPermitted`.
+        """
+
+    def measure(self, home: Home, is_enough: Callable[[], bool]) -> DiskUsage:
+        """What a home takes on disk, as far as was looked when it `is_enough`.
+
+        Of `default`, what is neither other profiles' nor the agent's program. Never raises: what cannot be
+        looked at makes the answer partial, a home that is gone takes nothing.
+        """
+
+    def link_target(self, home: Home) -> str:
+        """The directory that a home is only a link to; empty for one that is a directory itself, or gone."""
 
     def create(
         self,
@@ -374,6 +395,18 @@ class ProfileFacts:
     """What a home's files say, read without running the agent or opening its database."""
 
     description: str = ""
+    description_is_generated: bool = False
+    """Whether an agent wrote the description."""
+    display_name: str = ""
+    """The name for people; empty for the one in commands."""
+    has_env: bool = False
+    env_names: tuple[str, ...] = ()
+    """Names of what `.env` sets to something, sorted."""
+    has_soul: bool = False
+    key_env: str = ""
+    """Variable that the model's key is read from; empty where the configuration does not tell."""
+    has_key: bool = False
+    """Whether there is a key for the model, there or in the configuration itself."""
     model: str = ""
     provider: str = ""
     base_url: str = ""
@@ -463,6 +496,22 @@ class Agent(Protocol):
         Raises `ConfigInvalid`, `ArgumentInvalid`, `PortInUse`, `DiskFull`, `NotPermitted`.
         """
 
+    def set_display_name(self, home: Home, text: str) -> None:
+        """Writes the name that people see, which an agent of this kind leaves alone; empty takes it away.
+
+        Changes nothing that is so already. Raises `ProfileNotFound` if the home is gone, `ConfigInvalid`,
+        `Incompatible`, `DiskFull`, `NotPermitted`.
+        """
+
+    def holdings(self, home: Home) -> Holdings:
+        """What would go with this home, without opening a database in this process.
+
+        Never raises, and takes a few seconds at most: what cannot be counted by then is unknown.
+        """
+
+    def leftovers(self, home: Home) -> list[Leftover]:
+        """What the agent keeps elsewhere to start this home's gateway, which hermesd does not take away."""
+
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Brings what is kept under a home's name or path, in it and beside it, to its new ones.
 
@@ -549,6 +598,7 @@ class Ports:
 __all__ = [
     "EVENTS_KEPT",
     "FIRST_API_PORT",
+    "MOST_IGNORED",
     "OPERATIONS_KEPT",
     "Agent",
     "Aliases",

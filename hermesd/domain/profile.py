@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from hermesd.domain.errors import ProfileNameInvalid, ProfileRequired
+from hermesd.domain.errors import ArgumentInvalid, ProfileNameInvalid, ProfileRequired
 
 DEFAULT = "default"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 NAME_RULE = "1 to 64 lower-case letters, digits, '_' or '-', starting with a letter or digit"
+
+DISPLAY_NAME_LENGTH = 64
+"""Characters that the name for people may have."""
 
 RESERVED = frozenset({"hermes", DEFAULT, "test", "tmp", "root", "sudo"})
 """Names no profile may be created under (hermes-agent 0.19.0 reserves the same ones)."""
@@ -82,6 +85,32 @@ class Home:
     name: ProfileName
     path: Path
     identity: HomeIdentity
+
+
+@dataclass(frozen=True)
+class IgnoredEntry:
+    """What lies where profiles are, and is none."""
+
+    path: str
+    """Absolute; bytes that are no text are spelled out."""
+    why: str
+    """One sentence, to follow the path."""
+
+
+def parse_display_name(text: str) -> str:
+    """Reads the name that a profile is shown under: one line of what can be seen; empty for none.
+
+    Raises:
+        ArgumentInvalid: it is too long, or holds what cannot be seen or steers a terminal.
+    """
+    name = " ".join(text.split())
+    if not name.isprintable():
+        raise ArgumentInvalid("the display name holds characters that cannot be seen", hint="leave them out")
+    if len(name) > DISPLAY_NAME_LENGTH:
+        raise ArgumentInvalid(
+            f"the display name has {len(name)} characters", hint=f"it may have {DISPLAY_NAME_LENGTH}"
+        )
+    return name
 
 
 def sort_key(name: ProfileName) -> tuple[bool, str]:

@@ -7,17 +7,19 @@ rolls back. Must not know files or formats.
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hermesd.domain.alias import Alias
+from hermesd.domain.cloning import Credential
 from hermesd.domain.errors import ProfileNameInvalid, RuntimeMissing
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports, ProfileFacts, Setup
-from hermesd.domain.profile import DEFAULT, ProfileName
+from hermesd.domain.profile import DEFAULT, IgnoredEntry, ProfileName, parse_display_name
 from hermesd.domain.trash import TrashNote
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways, GatewayView
 from hermesd.services.homes import Identified, KnownHomes
+from hermesd.services.leftovers import Leftovers
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
 
@@ -32,6 +34,22 @@ class ProfileView:
     is_sticky_default: bool
     runtime: str
     gateway: GatewayView
+    credentials: tuple[Credential, ...] = ()
+    """What platforms know its bots by, where that was asked for."""
+
+
+def refuse_default(name: ProfileName) -> None:
+    """Refuses to delete the default profile.
+
+    Raises:
+        ProfileNameInvalid: it is the one.
+    """
+    if name.is_default:
+        raise ProfileNameInvalid(
+            "the default profile cannot be deleted",
+            hint="it is the root that holds all other profiles",
+            profile=name.text,
+        )
 
 
 class Profiles:
@@ -45,6 +63,7 @@ class Profiles:
         homes: KnownHomes,
         runtimes: Runtimes,
         gateways: Gateways,
+        leftovers: Leftovers,
     ) -> None:
         self._ports = ports
         self._events = events
@@ -52,6 +71,7 @@ class Profiles:
         self._homes = homes
         self._runtimes = runtimes
         self._gateways = gateways
+        self._leftovers = leftovers
         self._choosing = asyncio.Lock()
         """Held while the sticky default is read and written."""
 
@@ -76,7 +96,31 @@ class Profiles:
         known = await self._homes.get(name)
         aliases = await asyncio.to_thread(self._ports.aliases.scan)
         sticky = await asyncio.to_thread(self._ports.homes.sticky_default)
-        return await self._view(known, aliases, sticky)
+        held = await asyncio.to_thread(self._runtimes.agent_of(name).credentials, known.home)
+        return replace(await self._view(known, aliases, sticky), credentials=tuple(held))
+
+    async def ignored(self) -> list[IgnoredEntry]:
+        """What lies where profiles are and is none.
+
+        Raises:
+            NotPermitted: nobody may look there.
+        """
+        return await asyncio.to_thread(self._ports.homes.ignored)
+
+    async def set_display_name(self, name: ProfileName, text: str) -> ProfileView:
+        """Gives a profile the name it is shown under to people; empty goes back to the one in commands.
+
+        Raises:
+            ArgumentInvalid: it is too long or cannot be shown.
+            ProfileNotFound: there is no such profile.
+            ProfileBusy: it is being changed, and may move.
+            ConfigInvalid, Incompatible, DiskFull, NotPermitted: it cannot be written.
+        """
+        shown = parse_display_name(text)
+        known = await self._homes.get(name)
+        self._operations.refuse_if_changing(name.text)
+        await asyncio.to_thread(self._runtimes.agent_of(name).set_display_name, known.home, shown)
+        return await self.get(name)
 
     async def set_up(self, name: ProfileName, setup: Setup, requester: str) -> Operation:
         """Points a profile at a model and enables its agent's HTTP API.
@@ -102,12 +146,7 @@ class Profiles:
             ProfileNameInvalid: the default profile cannot be deleted.
             ProfileNotFound: there is no such profile.
         """
-        if name.is_default:
-            raise ProfileNameInvalid(
-                "the default profile cannot be deleted",
-                hint="it is the root that holds all other profiles",
-                profile=name.text,
-            )
+        refuse_default(name)
         known = await self._homes.get(name)
         request = Request("profile.delete", name.text, json.dumps([known.id, purge]), is_exclusive=True)
         return await self._operations.start(request, requester, self._deletion(name, known.id, purge=purge))
@@ -191,6 +230,7 @@ class Profiles:
         async def work(job: Job) -> None:
             known = await self._still_there(name, profile_id)
             if known is not None:
+                await self._warn_of_leftovers(known, job)
                 await self._gateways.remove(known, job)
                 job.report("remove data")
                 async with self._choosing:
@@ -208,6 +248,12 @@ class Profiles:
             await self._events.record("profile.deleted", f"profile {name} was deleted", profile=name.text)
 
         return work
+
+    async def _warn_of_leftovers(self, known: Identified, job: Job) -> None:
+        """Before the home goes, while it is known; a daemon that died may have done so already."""
+        for leftover in await self._leftovers.of(known):
+            if str(leftover) not in job.operation.warnings:
+                job.warn(str(leftover))
 
     async def _still_there(self, name: ProfileName, profile_id: str) -> Identified | None:
         """The profile that is being deleted; `None` once it is out of the way, whoever has its name now."""

@@ -7,6 +7,7 @@ the truth; what another program creates or removes appears here by itself.
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -101,6 +102,12 @@ class Profile(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_IS_GENERATED_FIELD_NUMBER: _builtins.int
+    HAS_ENV_FIELD_NUMBER: _builtins.int
+    ENV_NAMES_FIELD_NUMBER: _builtins.int
+    HAS_SOUL_FIELD_NUMBER: _builtins.int
+    KEY_ENV_FIELD_NUMBER: _builtins.int
+    HAS_KEY_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name: lower-case letters, digits, "_" and "-", at most 64 characters."""
     id: _builtins.str
@@ -127,6 +134,18 @@ class Profile(_message.Message):
     """The name it is shown under to people. Default: "" for the one in commands."""
     description_is_generated: _builtins.bool
     """Whether an agent wrote the description. Default: false, a person did."""
+    has_env: _builtins.bool
+    """Whether it has a `.env`. Default: false."""
+    has_soul: _builtins.bool
+    """Whether it has a SOUL.md. Default: false."""
+    key_env: _builtins.str
+    """Variable that the model's key is read from, as far as the configuration
+    tells. Default: "".
+    """
+    has_key: _builtins.bool
+    """Whether a key for the model is set, there or in the configuration itself.
+    Default: false, also where the agent signs in by other means.
+    """
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of its aliases, sorted. Default: empty."""
@@ -146,6 +165,16 @@ class Profile(_message.Message):
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When its home directory was made; unset where the file system cannot tell."""
+
+    @_builtins.property
+    def env_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of what its `.env` sets to something, sorted; never a value. Default:
+        empty.
+        """
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Channel]:
+        """What platforms know its bots by. Default: empty; ListProfiles leaves it so."""
 
     def __init__(
         self,
@@ -168,18 +197,54 @@ class Profile(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         display_name: _builtins.str = ...,
         description_is_generated: _builtins.bool = ...,
+        has_env: _builtins.bool = ...,
+        env_names: _abc.Iterable[_builtins.str] | None = ...,
+        has_soul: _builtins.bool = ...,
+        key_env: _builtins.str = ...,
+        has_key: _builtins.bool = ...,
+        channels: _abc.Iterable[Global___Channel] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["api_server", b"api_server", "created_at", b"created_at", "gateway", b"gateway"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "api_server", b"api_server", "base_url", b"base_url", "created_at", b"created_at", "description", b"description", "description_is_generated", b"description_is_generated", "display_name", b"display_name", "distribution", b"distribution", "gateway", b"gateway", "id", b"id", "is_sticky_default", b"is_sticky_default", "model", b"model", "name", b"name", "path", b"path", "problems", b"problems", "provider", b"provider", "runtime", b"runtime", "skill_count", b"skill_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "api_server", b"api_server", "base_url", b"base_url", "channels", b"channels", "created_at", b"created_at", "description", b"description", "description_is_generated", b"description_is_generated", "display_name", b"display_name", "distribution", b"distribution", "env_names", b"env_names", "gateway", b"gateway", "has_env", b"has_env", "has_key", b"has_key", "has_soul", b"has_soul", "id", b"id", "is_sticky_default", b"is_sticky_default", "key_env", b"key_env", "model", b"model", "name", b"name", "path", b"path", "problems", b"problems", "provider", b"provider", "runtime", b"runtime", "skill_count", b"skill_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
 
 @_typing.final
+class Channel(_message.Message):
+    """A bot of a profile's on a messaging platform."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    VARIABLE_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    platform: _builtins.str
+    """Messaging platform: "telegram", "discord"."""
+    variable: _builtins.str
+    """Variable or key its credential is read from."""
+    fingerprint: _builtins.str
+    """The first 12 hexadecimal digits of the SHA-256 of its credential."""
+    def __init__(
+        self,
+        *,
+        platform: _builtins.str = ...,
+        variable: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "platform", b"platform", "variable", b"variable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Channel: _TypeAlias = Channel  # noqa: Y015
+
+@_typing.final
 class IgnoredEntry(_message.Message):
-    """A directory below `profiles/` that is no profile."""
+    """What lies below `profiles/` and is no profile."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -234,7 +299,7 @@ class ListProfilesResponse(_message.Message):
 
     @_builtins.property
     def ignored(self) -> _containers.RepeatedCompositeFieldContainer[Global___IgnoredEntry]:
-        """What else lies where profiles are, by path. Default: empty."""
+        """What else lies where profiles are, by path, 200 at most. Default: empty."""
 
     def __init__(
         self,
@@ -461,16 +526,24 @@ class MeasureProfileRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROFILE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the profile. Required."""
+    @_builtins.property
+    def limit(self) -> _duration_pb2.Duration:
+        """How long it may take; what is found by then is the answer. Unset: as long as
+        it takes.
+        """
+
     def __init__(
         self,
         *,
         profile: _builtins.str = ...,
+        limit: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "profile", b"profile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -504,14 +577,22 @@ Global___DiskPart: _TypeAlias = DiskPart  # noqa: Y015
 
 @_typing.final
 class DiskUsage(_message.Message):
-    """What a profile takes on disk. Of "default", what is not other profiles'."""
+    """What a profile takes on disk. Of "default", what is neither other profiles'
+    nor the agent's own program. What links lead to, and what is mounted into it,
+    does not count.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BYTES_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
+    IS_PARTIAL_FIELD_NUMBER: _builtins.int
     bytes: _builtins.int
     """In all, a number of bytes."""
+    is_partial: _builtins.bool
+    """Whether it takes more than that: the time was over, or something could not
+    be looked at. Default: false.
+    """
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiskPart]:
         """Its entries, the largest first."""
@@ -521,10 +602,11 @@ class DiskUsage(_message.Message):
         *,
         bytes: _builtins.int = ...,
         parts: _abc.Iterable[Global___DiskPart] | None = ...,
+        is_partial: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "parts", b"parts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "is_partial", b"is_partial", "parts", b"parts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -567,15 +649,23 @@ class DeletionPlan(_message.Message):
     SESSION_COUNT_FIELD_NUMBER: _builtins.int
     JOB_COUNT_FIELD_NUMBER: _builtins.int
     SECRET_COUNT_FIELD_NUMBER: _builtins.int
-    KEPT_DAYS_FIELD_NUMBER: _builtins.int
+    KEPT_FOR_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    LINK_TARGET_FIELD_NUMBER: _builtins.int
+    LEFTOVERS_FIELD_NUMBER: _builtins.int
     session_count: _builtins.int
-    """Number of stored conversations, a count."""
+    """Number of stored conversations, a count; unset where it is not known."""
     job_count: _builtins.int
-    """Number of scheduled jobs, a count."""
+    """Number of scheduled jobs, a count; unset where it is not known."""
     secret_count: _builtins.int
     """Number of secrets in its `.env`, a count."""
-    kept_days: _builtins.int
-    """How long the trash keeps it, a count of days; 0 if it is purged."""
+    origin: _builtins.str
+    """Where its distribution came from, without any secret. Default: ""."""
+    link_target: _builtins.str
+    """Directory that its home is only a link to, which stays. Default: "", the
+    home is a directory.
+    """
     @_builtins.property
     def profile(self) -> Global___Profile:
         """The profile."""
@@ -584,23 +674,72 @@ class DeletionPlan(_message.Message):
     def usage(self) -> Global___DiskUsage:
         """What it takes on disk."""
 
+    @_builtins.property
+    def kept_for(self) -> _duration_pb2.Duration:
+        """How long the trash keeps it; unset if it is purged."""
+
+    @_builtins.property
+    def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the aliases that go with it, sorted. Default: empty."""
+
+    @_builtins.property
+    def leftovers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Leftover]:
+        """What stays and will work for a profile that is gone. Default: empty."""
+
     def __init__(
         self,
         *,
         profile: Global___Profile | None = ...,
         usage: Global___DiskUsage | None = ...,
-        session_count: _builtins.int = ...,
-        job_count: _builtins.int = ...,
+        session_count: _builtins.int | None = ...,
+        job_count: _builtins.int | None = ...,
         secret_count: _builtins.int = ...,
-        kept_days: _builtins.int = ...,
+        kept_for: _duration_pb2.Duration | None = ...,
+        aliases: _abc.Iterable[_builtins.str] | None = ...,
+        origin: _builtins.str = ...,
+        link_target: _builtins.str = ...,
+        leftovers: _abc.Iterable[Global___Leftover] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_job_count", b"_job_count", "_session_count", b"_session_count", "job_count", b"job_count", "kept_for", b"kept_for", "profile", b"profile", "session_count", b"session_count", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_count", b"job_count", "kept_days", b"kept_days", "profile", b"profile", "secret_count", b"secret_count", "session_count", b"session_count", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job_count", b"_job_count", "_session_count", b"_session_count", "aliases", b"aliases", "job_count", b"job_count", "kept_for", b"kept_for", "leftovers", b"leftovers", "link_target", b"link_target", "origin", b"origin", "profile", b"profile", "secret_count", b"secret_count", "session_count", b"session_count", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__job_count: _TypeAlias = _typing.Literal["job_count"]  # noqa: Y015
+    _WhichOneofArgType__job_count: _TypeAlias = _typing.Literal["_job_count", b"_job_count"]  # noqa: Y015
+    _WhichOneofReturnType__session_count: _TypeAlias = _typing.Literal["session_count"]  # noqa: Y015
+    _WhichOneofArgType__session_count: _TypeAlias = _typing.Literal["_session_count", b"_session_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__job_count) -> _WhichOneofReturnType__job_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__session_count) -> _WhichOneofReturnType__session_count | None: ...
+
+Global___DeletionPlan: _TypeAlias = DeletionPlan  # noqa: Y015
+
+@_typing.final
+class Leftover(_message.Message):
+    """What hermesd does not take away with a profile, for it is not hermesd's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FIX_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """What it is, one sentence."""
+    fix: _builtins.str
+    """Command that takes it away; "" (default) if there is none."""
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+        fix: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fix", b"fix", "message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DeletionPlan: _TypeAlias = DeletionPlan  # noqa: Y015
+Global___Leftover: _TypeAlias = Leftover  # noqa: Y015
 
 @_typing.final
 class SetDisplayNameRequest(_message.Message):

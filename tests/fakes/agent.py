@@ -11,6 +11,7 @@ from hermesd.domain.ports import FIRST_API_PORT, ApiServer, ModelEndpoint, Profi
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
+from hermesd.domain.usage import Holdings, Leftover
 
 _REPORTS = {
     75: ExitReport(Event.RESTART_REQUESTED, ExitCause.RESTART_REQUESTED),
@@ -49,6 +50,12 @@ class ScriptedAgent:
         """Every `follow_rename`, in order: the name before and the one after."""
         self.rename_leftovers: list[str] = []
         """What `follow_rename` cannot do."""
+        self.known_holdings: dict[str, Holdings] = {}
+        """What goes with each home."""
+        self.known_leftovers: dict[str, list[Leftover]] = {}
+        """What stays of each home."""
+        self.naming_refusals: dict[str, HermesError] = {}
+        """What `set_display_name` raises."""
         self.known_credentials: dict[str, list[Credential]] = {}
         """What platforms know each home's bots by."""
         self.clones: list[tuple[str, str, CloneOrder]] = []
@@ -132,6 +139,20 @@ class ScriptedAgent:
         self.known_facts[home.name.text] = after
         self.setups.append((home.name.text, setup))
         return _differences(before, after)
+
+    def set_display_name(self, home: Home, text: str) -> None:
+        """Changes the home's facts, unless it is refused."""
+        if refusal := self.naming_refusals.get(home.name.text):
+            raise refusal
+        self.known_facts[home.name.text] = replace(self.facts(home), display_name=text)
+
+    def holdings(self, home: Home) -> Holdings:
+        """Those set for the home."""
+        return self.known_holdings.get(home.name.text, Holdings())
+
+    def leftovers(self, home: Home) -> list[Leftover]:
+        """Those set for the home."""
+        return list(self.known_leftovers.get(home.name.text, []))
 
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Remembers the names, and says what is set."""

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
 from hermesd.domain.layout import STAGING
-from hermesd.domain.profile import DEFAULT, Home, HomeIdentity, ProfileName, sort_key
+from hermesd.domain.ports import MOST_IGNORED
+from hermesd.domain.profile import DEFAULT, Home, HomeIdentity, IgnoredEntry, ProfileName, sort_key
 from hermesd.domain.trash import TrashNote
+from hermesd.domain.usage import DiskUsage
 from tests.fakes.faults import Faults
 
 
@@ -33,6 +35,10 @@ class MemoryHomes:
         self.trash: dict[Path, tuple[TrashNote, StoredHome]] = {}
         self.sticky_text: str | None = None
         """What the sticky default's file says; `None` if there is none."""
+        self.strays: dict[str, str] = {}
+        """What lies where profiles are and is none, by name, and why."""
+        self.links: dict[str, str] = {}
+        """Homes that are only links, and where to."""
         self._chosen_and_before: tuple[ProfileName, ProfileName] | None = None
         self._homes: dict[ProfileName, StoredHome] = {}
         self._numbers = count(1)
@@ -74,6 +80,25 @@ class MemoryHomes:
     def find(self, name: ProfileName) -> Home | None:
         self.faults.trip("find")
         return self._home(name) if name in self._homes else None
+
+    def ignored(self) -> list[IgnoredEntry]:
+        self.faults.trip("ignored")
+        found = sorted(self.strays.items())[:MOST_IGNORED]
+        return [IgnoredEntry(str(self.root / "profiles" / name), why) for name, why in found]
+
+    def measure(self, home: Home, is_enough: Callable[[], bool]) -> DiskUsage:
+        """A byte for each character of its files; looked at entry by entry."""
+        entries: dict[str, int] = {}
+        stored = self._homes.get(home.name)
+        for path, text in sorted(stored.files.items()) if stored else ():
+            if is_enough():
+                return DiskUsage.of(0, entries, is_partial=True)
+            entry = path.partition("/")[0]
+            entries[entry] = entries.get(entry, 0) + len(text)
+        return DiskUsage.of(0, entries, is_partial=False)
+
+    def link_target(self, home: Home) -> str:
+        return self.links.get(home.name.text, "")
 
     def create(
         self,

@@ -16,6 +16,7 @@ from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import COMMAND, Launch, Runtime
+from hermesd.domain.usage import Holdings, Leftover
 
 _RESTART_CODE = 75
 _CONFIGURATION_CODE = 78
@@ -91,6 +92,18 @@ class CommandAgent:
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         """Raises `Incompatible`."""
         raise Incompatible(f"profile {home.name} runs a program that hermesd cannot set up")
+
+    def set_display_name(self, home: Home, text: str) -> None:
+        """Raises `Incompatible`."""
+        raise Incompatible(f"profile {home.name} runs a program, which has no other name")
+
+    def holdings(self, home: Home) -> Holdings:
+        """Nothing is known of what a program keeps."""
+        return Holdings(session_count=None, job_count=None)
+
+    def leftovers(self, home: Home) -> list[Leftover]:
+        """Nothing is known of how else it is started."""
+        return []
 
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Nothing is known of what a program keeps."""

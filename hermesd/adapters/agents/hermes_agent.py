@@ -8,7 +8,14 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hermesd.adapters.agents import hermes_api, hermes_rename, hermes_setup, hermes_state
+from hermesd.adapters.agents import (
+    hermes_about,
+    hermes_api,
+    hermes_holdings,
+    hermes_rename,
+    hermes_setup,
+    hermes_state,
+)
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, SKILL, read_facts, variables
 from hermesd.adapters.agents.hermes_probe import judge
 from hermesd.adapters.agents.hermes_terminal import (
@@ -26,6 +33,7 @@ from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
+from hermesd.domain.usage import Holdings, Leftover
 
 
 class HermesAgent:
@@ -120,6 +128,18 @@ class HermesAgent:
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         """Changes `config.yaml` and `.env` key by key."""
         return hermes_setup.set_up(home.path, setup, taken_ports)
+
+    def set_display_name(self, home: Home, text: str) -> None:
+        """In `profile.yaml`, where the agent keeps what it does not know."""
+        hermes_about.set_display_name(home, text)
+
+    def holdings(self, home: Home) -> Holdings:
+        """Conversations are counted by a program of their own."""
+        return hermes_holdings.read_holdings(home)
+
+    def leftovers(self, home: Home) -> list[Leftover]:
+        """The service units that it installs."""
+        return list(hermes_holdings.service_units(home, self._user_home))
 
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Honcho's blocks, cron jobs, the workplace, sessions, routing and task boards."""

@@ -6,6 +6,7 @@ its database. Must not know processes.
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,16 @@ from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.yamlfile import Data, read_yaml
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.ports import ProfileFacts
+from hermesd.domain.profile import DISPLAY_NAME_LENGTH
 
 CONFIG = "config.yaml"
 ENV = ".env"
+SOUL = "SOUL.md"
 ABOUT = "profile.yaml"
+DISPLAY_NAME = "display_name"
 
 SKILL = "SKILL.md"
+_REFERENCE = re.compile(r"\$\{(\w+)\}")
 _NO_SKILLS_BELOW = frozenset(
     ".git .github .hub .archive .venv venv node_modules site-packages __pycache__ .tox .nox .pytest_cache "
     ".mypy_cache .ruff_cache".split()
@@ -83,10 +88,18 @@ def read_facts(home: Path) -> ProfileFacts:
     origin = _read(home / "distribution.yaml", read_yaml, problems)
     known = variables(config, env)
     model = read_model(config)
+    key_env = read_key_env(model, env)
     if problem := key_problem(config, known):
         problems.append(problem)
     return ProfileFacts(
         description=_first(about, "description"),
+        description_is_generated=bool(about.get("description_auto")),
+        display_name=" ".join(_first(about, DISPLAY_NAME).split())[:DISPLAY_NAME_LENGTH],
+        has_env=is_there(home / ENV),
+        env_names=tuple(sorted(name for name, value in env.items() if value)),
+        has_soul=is_there(home / SOUL),
+        key_env=key_env,
+        has_key=bool(known.get(key_env)) if key_env else bool(model.api_key),
         model=model.name,
         provider=model.provider,
         base_url=model.base_url,
@@ -96,6 +109,19 @@ def read_facts(home: Path) -> ProfileFacts:
         drain_s=read_drain_s(config, env),
         problems=tuple(problems),
     )
+
+
+def read_key_env(model: Model, env: Mapping[str, str]) -> str:
+    """The variable that holds the key of the model: one that is named, else the usual one of its provider if set."""
+    if reference := _REFERENCE.fullmatch(model.api_key):
+        return reference[1]
+    usual = re.sub(r"\W", "_", f"{model.provider}_API_KEY").upper()
+    return usual if not model.api_key and env.get(usual) else ""
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file can be reached, through links too."""
+    return os.path.isfile(path)  # noqa: PTH113 - it never raises
 
 
 def count_skills(directory: Path) -> int:
