@@ -9,6 +9,7 @@ from typing import Any
 
 from hermesctl import gateway_view
 from hermesctl.errors import Fix
+from hermesctl.profile_view import label
 from hermesctl.session import Session
 from hermesctl.shapes import plain, seconds
 from hermesctl.tables import EMPTY, Column, table
@@ -90,7 +91,7 @@ def _columns(session: Session) -> list[Column[profiles_pb2.Profile]]:
         Column(
             "", lambda one: gateway_view.symbol(one.gateway), colour=lambda one: gateway_view.colour(one.gateway)
         ),
-        Column("PROFILE", lambda one: one.name),
+        Column("PROFILE", label),
         Column(
             "STATE",
             lambda one: gateway_view.state_word(one.gateway),

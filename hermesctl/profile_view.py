@@ -3,22 +3,30 @@
 Owns: the columns and pages for profiles. Must not ask the daemon.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from hermesctl import gateway_view
+from hermesctl import disk_view, gateway_view
 from hermesctl.selection import Source
+from hermesctl.shapes import word
 from hermesctl.tables import EMPTY, Column, page
 from hermesctl.terminal import Terminal
 from hermesctl.text import clean
-from hermesd.v1 import gateways_pb2
+from hermesd.v1 import gateways_pb2, terminals_pb2
 from hermesd.v1 import profiles_pb2 as v1
 
+IGNORED = 10
+"""Entries that are named below a list."""
 
-def columns(terminal: Terminal) -> list[Column[v1.Profile]]:
-    """The columns of a list of profiles."""
+ENV_NAMES = 6
+"""Names of a `.env` that a page has room for."""
+
+
+def columns(terminal: Terminal, usages: Mapping[str, v1.DiskUsage]) -> list[Column[v1.Profile]]:
+    """The columns of a list of profiles; `usages` is by name, and empty where nobody asked."""
+    disk = Column[v1.Profile]("DISK", lambda one: disk_view.total(usages.get(one.name)), is_number=True)
     return [
         Column("", lambda one: "*" if one.is_sticky_default else ""),
-        Column("NAME", lambda one: one.name),
+        Column("NAME", label),
         Column(
             "GATEWAY",
             lambda one: gateway_view.state_word(one.gateway),
@@ -26,6 +34,7 @@ def columns(terminal: Terminal) -> list[Column[v1.Profile]]:
         ),
         Column("MODEL", lambda one: one.model or EMPTY),
         Column("SKILLS", lambda one: str(one.skill_count), is_number=True),
+        *([disk] if usages else []),
         Column("ALIAS", lambda one: " ".join(one.aliases) or EMPTY),
         Column("DISTRIBUTION", lambda one: one.distribution or EMPTY, is_wide=True),
         Column("RUNTIME", lambda one: one.runtime or EMPTY, is_wide=True),
@@ -35,9 +44,34 @@ def columns(terminal: Terminal) -> list[Column[v1.Profile]]:
             lambda one: gateway_view.moment(terminal, one.created_at if one.HasField("created_at") else None),
             is_wide=True,
         ),
-        Column("DESCRIPTION", lambda one: one.description or EMPTY),
+        Column("DESCRIPTION", lambda one: description(one) or EMPTY),
         Column("PATH", lambda one: one.path, is_wide=True),
     ]
+
+
+def label(profile: v1.Profile) -> str:
+    """What it is called in commands, and what people call it."""
+    return f"{profile.name} ({profile.display_name})" if profile.display_name else profile.name
+
+
+def description(profile: v1.Profile) -> str:
+    """What it is for, and whether a machine says so."""
+    return f"[auto] {profile.description}" if profile.description_is_generated else profile.description
+
+
+def ignored_lines(ignored: Sequence[v1.IgnoredEntry]) -> list[str]:
+    """What lies where profiles are and is none, a line each; of many, the first."""
+    lines = [f"no profile: {clean(one.path)}: {clean(one.why)}" for one in ignored[:IGNORED]]
+    rest = len(ignored) - IGNORED
+    return [*lines, f"and {rest} more; -o json lists them"] if rest > 0 else lines
+
+
+def shown_as(profile: v1.Profile) -> str:
+    """What people see from now on."""
+    shown = clean(profile.display_name)
+    if not shown:
+        return f"✓ {clean(profile.name)} is shown under its own name\n"
+    return f"✓ {clean(profile.name)} is shown as {shown}; in commands it is {clean(profile.name)} as before\n"
 
 
 def api_url(profile: v1.Profile) -> str:
@@ -51,9 +85,9 @@ def api_url(profile: v1.Profile) -> str:
 
 def short_page(profile: v1.Profile, source: Source, terminal: Terminal) -> str:
     """The profile that is worked on, and why it; of one that does not exist, only that."""
-    fields = _fields(profile, terminal)[:3] if profile.path else []
+    fields = _main_fields(profile, terminal, profile.path) if profile.path else []
     problems = [] if profile.path else profile.problems
-    return page(f"{clean(profile.name)} ({source})", fields) + _problem_lines(problems)
+    return page(f"{clean(label(profile))} ({source})", fields) + _problem_lines(problems)
 
 
 def used(answer: v1.UseProfileResponse) -> str:
@@ -63,11 +97,21 @@ def used(answer: v1.UseProfileResponse) -> str:
     return f"✓ CLI default {what}. Gateways and the dashboard are not affected.\n"
 
 
-def detail_page(profile: v1.Profile, terminal: Terminal) -> str:
+def detail_page(
+    profile: v1.Profile,
+    terminal: Terminal,
+    usage: v1.DiskUsage,
+    terminals: Sequence[terminals_pb2.Terminal],
+) -> str:
     """One profile in detail."""
-    title = f"{profile.name} · {profile.description}" if profile.description else profile.name
-    text = page(clean(title), _fields(profile, terminal))
-    return text + _problem_lines(profile.problems)
+    what = description(profile)
+    title = f"{label(profile)} · {what}" if what else label(profile)
+    path = f"{_short(profile.path, terminal)} ({disk_view.summary(usage)})"
+    fields = [*_main_fields(profile, terminal, path), *_further_fields(profile, terminal)]
+    if terminals:
+        at_work = " · ".join(f"{one.verb} (pid {one.pid})" for one in terminals)
+        fields.insert(3, ("Terminals", at_work))
+    return page(clean(title), fields) + _problem_lines(profile.problems)
 
 
 def created(profile: v1.Profile, took: str) -> str:
@@ -81,20 +125,6 @@ def renamed(before: v1.Profile, after: v1.Profile, took: str) -> str:
     if gateway_view.is_up(before.gateway):
         lines.append(f"  state  gateway {clean(gateway_view.state_word(after.gateway))}")
     return _lines(lines)
-
-
-def farewell(profile: v1.Profile, *, is_purge: bool) -> str:
-    """What goes when the profile is deleted."""
-    gateway = profile.gateway
-    has_process = gateway.HasField("process") and gateway.state != gateways_pb2.GATEWAY_STATE_STOPPED
-    running = f"runs as pid {gateway.process.pid} and will be stopped" if has_process else ""
-    data = "will be removed for good" if is_purge else "will be moved to the trash"
-    fields = [
-        ("gateway", running),
-        ("command", f"{' '.join(profile.aliases)} will be removed" if profile.aliases else ""),
-        ("data", f"{profile.path} {data}"),
-    ]
-    return page(f"This removes profile '{clean(profile.name)}'", fields, label_width=9)
 
 
 def _places(profile: v1.Profile) -> list[str]:
@@ -111,25 +141,71 @@ def _problem_lines(problems: Iterable[str]) -> str:
     return "".join(f"  ! {clean(problem)}\n" for problem in problems)
 
 
-def _fields(profile: v1.Profile, terminal: Terminal) -> list[tuple[str, str]]:
-    endpoint = " ".join(
-        part
-        for part in (
-            f"via {profile.provider}" if profile.provider else "",
-            f"at {profile.base_url}" if profile.base_url else "",
-        )
-        if part
-    )
+def _main_fields(profile: v1.Profile, terminal: Terminal, path: str) -> list[tuple[str, str]]:
+    """Where it is, what it asks and whether it is up."""
+    parts = [
+        profile.model or "none",
+        f"via {profile.provider}" if profile.provider else "",
+        f"at {profile.base_url}" if profile.base_url else "",
+        _key(profile),
+    ]
+    return [
+        ("Path", path),
+        ("Model", " ".join(part for part in parts if part)),
+        ("Gateway", _gateway(profile, terminal)),
+    ]
+
+
+def _further_fields(profile: v1.Profile, terminal: Terminal) -> list[tuple[str, str]]:
     made = gateway_view.moment_long(terminal, profile.created_at) if profile.HasField("created_at") else ""
     return [
-        ("Path", profile.path),
-        ("Model", f"{profile.model or 'none'} {endpoint}".rstrip()),
-        ("Gateway", gateway_view.summary(profile.gateway, terminal)),
+        ("Channels", " · ".join(f"{one.platform} {_fingerprint(one)}" for one in profile.channels)),
         ("API", api_url(profile)),
         ("Skills", str(profile.skill_count)),
+        (".env", _env(profile)),
+        ("SOUL.md", "there" if profile.has_soul else "not there"),
         ("Runtime", profile.runtime or "none is installed"),
         ("Alias", ", ".join(f"{alias} → hermesctl -p {profile.name}" for alias in profile.aliases)),
         ("From", profile.distribution),
         ("Default", "plain commands work on it" if profile.is_sticky_default else ""),
         ("Created", made),
     ]
+
+
+def _gateway(profile: v1.Profile, terminal: Terminal) -> str:
+    """Its state, and what the operator asked for."""
+    gateway = profile.gateway
+    parts = [gateway_view.summary(gateway, terminal), f"wanted {word(gateways_pb2.Wish.DESCRIPTOR, gateway.wish)}"]
+    if not gateway.enabled:
+        parts.append("not with the daemon")
+    if gateway.restarts:
+        parts.append(f"{gateway.restarts} restart{'' if gateway.restarts == 1 else 's'}")
+    return " · ".join(parts)
+
+
+def _key(profile: v1.Profile) -> str:
+    """Whether the model's key is set, never what it is."""
+    if profile.key_env:
+        return f"(key {profile.key_env} {'set' if profile.has_key else 'not set'})"
+    return "(key in config.yaml)" if profile.has_key else ""
+
+
+def _env(profile: v1.Profile) -> str:
+    """What is set in its `.env`, by name."""
+    if not profile.has_env:
+        return "not there"
+    names = profile.env_names
+    rest = f" and {len(names) - ENV_NAMES} more" if len(names) > ENV_NAMES else ""
+    return f"{', '.join(names[:ENV_NAMES])}{rest}" if names else "there, nothing is set"
+
+
+def _fingerprint(channel: v1.Channel) -> str:
+    return f"sha256:{channel.fingerprint[:4]}…{channel.fingerprint[-2:]}"
+
+
+def _short(path: str, terminal: Terminal) -> str:
+    """A path as people write it; programs get it as it is."""
+    home = terminal.environment.get("HOME", "").rstrip("/")
+    if terminal.columns is None or not home or not path.startswith(f"{home}/"):
+        return path
+    return f"~{path.removeprefix(home)}"

@@ -5,20 +5,24 @@ Owns: the verbs, their questions and results. Must not touch a profile's files: 
 
 import click
 
+from hermesctl import disk_view
 from hermesctl import profile_view as view
 from hermesctl.commands.profile_create import create
-from hermesctl.commands.trash import kept_until, trash
+from hermesctl.commands.profile_delete import delete
+from hermesctl.commands.trash import trash
 from hermesctl.completion import scripts
 from hermesctl.errors import ExitCode, Fix, HermesError, usage
 from hermesctl.gateway_view import is_up
 from hermesctl.options import Group, name_argument, profile_argument, shell_argument
 from hermesctl.progress import follow
+from hermesctl.render import Format
 from hermesctl.selection import DEFAULT, Selection, by_variables
 from hermesctl.session import Session
-from hermesctl.shapes import span
+from hermesctl.shapes import plain, span
 from hermesctl.text import clean
 from hermesctl.times import elapsed
 from hermesd.v1 import profiles_pb2 as v1
+from hermesd.v1.terminals_pb2 import ListTerminalsRequest
 
 BACK = "-"
 """Stands for the sticky default before the present one, as `cd -` does for a directory."""
@@ -55,17 +59,25 @@ profile.add_command(create)
 
 
 @profile.command("list")
+@click.option("--disk", "is_measuring", is_flag=True, help="Measure what each takes on disk; -o wide does so too.")
 @click.pass_obj
-def list_(session: Session) -> None:
+def list_(session: Session, is_measuring: bool) -> None:
     """List the profiles; '*' marks the one that plain commands work on."""
-    found = session.client.profiles.ListProfiles(v1.ListProfilesRequest()).profiles
-    session.renderer.listing(
-        "Profile",
-        found,
-        view.columns(session.terminal),
-        name=lambda one: one.name,
-        empty="there is no profile yet: hermesctl profile create NAME",
-    )
+    answer = session.client.profiles.ListProfiles(v1.ListProfilesRequest())
+    is_measuring = is_measuring or session.form is Format.WIDE
+    usages = disk_view.measure_all(session, [one.name for one in answer.profiles if is_measuring])
+    empty = "there is no profile yet: hermesctl profile create NAME"
+    if session.form.is_text or session.form is Format.NAME:
+        columns = view.columns(session.terminal, usages)
+        session.renderer.listing("Profile", answer.profiles, columns, name=lambda one: one.name, empty=empty)
+    else:
+        disks = {name: plain(usage) for name, usage in usages.items()}
+        rows = [plain(one) | {"disk": disks.get(one.name)} for one in answer.profiles]
+        ignored = {"ignored": [plain(one) for one in answer.ignored]}
+        session.renderer.listing("Profile", rows, [], name=lambda one: one["name"], empty=empty, extra=ignored)
+    if session.form.is_text:
+        for line in view.ignored_lines(answer.ignored):
+            session.say(line)
 
 
 @profile.command()
@@ -74,8 +86,14 @@ def list_(session: Session) -> None:
 def show(session: Session, name: str) -> None:
     """Show one profile."""
     found = _get(session, session.select(name))
+    usage = disk_view.measure(session, found.name, disk_view.PAGE_LIMIT)
+    terminals = session.client.terminals.ListTerminals(ListTerminalsRequest(profile=found.name)).terminals
     session.renderer.single(
-        "Profile", found, name=found.name, text=lambda: view.detail_page(found, session.terminal)
+        "Profile",
+        found,
+        name=found.name,
+        text=lambda: view.detail_page(found, session.terminal, usage, terminals),
+        extra={"disk": plain(usage), "terminals": [plain(one) for one in terminals]},
     )
 
 
@@ -119,8 +137,14 @@ def prompt(session: Session, shell: str) -> None:
 @click.argument("new_name", metavar="NEW_NAME")
 @click.pass_obj
 def rename(session: Session, name: str, new_name: str) -> int:
-    """Rename a profile and its command; a gateway that runs comes back by itself."""
-    before = _get(session, session.select(name))
+    """Rename a profile and its command; a gateway that runs comes back by itself.
+
+    'default' keeps its name in commands and is shown as NEW_NAME; '' takes that back.
+    """
+    name = session.select(name)
+    if name.strip().lower() == DEFAULT:
+        return _show_as(session, new_name)
+    before = _get(session, name)
     request = v1.RenameProfileRequest(profile=before.name, new_name=new_name)
     done = follow(session, session.client.profiles.RenameProfile(request))
     found = _get(session, new_name)
@@ -129,32 +153,17 @@ def rename(session: Session, name: str, new_name: str) -> int:
     return ExitCode.PARTLY if is_up(before.gateway) and not is_up(found.gateway) else ExitCode.DONE
 
 
-@profile.command()
-@name_argument
-@click.option("-y", "--yes", "is_confirmed", is_flag=True, help="Do not ask.")
-@click.option("--purge", "is_purge", is_flag=True, help="Remove its data for good.")
-@click.pass_obj
-def delete(session: Session, name: str, is_confirmed: bool, is_purge: bool) -> None:
-    """Stop the gateway and remove profile and command; the data go to the trash."""
-    name = session.select(name)
-    if name.strip().lower() == DEFAULT:
-        raise HermesError(
-            "PROFILE_NAME_INVALID",
-            "cannot delete the default profile",
-            why="it is the directory that all other profiles lie in",
-        )
-    found = _get(session, name)
-    if not is_confirmed:
-        _confirm(session, found, is_purge=is_purge)
-    operation = session.client.profiles.DeleteProfile(v1.DeleteProfileRequest(profile=found.name, purge=is_purge))
-    done = follow(session, operation)
-    told = f"✓ deleted {clean(found.name)}{' for good' if is_purge else ''}  {elapsed(span(done.elapsed))}\n"
-    if session.form.is_text and not is_purge and not session.is_quiet:
-        told += kept_until(session, done)
-    session.renderer.single("Operation", done, name=done.id, text=lambda: "" if session.is_quiet else told)
-
-
+profile.add_command(delete)
 profile.add_command(trash)
+
+
+def _show_as(session: Session, shown: str) -> int:
+    """Gives the default profile another name to be shown under: what it is called is not ours to change."""
+    request = v1.SetDisplayNameRequest(profile=DEFAULT, display_name=shown)
+    found = session.client.profiles.SetDisplayName(request)
+    text = "" if session.is_quiet else view.shown_as(found)
+    session.renderer.single("Profile", found, name=found.name, text=lambda: text)
+    return ExitCode.DONE
 
 
 def _use_request(session: Session, name: str, *, is_clearing: bool) -> v1.UseProfileRequest:
@@ -195,22 +204,3 @@ def _get(session: Session, name: str) -> v1.Profile:
     return session.client.profiles.GetProfile(v1.GetProfileRequest(profile=name))
 
 
-def _confirm(session: Session, found: v1.Profile, *, is_purge: bool) -> None:
-    """Shows what goes and has the name typed.
-
-    Raises:
-        HermesError: ARGUMENT_INVALID, nobody is there to ask; DECLINED, something else was typed.
-    """
-    terminal = session.terminal
-    if not terminal.can_ask:
-        raise usage(
-            f"cannot ask whether to delete '{found.name}'",
-            why="there is no terminal",
-            fixes=[Fix(f"hermesctl profile delete {found.name}{' --purge' if is_purge else ''} --yes")],
-        )
-    terminal.say(view.farewell(found, is_purge=is_purge))
-    typed = terminal.ask(f"Type '{clean(found.name)}' to confirm: ")
-    if typed is None:
-        terminal.say("\n")
-    if typed is None or typed.strip() != found.name:
-        raise HermesError("DECLINED", "nothing was deleted", why="the name was not typed")

@@ -345,3 +345,18 @@ def test_sticky_default_that_cannot_be_read_counts_as_default(homes: HomesOnDisk
         case _:
             path.write_bytes(b"\xff\xfe")
     assert homes.sticky_default() == ProfileName(DEFAULT)
+
+
+def test_a_home_that_is_a_link_says_where_to(tmp_path: Path) -> None:
+    """To the end, and it is measured there: that is what the profile takes."""
+    root, data = tmp_path / "root", tmp_path / "data"
+    (root / "profiles").mkdir(parents=True)
+    data.mkdir()
+    (data / "file").write_bytes(b"x" * 100_000)
+    (tmp_path / "hop").symlink_to(data)
+    (root / "profiles" / "coder").symlink_to(tmp_path / "hop")
+    homes = HomesOnDisk(root)
+    home = homes.find(ProfileName("coder"))
+    assert home is not None
+    assert homes.link_target(home) == str(data.resolve())
+    assert homes.measure(home, lambda: False).size_bytes >= 100_000

@@ -254,3 +254,19 @@ def test_a_fresh_home_follows_a_rename_without_a_word(subject: Subject, home: Ho
     for _ in range(2):
         assert subject.agent.follow_rename(home, after) == []
     assert list(after.path.iterdir()) == []
+
+
+def test_a_name_for_people_shows_in_the_facts(agent: Agent, home: Home) -> None:
+    """And can be taken back; setting it again changes nothing."""
+    for name in ("Front Desk", "Front Desk", ""):
+        agent.set_display_name(home, name)
+        assert agent.facts(home).display_name == name
+
+
+def test_an_empty_home_holds_nothing_and_leaves_nothing(subject: Subject, home: Home) -> None:
+    """Of a program nobody can count what it keeps."""
+    held = subject.agent.holdings(home)
+    assert (held.secret_count, held.origin) == (0, "")
+    if subject.has_commands:
+        assert (held.session_count, held.job_count) == (0, 0)
+    assert subject.agent.leftovers(home) == []

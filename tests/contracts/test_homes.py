@@ -12,6 +12,7 @@ from hermesd.domain.errors import ArgumentInvalid, NotFound, ProfileExists, Prof
 from hermesd.domain.ports import Homes
 from hermesd.domain.profile import DEFAULT, Home, ProfileName
 from hermesd.domain.trash import TrashNote
+from hermesd.domain.usage import DiskUsage
 from tests.fakes.homes import MemoryHomes
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -376,3 +377,51 @@ def test_no_sticky_default_stays_none(neighbour: Neighbour) -> None:
     """A rename chooses nothing."""
     neighbour.homes.rename_sticky_default(CODER, ProfileName("writer"))
     assert neighbour.read_sticky() is None
+
+
+def nothing_is_enough() -> bool:
+    """Look at everything."""
+    return False
+
+
+def test_a_tree_of_homes_alone_has_nothing_to_ignore(neighbour: Neighbour) -> None:
+    """What is in staging or in the trash is hermesd's own."""
+    neighbour.add("coder")
+    assert neighbour.homes.ignored() == []
+    move_to_trash(neighbour.homes, create(neighbour.homes, ProfileName("writer")))
+    assert neighbour.homes.ignored() == []
+
+
+def test_a_home_is_measured_by_its_entries(homes: Homes) -> None:
+    """The largest first; what is gone takes nothing."""
+    home = create(homes)
+    usage = homes.measure(home, nothing_is_enough)
+    assert FILES.keys() <= {part.name for part in usage.parts}
+    sizes = [part.size_bytes for part in usage.parts]
+    assert sizes == sorted(sizes, reverse=True)
+    assert usage.size_bytes >= sum(sizes) > 0
+    assert not usage.is_partial
+    purge(homes, home)
+    assert homes.measure(home, nothing_is_enough) == DiskUsage()
+
+
+def test_a_measurement_ends_when_it_is_enough(homes: Homes) -> None:
+    """What was found by then is the answer, and says that it is a least one."""
+    usage = homes.measure(create(homes), lambda: True)
+    assert usage.is_partial
+
+
+def test_other_profiles_are_no_part_of_the_default_one(homes: Homes) -> None:
+    """Though they lie in its home."""
+    create(homes)
+    default = homes.find(ProfileName(DEFAULT))
+    assert default is not None
+    assert "profiles" not in {part.name for part in homes.measure(default, nothing_is_enough).parts}
+
+
+def test_a_home_that_is_a_directory_leads_nowhere(homes: Homes) -> None:
+    """Nor does one that is gone."""
+    home = create(homes)
+    assert homes.link_target(home) == ""
+    purge(homes, home)
+    assert homes.link_target(home) == ""

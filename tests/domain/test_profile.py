@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermesd.domain.errors import HermesError, ProfileNameInvalid, ProfileRequired
+from hermesd.domain.errors import ArgumentInvalid, HermesError, ProfileNameInvalid, ProfileRequired
 from hermesd.domain.profile import (
     DEFAULT,
+    DISPLAY_NAME_LENGTH,
     NAME_PATTERN,
     NAME_RULE,
     RESERVED,
@@ -16,6 +17,7 @@ from hermesd.domain.profile import (
     HomeIdentity,
     ProfileName,
     closest,
+    parse_display_name,
     sort_key,
 )
 
@@ -191,3 +193,17 @@ def test_homes_are_told_apart_by_identity() -> None:
     name, path = ProfileName("coder"), Path("/h/coder")
     assert Home(name, path, HomeIdentity(1, 2, 3)) == Home(name, path, HomeIdentity(1, 2, 3))
     assert Home(name, path, HomeIdentity(1, 2, 3)) != Home(name, path, HomeIdentity(1, 2, 4))
+
+
+def test_a_display_name_is_one_line_of_what_can_be_seen() -> None:
+    """White space is folded; scripts of all kinds are fine."""
+    assert parse_display_name("  Büro \n\t 受付 ") == "Büro 受付"
+    assert parse_display_name(" \n") == ""
+    assert len(parse_display_name("x" * DISPLAY_NAME_LENGTH)) == DISPLAY_NAME_LENGTH
+
+
+@pytest.mark.parametrize("text", ["\x1b[31m", "a\u202eb", "\x00", "x" * (DISPLAY_NAME_LENGTH + 1)])
+def test_a_display_name_that_cannot_be_shown_is_refused(text: str) -> None:
+    """Too long, or with what steers a terminal."""
+    with pytest.raises(ArgumentInvalid):
+        parse_display_name(text)

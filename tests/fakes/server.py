@@ -98,6 +98,13 @@ def trashed(gone: profiles_pb2.Profile, id_: str, seconds_ago: int = 0) -> trash
     )
 
 
+def usage(total: int, *, is_partial: bool = False) -> profiles_pb2.DiskUsage:
+    """What a profile takes on disk, most of it as sessions."""
+    shares = (("state.db", 80), ("skills", 15), ("logs", 4), ("cache", 1))
+    parts = [profiles_pb2.DiskPart(name=name, bytes=total * share // 100) for name, share in shares]
+    return profiles_pb2.DiskUsage(bytes=total, parts=parts, is_partial=is_partial)
+
+
 def runtime(version: str = "0.19.0", *, is_current: bool = True) -> runtimes_pb2.Runtime:
     """An agent that hermesd installed."""
     name = f"hermes-agent-{version}-4f2c1aa0"
@@ -134,6 +141,11 @@ class World:
     events: list[events_pb2.Event] = field(default_factory=list)
     terminals: list[terminals_pb2.Terminal] = field(default_factory=list)
     trash: list[trash_pb2.TrashedProfile] = field(default_factory=list)
+    ignored: list[profiles_pb2.IgnoredEntry] = field(default_factory=list)
+    usage: profiles_pb2.DiskUsage = field(default_factory=lambda: usage(412_300_000))
+    """What each profile takes on disk."""
+    plan: profiles_pb2.DeletionPlan = field(default_factory=profiles_pb2.DeletionPlan)
+    """What every deletion would take away, but for the profile and its size."""
     log: list[str] = field(default_factory=list)
     watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
     sticky: str = ""
@@ -246,7 +258,7 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
         self, request: profiles_pb2.ListProfilesRequest, context: grpc.ServicerContext
     ) -> profiles_pb2.ListProfilesResponse:
         self.world.enter(context, request)
-        return profiles_pb2.ListProfilesResponse(profiles=self.world.profiles.values())
+        return profiles_pb2.ListProfilesResponse(profiles=self.world.profiles.values(), ignored=self.world.ignored)
 
     def GetProfile(
         self, request: profiles_pb2.GetProfileRequest, context: grpc.ServicerContext
@@ -319,6 +331,34 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
 
         begun = self.world.begin("profile.delete", request.profile, effect)
         return begun
+
+    def PlanDeletion(
+        self, request: profiles_pb2.PlanDeletionRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.DeletionPlan:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile)
+        plan = profiles_pb2.DeletionPlan(
+            profile=found, usage=self.world.usage, aliases=found.aliases, session_count=0, job_count=0
+        )
+        plan.MergeFrom(self.world.plan)
+        if not request.purge:
+            plan.kept_for.CopyFrom(Duration(seconds=7 * 86_400))
+        return plan
+
+    def MeasureProfile(
+        self, request: profiles_pb2.MeasureProfileRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.DiskUsage:
+        self.world.enter(context, request)
+        self.world.find(context, request.profile)
+        return self.world.usage
+
+    def SetDisplayName(
+        self, request: profiles_pb2.SetDisplayNameRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.Profile:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile)
+        found.display_name = request.display_name
+        return found
 
     def RenameProfile(
         self, request: profiles_pb2.RenameProfileRequest, context: grpc.ServicerContext
@@ -604,7 +644,8 @@ class Terminals(_Servicer, terminals_pb2_grpc.TerminalsServiceServicer):
         self, request: terminals_pb2.ListTerminalsRequest, context: grpc.ServicerContext
     ) -> terminals_pb2.ListTerminalsResponse:
         self.world.enter(context, request)
-        return terminals_pb2.ListTerminalsResponse(terminals=self.world.terminals)
+        found = [one for one in self.world.terminals if request.profile in {"", one.profile}]
+        return terminals_pb2.ListTerminalsResponse(terminals=found)
 
 
 class DaemonServicer(_Servicer, daemon_pb2_grpc.DaemonServiceServicer):

@@ -112,7 +112,7 @@ def read_facts(home: Path) -> ProfileFacts:
 
 
 def read_key_env(model: Model, env: Mapping[str, str]) -> str:
-    """The variable that holds the key of the model: the one named, else the usual one of its provider if set."""
+    """The variable that holds the key of the model: one that is named, else the usual one of its provider."""
     if reference := _REFERENCE.fullmatch(model.api_key):
         return reference[1]
     usual = re.sub(r"\W", "_", f"{model.provider}_API_KEY").upper()
