@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hermesd.domain.errors import HermesError, ProfileNotFound
 from hermesd.domain.ports import Binding, Ports
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName, closest
+from hermesd.services.absences import explain_absence
 from hermesd.services.runtimes import Runtimes
 
 log = logging.getLogger(__name__)
@@ -159,13 +160,14 @@ class KnownHomes:
         bindings[binding.home] = binding
 
     async def _not_found(self, name: ProfileName) -> ProfileNotFound:
-        known = [home.name for home in await asyncio.to_thread(self._ports.homes.scan)]
-        near = closest(name.text, known)
+        homes = await asyncio.to_thread(self._ports.homes.scan)
+        near = closest(name.text, [home.name for home in homes])
         hint = f"did you mean {' or '.join(repr(other) for other in near)}?" if near else ""
+        absence = await explain_absence(self._ports, name, homes, (await self._known()).values())
         return ProfileNotFound(
             f"there is no profile '{name}'",
-            hint=hint,
-            fixes=["hermesctl profile list"],
+            hint=absence.message if absence else hint,
+            fixes=[absence.fix if absence else "hermesctl profile list"],
             profile=name.text,
             closest=", ".join(near),
         )
