@@ -105,7 +105,9 @@ def parse_display_name(text: str) -> str:
     """
     name = " ".join(text.split())
     if not name.isprintable():
-        raise ArgumentInvalid("the display name holds characters that cannot be seen", hint="leave them out")
+        raise ArgumentInvalid(
+            "the display name holds characters that cannot be seen", hint="write it without them"
+        )
     if len(name) > DISPLAY_NAME_LENGTH:
         raise ArgumentInvalid(
             f"the display name has {len(name)} characters", hint=f"it may have {DISPLAY_NAME_LENGTH}"

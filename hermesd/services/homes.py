@@ -169,7 +169,7 @@ class KnownHomes:
             hint=absence.message if absence else hint,
             fixes=[absence.fix if absence else "hermesctl profile list"],
             profile=name.text,
-            closest=", ".join(near),
+            closest="" if absence else ", ".join(near),
         )
 
 

@@ -187,9 +187,12 @@ def test_services_that_start_this_home_are_named(
     (user / name).write_text(f'[Service]\nEnvironment="HERMES_HOME={home.path}"\n')
     (tmp_path / "system" / name).write_bytes(b"\xff")
     assert agent.leftovers(home) == [
-        Leftover(f"the service {name} in {user} is hermes-agent's", f"systemctl --user disable --now {name}"),
         Leftover(
-            f"the service {name} in {tmp_path / 'system'} is hermes-agent's",
+            f"the service {name} in {user} is hermes-agent's, and goes on starting it",
+            f"systemctl --user disable --now {name}",
+        ),
+        Leftover(
+            f"the service {name} in {tmp_path / 'system'} is hermes-agent's, and goes on starting it",
             f"sudo systemctl disable --now {name}",
         ),
     ]
