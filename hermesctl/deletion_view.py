@@ -23,9 +23,9 @@ def plan_page(plan: v1.DeletionPlan) -> str:
         ("gateway", _gateway(one.gateway)),
         ("alias", f"{', '.join(plan.aliases)}: will be removed" if plan.aliases else ""),
         ("default", "plain commands work on it, and will work on 'default'" if one.is_sticky_default else ""),
-        ("data", _data(plan)),
+        ("data", "" if plan.link_target else _data(plan)),
         ("path", one.path),
-        ("link", f"only the link goes; {plan.link_target} stays" if plan.link_target else ""),
+        ("link", f"only the link goes; {plan.link_target} stays, with {_data(plan)}" if plan.link_target else ""),
         ("origin", _origin(plan)),
         *(("stays", f"{left.message}: {left.fix}" if left.fix else left.message) for left in plan.leftovers),
     ]

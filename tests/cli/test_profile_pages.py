@@ -45,7 +45,6 @@ def furnished(world: World) -> World:
         job_count=1,
         secret_count=5,
         origin="github.com/acme/telemetry",
-        link_target="/srv/coder",
         leftovers=[
             v1.Leftover(
                 message="the service hermes-gateway-coder.service is hermes-agent's",
@@ -160,6 +159,14 @@ def test_counts_that_are_not_known_are_not_made_up(run: Run, daemon: FakeDaemon,
     assert "1 session, 74 skills, no scheduled jobs, .env with 1 secret\n" in told
     page = deletion_view.plan_page(v1.DeletionPlan(profile=v1.Profile(name="x")))
     assert "sessions not counted, no skills, scheduled jobs not counted\n" in page
+
+
+def test_of_a_home_that_is_a_link_only_the_link_goes(run: Run, daemon: FakeDaemon, world: World) -> None:
+    """What it leads to stays, and the page does not say that it went."""
+    world.plan = v1.DeletionPlan(link_target="/srv/coder")
+    told = run("profile delete coder --dry-run").out
+    assert "  link     only the link goes; /srv/coder stays, with 412 MB: no sessions," in told
+    assert "  data " not in told
 
 
 def test_a_gateway_that_is_wanted_and_down_will_not_come_back(run: Run, daemon: FakeDaemon, world: World) -> None:
