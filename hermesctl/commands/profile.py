@@ -11,7 +11,7 @@ from hermesctl.commands.profile_create import create
 from hermesctl.commands.profile_delete import delete
 from hermesctl.commands.trash import trash
 from hermesctl.completion import scripts
-from hermesctl.errors import ExitCode, Fix, HermesError, usage
+from hermesctl.errors import ExitCode, Fix, usage
 from hermesctl.gateway_view import is_up
 from hermesctl.options import Group, name_argument, profile_argument, shell_argument
 from hermesctl.progress import follow
@@ -202,5 +202,3 @@ def _find(session: Session, chosen: Selection) -> v1.Profile:
 
 def _get(session: Session, name: str) -> v1.Profile:
     return session.client.profiles.GetProfile(v1.GetProfileRequest(profile=name))
-
-
