@@ -29,10 +29,12 @@ from hermesd.adapters.aliases import AliasesInBin
 from hermesd.adapters.backends.choice import choose_backend
 from hermesd.adapters.clock import SystemClock
 from hermesd.adapters.daemonfile import DaemonLock, remove_daemon_file, write_daemon_file
+from hermesd.adapters.homeinspector import HomeInspectorOnDisk
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.adapters.installer import PipInstaller
 from hermesd.adapters.launcher import Launcher
 from hermesd.adapters.logfile import LogFiles
+from hermesd.adapters.machineinspector import MachineInspectorOnDisk
 from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
 from hermesd.adapters.runtimefile import write_runtime_file
@@ -43,6 +45,7 @@ from hermesd.adapters.terminalfiles import TerminalFiles
 from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.daemon import DaemonServicer
+from hermesd.api.doctor import DoctorServicer
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
 from hermesd.api.operations import OperationsServicer
@@ -53,18 +56,22 @@ from hermesd.api.terminals import TerminalsServicer
 from hermesd.api.trash import TrashServicer
 from hermesd.domain import environment
 from hermesd.domain.errors import HermesError
+from hermesd.domain.layout import STAGING
 from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
+from hermesd.services.doctor import Doctor
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
+from hermesd.services.homechecks import HomeChecks
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers
 from hermesd.services.leftovers import Leftovers
+from hermesd.services.machinechecks import MachineChecks
 from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
@@ -83,6 +90,9 @@ VERSION = __version__
 
 SOCKET_CHECK_S = 30.0
 """How often the daemon looks whether a cleaner took its socket."""
+
+SYSTEM_UNITS = Path("/etc/systemd/system")
+"""Where an administrator's services lie."""
 
 SERVER_GRACE_S = 2.0
 """How long calls that are under way may take when the server stops."""
@@ -121,6 +131,7 @@ class Services:
     usage: Usage
     deletion_plans: DeletionPlans
     creations: Creations
+    doctor: Doctor
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -180,6 +191,8 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             homes=HomesOnDisk(places.root),
             trash=TrashOnDisk(places.root),
             aliases=AliasesInBin(places.bin, places.launcher, inherited.get("PATH", "")),
+            home_inspector=HomeInspectorOnDisk(),
+            machine_inspector=_machine_inspector(places),
             backend=backend,
             processes=KernelProcesses(),
             terminals=TerminalFiles(places.terminals),
@@ -201,6 +214,18 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
         await store.close()
 
 
+def _machine_inspector(places: Places) -> MachineInspectorOnDisk:
+    """Looks around the root of these places."""
+    staging = places.root / "profiles" / STAGING
+    return MachineInspectorOnDisk(
+        places.root,
+        kept=(places.state, places.logs),
+        private=(*places.private, staging, staging / "new", staging / "trash"),
+        units={places.home / ".config/systemd/user": False, SYSTEM_UNITS: True},
+        read_settings=partial(read_settings, places.settings),
+    )
+
+
 def services_on(ports: Ports, settings: Settings) -> Services:
     """Wires every service on these ports."""
     events = Events(ports.store, ports.clock)
@@ -219,19 +244,28 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     sharing = Sharing(homes, runtimes, gateways)
     plans = CreationPlans(ports, homes, runtimes, sharing)
     creations = Creations(ports, events, operations, homes, runtimes, plans, sharing)
-    return Services(
-        events,
+    doctor = Doctor(
+        ports,
         operations,
+        homes,
         runtimes,
-        keepers,
-        gateways,
-        profiles,
-        renames,
-        terminals,
-        trash,
-        usage,
-        deletion_plans,
-        creations,
+        HomeChecks(ports, runtimes, gateways),
+        MachineChecks(ports, settings, operations, homes, runtimes, keepers, profiles, trash),
+    )
+    return Services(
+        events=events,
+        operations=operations,
+        runtimes=runtimes,
+        keepers=keepers,
+        gateways=gateways,
+        profiles=profiles,
+        renames=renames,
+        terminals=terminals,
+        trash=trash,
+        usage=usage,
+        deletion_plans=deletion_plans,
+        creations=creations,
+        doctor=doctor,
     )
 
 
@@ -258,6 +292,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         runtimes=RuntimesServicer(services.runtimes),
         terminals=TerminalsServicer(services.terminals),
         trash=TrashServicer(services.trash),
+        doctor=DoctorServicer(services.doctor),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

@@ -55,6 +55,14 @@ class AliasesInBin:
             write_atomic(found.path, wanted, ALIAS_MODE)
         return found
 
+    def is_current(self, alias: Alias) -> bool:
+        """Whether its text is that of now, and it can be executed."""
+        wanted = render(self._launcher, alias.profile).encode()
+        try:
+            return _head(alias.path, len(wanted) + 1) == wanted and os.access(alias.path, os.X_OK)
+        except OSError:  # gone, or not to be read: in any case not what it would be
+            return False
+
     def remove(self, alias: Alias) -> None:
         """Removes an alias that is still ours and still this profile's."""
         with translating(alias.path, "remove"):

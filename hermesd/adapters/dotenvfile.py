@@ -41,6 +41,11 @@ def parse_env(text: str) -> dict[str, str]:
     return found
 
 
+def unclear_lines(text: str) -> list[int]:
+    """Numbers, from 1, of the lines that no reader understands and all leave out."""
+    return [binding.original.line for binding in _bindings(text) if binding.error]
+
+
 def with_values(text: str, values: Mapping[str, str], path: Path) -> str:
     """The text with each value set, replacing the line that counts or adding one; all else stays as it is.
 

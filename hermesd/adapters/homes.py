@@ -26,7 +26,14 @@ from hermesd.adapters.oserrors import not_permitted, translating
 from hermesd.adapters.strays import strays
 from hermesd.adapters.syscalls import Entry, identify, rename_exclusive
 from hermesd.adapters.trees import build_private, ensure_private, remove_tree
-from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
+from hermesd.domain.errors import (
+    ArgumentInvalid,
+    ConfigInvalid,
+    HermesError,
+    NotFound,
+    ProfileExists,
+    ProfileNotFound,
+)
 from hermesd.domain.layout import NOT_OF_DEFAULT, PURGING, STAGING
 from hermesd.domain.profile import (
     DEFAULT,
@@ -165,6 +172,31 @@ class HomesOnDisk:
             for temporary in [*leftovers(self._sticky), *leftovers(self._previous)]:
                 temporary.unlink(missing_ok=True)
 
+    def litter(self) -> list[Path]:
+        """Every unpublished home, and every home whose deletion has begun, by whomever."""
+        with translating(self._profiles, "read"):
+            purging = [entry for entry in _entries(self._trash) if entry.name.startswith(PURGING)]
+            return [*_entries(self._new), *purging]
+
+    def remove_litter(self, path: Path) -> None:
+        """Removes a tree of these and nothing else."""
+        is_litter = path.parent == self._new or (path.parent == self._trash and path.name.startswith(PURGING))
+        if is_litter:
+            with translating(path, "delete"):
+                remove_tree(path)
+
+    def sticky_text(self) -> str | None:
+        """The beginning of the file. Of what is no file it cannot be told."""
+        try:
+            if not stat.S_ISREG(self._sticky.stat().st_mode):
+                raise _no_text(self._sticky)
+            with translating(self._sticky, "read"):
+                return _head(self._sticky)
+        except FileNotFoundError:
+            return "" if os.path.lexists(self._sticky) else None
+        except UnicodeDecodeError as error:
+            raise _no_text(self._sticky) from error
+
     def sticky_default(self) -> ProfileName:
         """The sticky default; `default` when the file does not name a home."""
         name = self._named_default()
@@ -265,6 +297,10 @@ class HomesOnDisk:
             yield building
         finally:
             remove_tree(building)  # published by now, unless making it failed
+
+
+def _no_text(path: Path) -> ConfigInvalid:
+    return ConfigInvalid(f"cannot use {path}: it is no text", path=str(path))
 
 
 def _exists(name: ProfileName, target: Path) -> ProfileExists:

@@ -122,6 +122,16 @@ class Places:
         """Where aliases are put."""
         return self.home / ".local" / "bin"
 
+    @property
+    def private(self) -> tuple[Path, ...]:
+        """What nobody else may see, whether or not it is there yet."""
+        files = (self.daemon_file, self.daemon_lock, self.runtime_file, self.store)
+        return (*self._directories, *files)
+
+    @property
+    def _directories(self) -> tuple[Path, ...]:
+        return (self.state.parent, self.state, self.run, self.terminals, self.locks, self.logs, self.gateway_logs)
+
     def prepare(self) -> None:
         """Makes the state directories, each 0700, also where they were wider.
 
@@ -131,8 +141,7 @@ class Places:
             Incompatible: they would lie on a network file system, whose locks cannot be relied on.
         """
         _make_parents(self.state.parent.parent)
-        made = (self.state.parent, self.state, self.run, self.terminals, self.locks, self.logs, self.gateway_logs)
-        for directory in made:
+        for directory in self._directories:
             with translating(directory, "make"):
                 ensure_private(directory)
                 _keep_private(directory)

@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from hermesd.api.daemon import DaemonServicer
+from hermesd.api.doctor import DoctorServicer
 from hermesd.api.errors import Translator
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
@@ -21,6 +22,8 @@ from hermesd.api.trash import TrashServicer
 from hermesd.v1 import (
     daemon_pb2,
     daemon_pb2_grpc,
+    doctor_pb2,
+    doctor_pb2_grpc,
     events_pb2,
     events_pb2_grpc,
     gateways_pb2,
@@ -38,7 +41,8 @@ from hermesd.v1 import (
 )
 
 FILES = (
-    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2, daemon_pb2,
+    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2, doctor_pb2,
+    daemon_pb2,
 )  # fmt: skip
 
 
@@ -53,6 +57,7 @@ class Servicers:
     runtimes: RuntimesServicer
     terminals: TerminalsServicer
     trash: TrashServicer
+    doctor: DoctorServicer
     daemon: DaemonServicer
 
 
@@ -66,6 +71,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(servicers.runtimes, server)
     terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
     trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
+    doctor_pb2_grpc.add_DoctorServiceServicer_to_server(servicers.doctor, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

@@ -37,6 +37,10 @@ FRESH_FILES = frozenset({".env", "SOUL.md", "profile.yaml", ".no-bundled-skills"
 """Files that may lie in a home in which nobody has worked yet, hermes-agent's own fresh ones among them."""
 
 
+MARKS = frozenset({".env", "SOUL.md", "config.yaml", "profile.yaml", "distribution.yaml", "state.db"})
+"""Files of which a directory has at least one if it is a profile, and not what a cut-off command left of one."""
+
+
 def fresh_files(*, description: str, with_skills: bool) -> Mapping[str, str]:
     """Relative path and text of each file in a fresh home."""
     files = {".env": ENV_TEXT, "SOUL.md": SOUL_TEXT}

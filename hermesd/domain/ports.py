@@ -12,6 +12,7 @@ from typing import Protocol
 
 from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
+from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
 from hermesd.domain.operation import Happening, Operation
@@ -212,8 +213,20 @@ class Homes(Protocol):
     def recover(self) -> None:
         """Removes what an interrupted `create`, `purge` or work on the trash left in staging."""
 
+    def litter(self) -> list[Path]:
+        """What lies in staging and is no home yet or no more: being made, being deleted, or left by a crash."""
+
+    def remove_litter(self, path: Path) -> None:
+        """Removes what `litter` named. Gone already is fine. Raises `NotPermitted`."""
+
     def sticky_default(self) -> ProfileName:
         """The sticky default; unreadable, malformed or dangling ones count as `default`."""
+
+    def sticky_text(self) -> str | None:
+        """What the sticky default's file says, whatever that is; `None` if there is none.
+
+        Raises `NotPermitted`; `ConfigInvalid` if it is no text.
+        """
 
     def write_sticky_default(self, name: ProfileName) -> ProfileName:
         """Writes the sticky default in hermes-agent's format; `default` removes the file.
@@ -256,6 +269,47 @@ class Trash(Protocol):
         """
 
 
+class HomeInspector(Protocol):
+    """What the entries of a home are like: modes, owners, parts. Links are never followed."""
+
+    def look(self, home: Home) -> HomeCondition:
+        """Looks at a home. Changes nothing and never raises: what cannot be looked at is not told of."""
+
+    def make_private(self, home: Home, paths: Sequence[Path]) -> None:
+        """Takes the rights of others away from these entries of the home, or from the home itself.
+
+        What is a link, belongs to somebody else or is gone by now is left alone. Raises `NotPermitted`.
+        """
+
+    def make_missing(self, home: Home) -> None:
+        """Makes the directories and files of a fresh home that are not there, private; replaces nothing.
+
+        Raises `DiskFull`, `NotPermitted`.
+        """
+
+
+class MachineInspector(Protocol):
+    """What surrounds homes: file systems, services, the daemon's own directories."""
+
+    def disk(self, path: Path) -> Disk | None:
+        """The file system that a path lies on; `None` if it cannot be asked."""
+
+    def disks(self) -> list[Disk]:
+        """Those of the root and of what the daemon keeps, each once."""
+
+    def units(self) -> list[Unit]:
+        """Services of hermes-agent's own making, by path. What cannot be read is not told of."""
+
+    def exposed(self) -> list[Exposed]:
+        """Directories and files of the daemon to which others have rights."""
+
+    def make_private(self, path: Path) -> None:
+        """Takes the rights of others away from one of these. Raises `NotPermitted`."""
+
+    def settings_problem(self) -> str:
+        """Why the next daemon could not use the settings as they are now; empty if it could."""
+
+
 class Aliases(Protocol):
     """Alias programs in the person's bin directory."""
 
@@ -271,6 +325,9 @@ class Aliases(Protocol):
         Raises `AliasTaken` if the name is impossible, a file there is not ours, or another program of that
         name is on PATH.
         """
+
+    def is_current(self, alias: Alias) -> bool:
+        """Whether an alias of ours says what it would say if it were written now. Never raises."""
 
     def remove(self, alias: Alias) -> None:
         """Removes an alias that is still ours and still this profile's; anything else is left alone."""
@@ -574,6 +631,8 @@ class Ports:
     homes: Homes
     trash: Trash
     aliases: Aliases
+    home_inspector: HomeInspector
+    machine_inspector: MachineInspector
     backend: Backend
     processes: Processes
     terminals: TerminalRecords
@@ -607,9 +666,11 @@ __all__ = [
     "Binding",
     "Clock",
     "GatewayRecord",
+    "HomeInspector",
     "Homes",
     "Installer",
     "Logs",
+    "MachineInspector",
     "ModelEndpoint",
     "Ports",
     "Processes",

@@ -105,6 +105,16 @@ class KnownHomes:
             if all(binding.id != profile_id for binding in bindings.values()):
                 await self._bind(Binding(profile_id, identity, name.text), bindings)
 
+    async def lost(self) -> list[Binding]:
+        """What is remembered of profiles whose home is nowhere, and whose name nobody else has, by name.
+
+        That no home at all is found says more about the file system than about profiles.
+        """
+        present = {known.home.identity for known in await self.scan()}
+        bindings = (await self._known()).values() if present else []
+        gone = [one for one in bindings if one.name and one.home not in present]
+        return sorted(gone, key=lambda one: one.name)
+
     def _identified(self, home: Home, bindings: Bindings) -> Identified:
         known = Identified(home, bindings[home.identity].id)
         self._last[known.id] = home

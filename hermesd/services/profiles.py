@@ -179,6 +179,17 @@ class Profiles:
         async with self._choosing:
             await asyncio.to_thread(self._ports.homes.rename_sticky_default, before, after)
 
+    async def clear_lost_default(self) -> None:
+        """Goes back to no sticky default, if the one there is names no profile.
+
+        Raises:
+            DiskFull, NotPermitted: it stays.
+        """
+        default = ProfileName(DEFAULT)
+        async with self._choosing:
+            if await asyncio.to_thread(self._ports.homes.sticky_default) == default:
+                await asyncio.to_thread(self._ports.homes.write_sticky_default, default)
+
     async def _use(self, name: ProfileName) -> tuple[ProfileName, ProfileName]:
         if not name.is_default:
             await self._homes.get(name)

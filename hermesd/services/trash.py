@@ -80,6 +80,11 @@ class Trash:
         """How operations are taken up that an earlier daemon left running, by kind."""
         return {"trash.restore": self._resume_restore, "trash.empty": self._resume_empty}
 
+    @property
+    def is_removing(self) -> bool:
+        """Whether an entry is just leaving the trash."""
+        return self._taking.locked()
+
     def open(self) -> None:
         """Begins to let go of what has been kept long enough."""
         self._housekeeping = background(self._keep_house(), "trash")
