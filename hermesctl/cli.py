@@ -29,6 +29,7 @@ COMMANDS = {
     "runtime": ("hermesctl.commands.runtime:runtime", "List, install and choose agents."),
     "daemon": ("hermesctl.commands.daemon:daemon", "Run, start, stop and look at the daemon."),
     "operations": ("hermesctl.commands.operations:operations", "Follow and cancel what takes long."),
+    "doctor": ("hermesctl.commands.doctor:doctor", "What is wrong with a profile, and with the machine."),
     "events": ("hermesctl.commands.events:events", "What happened."),
     "terminal": ("hermesctl.commands.terminals:terminal", "Commands that run on somebody's terminal."),
     "exec": ("hermesctl.commands.exec:exec_", "Any program with the environment of a profile."),

@@ -64,8 +64,6 @@ class ThisProcess:
         Raises:
             OSError: the program cannot be executed, or the directory not be entered, whose name it then has.
         """
-        unset = set(program.environment_unset)
-        kept = {name: value for name, value in self.environment.items() if name not in unset}
         if program.working_directory:
             os.chdir(program.working_directory)
         for number in _inheritable_descriptors() - self.descriptors:  # of a library that has yet to mark its own
@@ -73,7 +71,33 @@ class ThisProcess:
                 os.set_inheritable(number, False)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and a child would inherit that
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        os.execve(program.executable, list(program.argv), kept | dict(program.environment_set))
+        os.execve(program.executable, list(program.argv), self._environment_of(program))
+
+    def run(self, program: Program, *, is_talk: bool) -> int:
+        """Runs a program as a child on the same terminal, and returns its exit code once it has ended.
+
+        Raises:
+            OSError: the program cannot be executed, or the directory not be entered, whose name it then has.
+        """
+        from hermesctl import child  # takes long to import
+
+        return child.run(
+            program.argv,
+            self._environment_of(program),
+            executable=program.executable,
+            directory=program.working_directory,
+            descriptors=self.descriptors,
+            is_talk=is_talk,
+        )
+
+    def _environment_of(self, program: Program) -> Mapping[str, str]:
+        unset = set(program.environment_unset)
+        kept = {name: value for name, value in self.environment.items() if name not in unset}
+        return kept | dict(program.environment_set)
+
+
+def _needs_own_process(program: Program, is_talk: bool) -> int:
+    raise NeedsOwnProcess
 
 
 @dataclass
@@ -92,6 +116,8 @@ class Terminal:
     """The process that becomes a program when a command does."""
     replace: Callable[[Program], NoReturn]
     """Lets it; see `become`."""
+    attend: Callable[[Program, bool], int] = _needs_own_process
+    """Waits for a program to run on this terminal; see `run`."""
     program: str = "hermesctl"
     """How the person can call this program again: its name, or a path where the name is not found."""
     colour_choice: ColourChoice = ColourChoice.AUTO
@@ -122,6 +148,7 @@ class Terminal:
             pid=os.getpid(),
             program=program_called(sys.argv[0]),
             replace=process.become,
+            attend=lambda program, is_talk: process.run(program, is_talk=is_talk),
         )
 
     def write(self, text: str) -> None:
@@ -194,6 +221,18 @@ class Terminal:
         self.stdout.flush()
         self.stderr.flush()
         self.replace(program)
+
+    def run(self, program: Program, *, is_talk: bool = False) -> int:
+        """Runs a program on this terminal and returns its exit code; with `is_talk` its output goes to stderr.
+
+        Only a process of the caller's own can: a command asks for that before it does anything.
+
+        Raises:
+            OSError: the program cannot be executed, or the directory not be entered, whose name it then has.
+        """
+        self.stdout.flush()
+        self.stderr.flush()
+        return self.attend(program, is_talk)
 
     def discard_output(self) -> None:
         """Lets go of a stdout that takes nothing any more."""

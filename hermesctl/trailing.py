@@ -16,18 +16,27 @@ END = "--"
 
 
 class Trailing(Command):
-    """A command whose words after `--` reach it as `words`, untouched. Without `--` it is not understood."""
+    """A command whose words after `--` reach it as `words`, untouched. Without `--` it is not understood.
 
-    def __init__(self, name: str | None, *, trailing_metavar: str, **settings: Any) -> None:
+    Where they are optional, a command line without `--` has none, and an option that is not ours is told to stand
+    behind it.
+    """
+
+    def __init__(
+        self, name: str | None, *, trailing_metavar: str, is_optional: bool = False, **settings: Any
+    ) -> None:
         super().__init__(name, **settings)
         self._metavar = trailing_metavar
+        self._is_optional = is_optional
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parses what stands before `--` as any command of ours.
 
         Raises:
-            HermesError: ARGUMENT_INVALID, there is no `--`.
+            HermesError: ARGUMENT_INVALID, there is no `--`, or it should stand before an option.
         """
+        if self._is_optional:
+            return self._parse_optional(ctx, args)
         end = args.index(END) if END in args else len(args)
         if END not in args:
             ctx.allow_extra_args = True
@@ -40,6 +49,22 @@ class Trailing(Command):
         ctx.params["words"] = tuple(args[end + 1 :])
         return rest
 
+    def _parse_optional(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index(END) if END in args else len(args)
+        try:
+            rest = super().parse_args(ctx, args[:end])
+        except click.NoSuchOption as error:
+            at = next(at for at, word in enumerate(args) if word.startswith(error.option_name))
+            theirs = shlex.join([*ctx.command_path.split(), *args[:at], END, *args[at:end]])
+            raise usage(
+                f"'{error.option_name}' is not an option of '{ctx.command_path}'",
+                why=f"what it is not to understand itself stands behind '{END}'",
+                fixes=[Fix(f"{ctx.command_path} --help"), Fix(theirs)],
+            ) from error
+        ctx.params["words"] = tuple(args[end + 1 :])
+        return rest
+
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """The pieces of the line that says how to call it."""
-        return [*super().collect_usage_pieces(ctx), END, self._metavar]
+        pieces = [END, self._metavar]
+        return [*super().collect_usage_pieces(ctx), *([f"[{' '.join(pieces)}]"] if self._is_optional else pieces)]

@@ -16,6 +16,7 @@ from hermesctl.client.connection import ANSWER_LIMIT_S, OPTIONS, REQUESTER_KEY, 
 from hermesctl.client.failures import explain, explain_operation, name_method
 from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
+from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
 from hermesd.v1.gateways_pb2_grpc import GatewaysServiceStub
 from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation, WatchOperationRequest
@@ -27,6 +28,7 @@ from hermesd.v1.trash_pb2_grpc import TrashServiceStub
 
 if TYPE_CHECKING:
     from hermesd.v1.daemon_pb2_grpc import DaemonServiceAsyncStub
+    from hermesd.v1.doctor_pb2_grpc import DoctorServiceAsyncStub
     from hermesd.v1.events_pb2_grpc import EventsServiceAsyncStub
     from hermesd.v1.gateways_pb2_grpc import GatewaysServiceAsyncStub
     from hermesd.v1.operations_pb2_grpc import OperationsServiceAsyncStub
@@ -84,6 +86,7 @@ class AsyncClient:
         self.runtimes: RuntimesServiceAsyncStub = RuntimesServiceStub(self._channel)
         self.terminals: TerminalsServiceAsyncStub = TerminalsServiceStub(self._channel)
         self.trash: TrashServiceAsyncStub = TrashServiceStub(self._channel)
+        self.doctor: DoctorServiceAsyncStub = DoctorServiceStub(self._channel)
         self.daemon: DaemonServiceAsyncStub = DaemonServiceStub(self._channel)
 
     async def wait(self, operation: Operation) -> Operation:

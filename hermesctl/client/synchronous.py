@@ -16,6 +16,7 @@ from hermesctl.client.connection import Address, check_version, open_channel
 from hermesctl.client.failures import explain, explain_operation
 from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
+from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
 from hermesd.v1.gateways_pb2_grpc import GatewaysServiceStub
 from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation, WatchOperationRequest
@@ -43,6 +44,7 @@ class Client:
         self.runtimes = RuntimesServiceStub(self._channel)
         self.terminals = TerminalsServiceStub(self._channel)
         self.trash = TrashServiceStub(self._channel)
+        self.doctor = DoctorServiceStub(self._channel)
         self.daemon = DaemonServiceStub(self._channel)
         self._check_health = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",

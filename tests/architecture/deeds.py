@@ -10,6 +10,7 @@ from tests.architecture.source import Source, Violation
 ADAPTERS = "hermesd/adapters/"
 DAEMON_STARTER = "hermesctl/background/"
 TERMINAL = "hermesctl/terminal.py"
+CHILD = "hermesctl/child.py"
 WARM = "hermesctl/warm/"
 
 
@@ -24,7 +25,7 @@ class Kept:
 
 
 KEPT = (
-    Kept(r"subprocess\b.*|asyncio\.create_subprocess_.*|os\.posix_spawnp?", (ADAPTERS, DAEMON_STARTER)),
+    Kept(r"subprocess\b.*|asyncio\.create_subprocess_.*|os\.posix_spawnp?", (ADAPTERS, DAEMON_STARTER, CHILD)),
     Kept(r"os\.(exec[lvpe]+)", (ADAPTERS, TERMINAL)),
     Kept(r"os\.killp?g?|signal\.(pidfd_send_signal|raise_signal)", (ADAPTERS, TERMINAL)),
     Kept(r"signal\.pthread_kill", (WARM,)),
