@@ -106,9 +106,10 @@ def _entries(directory: Path) -> Iterator[Found]:
 
 
 def _exposed(home: Home, entries: Sequence[Found], reach: Reach) -> Iterator[Exposed]:
-    found = home.path.stat()
-    if reach.is_open:
-        yield Exposed(home.path, stat.S_IMODE(found.st_mode), None, is_reachable=True)
+    """Behind a private home only secrets have to be private themselves."""
+    top = stat.S_IMODE(home.path.stat().st_mode)
+    if top & OTHERS:
+        yield Exposed(home.path, top, None, is_reachable=reach.is_open)
     for path, entry in sorted(entries):
         mode = stat.S_IMODE(entry.st_mode)
         is_plain = stat.S_ISREG(entry.st_mode) or stat.S_ISDIR(entry.st_mode)
@@ -116,7 +117,7 @@ def _exposed(home: Home, entries: Sequence[Found], reach: Reach) -> Iterator[Exp
         if matter is None:
             continue
         is_reachable = reach.is_open and reach.may_use(entry)
-        if is_reachable or matter is Matter.SECRET:
+        if is_reachable or matter is Matter.SECRET or top & OTHERS:
             yield Exposed(path, mode, matter, is_reachable=is_reachable)
 
 

@@ -185,7 +185,7 @@ class HomesOnDisk:
             with translating(path, "delete"):
                 remove_tree(path)
 
-    def sticky_text(self) -> str | None:
+    def written_default(self) -> str | None:
         """The beginning of the file. Of what is no file it cannot be told."""
         try:
             if not stat.S_ISREG(self._sticky.stat().st_mode):

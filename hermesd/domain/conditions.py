@@ -41,7 +41,8 @@ PRIVATE_FILES = ("state.db", "response_store.db")
 PRIVATE_DIRECTORIES = frozenset("sessions memories logs cron workspace home pairing platforms".split())
 
 HOLDS_KEY = re.compile(
-    r"^[ \t]*[\w.-]*(?:api_?key|token|secret|password)[\"']?[ \t]*:[ \t]*(?![\"']?(?:\$|[\"']|null\b|~|#|$))\S",
+    r"""^[ \t]*["']?[\w.-]*(?:api_?key|token|secret|password)["']?[ \t]*:[ \t]*"""
+    r"""(?!\$|null\b|~|\#|["'](?:\$|["']))[^\s]""",
     re.IGNORECASE | re.MULTILINE,
 )
 """A line of YAML that gives a key its value: no reference to a variable, and not nothing."""

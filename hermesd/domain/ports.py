@@ -222,7 +222,7 @@ class Homes(Protocol):
     def sticky_default(self) -> ProfileName:
         """The sticky default; unreadable, malformed or dangling ones count as `default`."""
 
-    def sticky_text(self) -> str | None:
+    def written_default(self) -> str | None:
         """What the sticky default's file says, whatever that is; `None` if there is none.
 
         Raises `NotPermitted`; `ConfigInvalid` if it is no text.

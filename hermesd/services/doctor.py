@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from hermesd.domain.errors import HermesError, ProfileBusy
+from hermesd.domain.errors import HermesError
 from hermesd.domain.findings import Finding, Severity
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.services import homechecks, machinechecks
-from hermesd.services.checks import Found, Result, surroundings
+from hermesd.services.checks import Found, Result, Surroundings, surroundings
 from hermesd.services.homechecks import HomeChecks
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.machinechecks import MachineChecks
@@ -24,7 +24,7 @@ from hermesd.services.runtimes import Runtimes
 
 KIND = "profile.mend"
 
-Look = Callable[[], Awaitable[Result]]
+Look = Callable[[Surroundings], Awaitable[Result]]
 
 
 @dataclass(frozen=True)
@@ -66,32 +66,36 @@ class Doctor:
         is_mended_already = self._operations.under_way(lambda one: one.kind == KIND and one.profile == name.text)
         if fix and not is_mended_already:
             self._operations.refuse_if_changing(name.text)
-        return await self._examine(self._profile(known, is_alone=True), fix=fix, requester=requester)
+        subject = self._profile(known, is_alone=True)
+        return await self._examine(subject, await self._look_around(), fix=fix, requester=requester)
 
     async def examine_all(self, *, fix: bool, requester: str) -> list[Finding]:
         """The machine, then every profile; one that is being changed by somebody else is not mended."""
-        subjects = [_Subject("", self._look_around, machinechecks.FINE)]
-        subjects += [self._profile(known, is_alone=False) for known in await self._homes.scan()]
-        found = [await self._examine(one, fix=fix, requester=requester) for one in subjects]
+        around = await self._look_around()
+        subjects = [_Subject("", self._of_machine.look, machinechecks.FINE)]
+        subjects += [self._profile(known, is_alone=False) for known in around.homes]
+        found = [await self._examine(one, around, fix=fix, requester=requester) for one in subjects]
         return [finding for findings in found for finding in findings]
 
     def _profile(self, known: Identified, *, is_alone: bool) -> _Subject:
-        async def look() -> Result:
-            around = await surroundings(self._ports, self._homes, self._runtimes)
+        async def look(around: Surroundings) -> Result:
             return await self._of_homes.look(known, around, is_alone=is_alone)
 
         return _Subject(known.home.name.text, look, homechecks.FINE)
 
-    async def _look_around(self) -> Result:
-        return await self._of_machine.look(await surroundings(self._ports, self._homes, self._runtimes))
+    async def _look_around(self) -> Surroundings:
+        return await surroundings(self._ports, self._homes, self._runtimes)
 
-    async def _examine(self, subject: _Subject, *, fix: bool, requester: str) -> list[Finding]:
-        found = await subject.look()
+    async def _examine(
+        self, subject: _Subject, around: Surroundings, *, fix: bool, requester: str
+    ) -> list[Finding]:
+        found = await subject.look(around)
         mendable = [one for founds in found.values() for one in founds if one.mend is not None]
         if not fix or not mendable:
             return _findings(subject, found)
         failures = await self._mend(mendable, requester)
-        return _findings(subject, await subject.look(), before=found, failures=failures)
+        after = await subject.look(await self._look_around())
+        return _findings(subject, after, before=found, failures=failures)
 
     async def _mend(self, mendable: Sequence[Found], requester: str) -> dict[str, str]:
         """Mends what can be; returns why not, by key."""
@@ -116,7 +120,7 @@ class Doctor:
         request = Request(KIND, owner, parameters, is_exclusive=True)
         try:
             ended = await self._end_of(await self._operations.start(request, requester, work))
-        except ProfileBusy as error:
+        except HermesError as error:  # somebody is at it, or nothing can be recorded
             return dict.fromkeys((one.key for one in mendable), error.message)
         if ended.error is not None:
             return {one.key: ended.error.message for one in mendable} | failures

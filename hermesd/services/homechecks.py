@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.domain.alias import Alias
-from hermesd.domain.conditions import Exposed, HomeCondition, Matter
+from hermesd.domain.conditions import Exposed, HomeCondition
 from hermesd.domain.errors import RuntimeMissing
 from hermesd.domain.findings import Severity, judge_disk, listed
 from hermesd.domain.ports import Ports
@@ -63,8 +63,8 @@ class HomeChecks:
 
     def _modes(self, home: Home, condition: HomeCondition) -> list[Found]:
         leaks = [one for one in condition.exposed if one.matter is not None and one.is_reachable]
-        guarded = [one for one in condition.exposed if one.matter is Matter.SECRET and not one.is_reachable]
-        opened = [one for one in condition.exposed if one.matter is None]
+        guarded = [one for one in condition.exposed if not one.is_reachable]
+        opened = [one for one in condition.exposed if one.matter is None and one.is_reachable]
         told: list[Found] = []
         if leaks or any(one.is_writable for one in opened):
             verb = "change" if any(one.is_writable for one in [*leaks, *opened]) else "read"
@@ -72,7 +72,8 @@ class HomeChecks:
         elif opened:
             told.append(self._exposure("home", Severity.WARNING, home, condition, "look into", opened))
         if guarded:
-            what = f"{_names(home, guarded)} would be readable for other users in a directory that is open"
+            verb = "is" if len(guarded) == 1 else "are"
+            what = f"{_names(home, guarded)} {verb} not private; only a directory above keeps other users out"
             paths = [one.path for one in guarded]
             told.append(self._mended_modes("guarded", Severity.WARNING, home, condition, what, paths))
         return told

@@ -81,7 +81,7 @@ class MachineChecks:
 
     async def _default(self, around: Surroundings) -> list[Found]:
         try:
-            text = await asyncio.to_thread(self._ports.homes.sticky_text)
+            text = await asyncio.to_thread(self._ports.homes.written_default)
         except ConfigInvalid as error:
             path = error.metadata["path"]
             return [Found("kind", Severity.ERROR, error.message, f"ls -ld {shlex.quote(path)}")]

@@ -19,7 +19,7 @@ NOBODY = 65534
 PROLOGUE = f"""
 import os, sys
 from pathlib import Path
-from hermesd.adapters import atomic, homes, places, store
+from hermesd.adapters import atomic, homeinspector, homes, places, store
 from hermesd.domain.errors import HermesError
 os.setgroups([])
 os.setgid({NOBODY})

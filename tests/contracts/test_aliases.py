@@ -31,6 +31,9 @@ class Neighbour(Protocol):
     def install(self, name: str) -> None:
         """A program comes into another directory of PATH."""
 
+    def age(self, name: str) -> None:
+        """An alias of ours says what an earlier hermesd wrote."""
+
 
 class MemoryNeighbour:
     """On the fake."""
@@ -47,6 +50,9 @@ class MemoryNeighbour:
 
     def install(self, name: str) -> None:
         self.fake.programs[name] = Path("/usr/bin") / name
+
+    def age(self, name: str) -> None:
+        self.fake.outdated.add(name)
 
 
 class DiskNeighbour:
@@ -66,6 +72,10 @@ class DiskNeighbour:
 
     def install(self, name: str) -> None:
         self._program(self.elsewhere / name, "#!/bin/sh\n")
+
+    def age(self, name: str) -> None:
+        path = self.bin / name
+        path.write_text(path.read_text() + "# earlier\n")
 
     def _program(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,3 +197,16 @@ def test_alias_that_changed_hands_is_not_given_away(neighbour: Neighbour) -> Non
     neighbour.put_upstream_alias("bot", "coder")
     neighbour.aliases.repoint(alias, OTHER)
     assert [(one.profile, one.is_ours) for one in neighbour.aliases.scan()] == [(CODER, False)]
+
+
+def test_an_alias_of_an_earlier_hermesd_is_known_and_brought_up_to_date(neighbour: Neighbour) -> None:
+    """By giving it to the profile that it is of already; hermes-agent's own is never what we would write."""
+    alias = neighbour.aliases.create("coder", CODER)
+    neighbour.put_upstream_alias("theirs", "coder")
+    assert [neighbour.aliases.is_current(one) for one in neighbour.aliases.scan()] == [True, False]
+    neighbour.age("coder")
+    assert not neighbour.aliases.is_current(alias)
+    neighbour.aliases.repoint(alias, CODER)
+    assert neighbour.aliases.is_current(alias)
+    neighbour.aliases.remove(alias)
+    assert not neighbour.aliases.is_current(alias)

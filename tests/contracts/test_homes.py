@@ -44,6 +44,9 @@ class Neighbour(Protocol):
     def read_sticky(self) -> str | None:
         """Reads it; `None` if there is none."""
 
+    def leave_half(self) -> list[Path]:
+        """A daemon dies while it makes one home and deletes another; where they lie."""
+
 
 class MemoryNeighbour:
     """On the fake."""
@@ -69,6 +72,10 @@ class MemoryNeighbour:
 
     def read_sticky(self) -> str | None:
         return self.fake.sticky_text
+
+    def leave_half(self) -> list[Path]:
+        self.fake.staging = [Path("/new/a-0123"), Path("/trash/.purging-b-0123")]
+        return list(self.fake.staging)
 
 
 class DiskNeighbour:
@@ -101,6 +108,13 @@ class DiskNeighbour:
     def read_sticky(self) -> str | None:
         path = self.root / "active_profile"
         return path.read_text() if path.exists() else None
+
+    def leave_half(self) -> list[Path]:
+        staging = self.root / "profiles" / ".hermesd"
+        left = [staging / "new" / "a-0123", staging / "trash" / ".purging-b-0123"]
+        for path in left:
+            (path / "skills").mkdir(parents=True)
+        return left
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -425,3 +439,24 @@ def test_a_home_that_is_a_directory_leads_nowhere(homes: Homes) -> None:
     assert homes.link_target(home) == ""
     purge(homes, home)
     assert homes.link_target(home) == ""
+
+
+@pytest.mark.parametrize("text", ["coder\n", "ghost\n", "", "No Name\n"])
+def test_what_the_sticky_default_says_is_told_as_it_is(neighbour: Neighbour, text: str) -> None:
+    """Whether or not it is a name, or anybody's."""
+    assert neighbour.homes.written_default() is None
+    neighbour.write_sticky(text)
+    assert neighbour.homes.written_default() == text
+
+
+def test_what_a_crash_left_is_litter_and_nothing_else(neighbour: Neighbour) -> None:
+    """One after the other can be removed, twice as well; homes and what is in the trash are none."""
+    kept, gone = neighbour.homes.create(CODER, FILES, ()), neighbour.homes.create(ProfileName("gone"), FILES, ())
+    trashed = neighbour.homes.move_to_trash(gone, TrashNote("0123456789ab", gone.name, 1.0))
+    assert neighbour.homes.litter() == []
+    first, second = neighbour.leave_half()
+    assert neighbour.homes.litter() == [first, second]
+    for path in (first, first, kept.path, trashed):
+        neighbour.homes.remove_litter(path)
+    assert neighbour.homes.litter() == [second]
+    assert neighbour.homes.find(CODER) == kept

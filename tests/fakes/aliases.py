@@ -21,12 +21,17 @@ class MemoryAliases:
         """Names of files in the bin directory that are no alias."""
         self.programs: dict[str, Path] = {}
         """Programs elsewhere on PATH, by name."""
+        self.outdated: set[str] = set()
+        """Names of aliases that an earlier hermesd wrote."""
         self._bin = bin_directory
         self._aliases: dict[str, Alias] = {}
 
     def add_upstream(self, name: str, profile: str) -> None:
         """hermes-agent writes an alias of its own, over whatever is there."""
         self._aliases[name] = Alias(name, ProfileName(profile), self._bin / name, is_ours=False)
+
+    def is_current(self, alias: Alias) -> bool:
+        return alias.name in self._aliases and alias.is_ours and alias.name not in self.outdated
 
     def scan(self) -> list[Alias]:
         self.faults.trip("scan")
@@ -57,6 +62,7 @@ class MemoryAliases:
         found = self._aliases.get(alias.name)
         if found is None or not found.is_ours or found.profile != alias.profile:
             return alias if found is None else found
+        self.outdated.discard(alias.name)
         self._aliases[alias.name] = replace(found, profile=profile)
         return self._aliases[alias.name]
 

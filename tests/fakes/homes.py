@@ -39,6 +39,8 @@ class MemoryHomes:
         """What lies where profiles are and is none, by name, and why."""
         self.links: dict[str, str] = {}
         """Homes that are only links, and where to."""
+        self.staging: list[Path] = []
+        """What lies there and is no home."""
         self._chosen_and_before: tuple[ProfileName, ProfileName] | None = None
         self._homes: dict[ProfileName, StoredHome] = {}
         self._numbers = count(1)
@@ -152,6 +154,18 @@ class MemoryHomes:
 
     def recover(self) -> None:
         self.faults.trip("recover")
+
+    def litter(self) -> list[Path]:
+        self.faults.trip("litter")
+        return list(self.staging)
+
+    def remove_litter(self, path: Path) -> None:
+        self.faults.trip("remove_litter")
+        self.staging = [one for one in self.staging if one != path]
+
+    def written_default(self) -> str | None:
+        self.faults.trip("written_default")
+        return self.sticky_text
 
     def sticky_default(self) -> ProfileName:
         self.faults.trip("sticky_default")

@@ -25,6 +25,7 @@ from tests.fakes.aliases import MemoryAliases
 from tests.fakes.backend import ScriptedBackend
 from tests.fakes.clock import ManualClock
 from tests.fakes.homes import MemoryHomes
+from tests.fakes.inspectors import MemoryHomeInspector, MemoryMachineInspector
 from tests.fakes.installer import MemoryInstaller
 from tests.fakes.logs import MemoryLogs
 from tests.fakes.processes import MemoryProcesses
@@ -56,6 +57,8 @@ class House:
     store: MemoryStore = field(default_factory=MemoryStore)
     homes: MemoryHomes = field(default_factory=MemoryHomes)
     aliases: MemoryAliases = field(default_factory=MemoryAliases)
+    home_inspector: MemoryHomeInspector = field(default_factory=MemoryHomeInspector)
+    machine_inspector: MemoryMachineInspector = field(default_factory=MemoryMachineInspector)
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
     terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
@@ -85,6 +88,8 @@ class House:
             homes=self.homes,
             trash=self.trash,
             aliases=self.aliases,
+            home_inspector=self.home_inspector,
+            machine_inspector=self.machine_inspector,
             backend=self.backend,
             processes=self.processes,
             terminals=self.terminals,
