@@ -1,7 +1,8 @@
 """A program that runs on the caller's terminal while this process waits for it.
 
 Owns: who gets which signal meanwhile, and the exit code as a shell tells it. The terminal gives Ctrl-C and Ctrl-Z
-to both processes: the program decides what they mean, and this one goes on once it has ended. Must not know programs.
+to both processes: the program decides what they mean, and this one goes on once it has ended. Must not know
+programs.
 """
 
 import os

@@ -58,7 +58,7 @@ class Trailing(Command):
             theirs = shlex.join([*ctx.command_path.split(), *args[:at], END, *args[at:end]])
             raise usage(
                 f"'{error.option_name}' is not an option of '{ctx.command_path}'",
-                why=f"what it is not to understand itself stands behind '{END}'",
+                why=f"what is meant for the other program stands behind '{END}'",
                 fixes=[Fix(f"{ctx.command_path} --help"), Fix(theirs)],
             ) from error
         ctx.params["words"] = tuple(args[end + 1 :])

@@ -25,9 +25,11 @@ def become(session: Session, command: AgentCommand) -> None:
 
 
 def open_terminal(
-    session: Session, *, arguments: Sequence[str] = (), program: str = ""
+    session: Session, *, profile: str = "", arguments: Sequence[str] = (), program: str = ""
 ) -> v1.OpenTerminalResponse:
     """Tells the daemon what this process is about to become: a command of the agent, or another program.
+
+    `profile` is the one that the command line names, where not by a flag.
 
     Raises:
         HermesError: the daemon's reason; ARGUMENT_INVALID, a word is not text.
@@ -39,7 +41,7 @@ def open_terminal(
     terminal = session.terminal
     directory = str(terminal.working_directory)
     request = v1.OpenTerminalRequest(
-        profile=session.select(),
+        profile=session.select(profile),
         arguments=arguments,
         working_directory=directory if _is_text(directory) else "",
         environment_names=[name for name in terminal.environment_names if _is_text(name)],

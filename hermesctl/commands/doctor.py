@@ -1,8 +1,8 @@
 """`hermesctl doctor`: what is wrong with a profile, in hermesd's eyes and then in its agent's.
 
 Owns: the order of the two, what each is told, and the exit code. The agent's doctor runs on the caller's terminal
-as if it had been typed, and this process waits for it, for which it must be the caller's own. Must not mend anything:
-the daemon does.
+as if it had been typed, and this process waits for it, for which it must be the caller's own. Must not mend
+anything: the daemon does.
 """
 
 from collections.abc import Sequence
@@ -63,11 +63,11 @@ def doctor(session: Session, name: str, words: tuple[str, ...], is_fix: bool, is
     own = ExitCode.FAILED if doctor_view.has_errors(found) else ExitCode.DONE
     if session.form.is_text:
         session.terminal.write(doctor_view.text(session, found))
-        outcome = _run_agent(session, words) if runs_agent else Outcome()
+        outcome = _run_agent(session, profile, words) if runs_agent else Outcome()
         if outcome.why:
             session.warn(f"the agent's own doctor did not run: {outcome.why}")
     else:
-        outcome = _run_agent(session, words) if runs_agent else Outcome()
+        outcome = _run_agent(session, profile, words) if runs_agent else Outcome()
         _write(session, found, outcome)
     return max(own, outcome.exit_code or 0)
 
@@ -98,14 +98,14 @@ def _examine(session: Session, profile: str, *, is_fix: bool) -> list[v1.Finding
     return sorted(found, key=lambda one: order.get(one.profile, len(order)))
 
 
-def _run_agent(session: Session, words: Sequence[str]) -> Outcome:
+def _run_agent(session: Session, profile: str, words: Sequence[str]) -> Outcome:
     """The agent's doctor, with these words.
 
     Raises:
         HermesError: the daemon's reason, if it is none of those for which an agent cannot.
     """
     try:
-        program = _program(session, words)
+        program = _program(session, profile, words)
     except HermesError as failure:
         if failure.reason not in UNABLE:
             raise
@@ -116,13 +116,13 @@ def _run_agent(session: Session, words: Sequence[str]) -> Outcome:
         return Outcome(why=f"{program.executable} cannot be run ({error.strerror or error})")
 
 
-def _program(session: Session, words: Sequence[str]) -> Program:
+def _program(session: Session, profile: str, words: Sequence[str]) -> Program:
     import grpc
 
     from hermesctl.client import explain
 
     try:
-        return program_of(open_terminal(session, arguments=(VERB, *words)))
+        return program_of(open_terminal(session, profile=profile, arguments=(VERB, *words)))
     except grpc.RpcError as error:
         raise explain(error) from error
 

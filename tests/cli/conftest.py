@@ -10,7 +10,8 @@ import pytest
 from hermesctl import cli
 from hermesctl.client.places import Places
 from hermesd.v1 import gateways_pb2 as g
-from tests.fakes.server import FakeDaemon, World, at, gateway, profile, runtime
+from hermesd.v1.doctor_pb2 import SEVERITY_ERROR, SEVERITY_WARNING, Finding
+from tests.fakes.server import FakeDaemon, World, at, finding, gateway, profile, runtime
 from tests.fakes.terminal import FakeTerminal
 
 
@@ -76,7 +77,27 @@ def fleet() -> World:
         ),
     ):
         made.profiles[one.name] = one
+    made.findings += findings()
     return made
+
+
+def findings() -> list[Finding]:
+    """One of each kind, and what is fine."""
+    edit = "${EDITOR:-vi} /home/ana/.hermes/profiles/worker/config.yaml"
+    return [
+        finding("", "default", "the sticky default is 'ghost', which is no profile", severity=SEVERITY_ERROR,
+                fix="hermesctl doctor --all --fix", is_fixable=True),
+        finding("", "disk", "there is room"),
+        finding("", "litter", "nothing was left half done"),
+        finding("coder", "modes", "nobody else can read what is private"),
+        finding("coder", "parts", "every part is there"),
+        finding("worker", "modes", "other users of this machine can read .env", severity=SEVERITY_ERROR,
+                fix="hermesctl doctor worker --fix", is_fixable=True),
+        finding("worker", "parts", "plans is missing", severity=SEVERITY_WARNING,
+                fix="hermesctl doctor worker --fix", is_fixable=True),
+        finding("worker", "config", "line 3 is\x1b[2J not YAML", severity=SEVERITY_WARNING, fix=edit),
+        finding("worker", "units", "no service would start a second gateway"),
+    ]  # fmt: skip
 
 
 @pytest.fixture

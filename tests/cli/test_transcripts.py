@@ -134,6 +134,29 @@ SCENES = {
         "__complete",
         "__complete bash --what",
     ],
+    "doctor": [
+        "doctor coder --no-agent",
+        "doctor worker --no-agent",
+        "doctor worker --no-agent -q",
+        "doctor coder --no-agent -q",
+        "doctor --all",
+        "doctor --all -o json",
+        "doctor --all -o name",
+        "doctor --no-agent -p coder -o jsonl",
+        "doctor worker",
+        "-p worker doctor -o json",
+        "doctor worker --fix --no-agent",
+        "doctor worker --no-agent",
+        "doctor --all --fix",
+        "doctor --all --fix -q",
+        "doctor",
+        "doctor ghost",
+        "doctor coder --ack ADV-1 --fix",
+        "doctor --all coder",
+        "doctor coder --no-agent -- --fix",
+        "doctor coder -p worker",
+        "doctor --help",
+    ],
     "gateways": [
         "gateway list",
         "gw ls -o wide",
@@ -411,7 +434,7 @@ def commands_printed() -> list[str]:
     found = set()
     for path in GOLDEN.glob("*.txt"):
         for line in path.read_text().splitlines():
-            told = re.search(r"^(?:  fix:|  see:|       ) .*?\b(hermesctl .*)|^  \w+ .*  (hermesctl .*)", line)
+            told = re.search(r"^(?: +fix:|  see:|       ) .*?\b(hermesctl .*)|^  \w+ .*  (hermesctl .*)", line)
             if told and path.stem != "help":
                 found.add(told.group(1) or told.group(2))
             found.update(re.findall(r'"command": "(hermesctl [^"]*)"', line))

@@ -27,6 +27,8 @@ from hermesctl.client.places import Places, start_ticks_of
 from hermesd.v1 import (
     daemon_pb2,
     daemon_pb2_grpc,
+    doctor_pb2,
+    doctor_pb2_grpc,
     errors_pb2,
     events_pb2,
     events_pb2_grpc,
@@ -53,6 +55,13 @@ ROOT = "/home/ana/.hermes"
 def at(seconds_ago: int) -> Timestamp:
     """A moment of the fake's past."""
     return Timestamp(seconds=NOW_S - seconds_ago)
+
+
+def finding(profile: str, check: str, message: str = "", **fields: object) -> doctor_pb2.Finding:
+    """What the doctor found; fine where nothing else is said."""
+    made = doctor_pb2.Finding(profile=profile, check=check, message=message, severity=doctor_pb2.SEVERITY_FINE)
+    made.MergeFrom(doctor_pb2.Finding(**fields))  # type: ignore[arg-type]
+    return made
 
 
 def gateway(profile: str, state: gateways_pb2.GatewayState.ValueType, **fields: object) -> gateways_pb2.Gateway:
@@ -148,6 +157,7 @@ class World:
     """What every deletion would take away, but for the profile and its size."""
     log: list[str] = field(default_factory=list)
     watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
+    findings: list[doctor_pb2.Finding] = field(default_factory=list)
     sticky: str = ""
     used_before: str = ""
     refused: dict[str, Refusal] = field(default_factory=dict)
@@ -648,6 +658,25 @@ class Terminals(_Servicer, terminals_pb2_grpc.TerminalsServiceServicer):
         return terminals_pb2.ListTerminalsResponse(terminals=found)
 
 
+class Doctor(_Servicer, doctor_pb2_grpc.DoctorServiceServicer):
+    """Findings from memory, the machine's first."""
+
+    def Examine(
+        self, request: doctor_pb2.ExamineRequest, context: grpc.ServicerContext
+    ) -> doctor_pb2.ExamineResponse:
+        self.world.enter(context, request)
+        if request.profile:
+            self.world.find(context, request.profile)
+        shown = [request.profile] if request.profile else ["", *self.world.profiles]
+        found = [one for profile in shown for one in self.world.findings if one.profile == profile]
+        answer = doctor_pb2.ExamineResponse(findings=found)
+        for given, told in zip(found, answer.findings, strict=True):
+            told.is_fixed = request.fix and given.is_fixable
+            if told.is_fixed:
+                self.world.findings.remove(given)
+        return answer
+
+
 class DaemonServicer(_Servicer, daemon_pb2_grpc.DaemonServiceServicer):
     """The daemon as it describes itself."""
 
@@ -686,6 +715,7 @@ class FakeDaemon:
         runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(Runtimes(world), self._server)
         terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(Terminals(world), self._server)
         trash_pb2_grpc.add_TrashServiceServicer_to_server(Trash(world), self._server)
+        doctor_pb2_grpc.add_DoctorServiceServicer_to_server(Doctor(world), self._server)
         daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(world), self._server)
         servicer = health.HealthServicer()
         servicer.set("", health_pb2.HealthCheckResponse.SERVING)

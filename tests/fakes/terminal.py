@@ -52,9 +52,16 @@ class FakeTerminal(Terminal):
         answers: str = "",
         is_asking: bool | None = None,
         encoding: str = "utf-8",
+        code: int | None = None,
     ) -> None:
-        """`columns` None means that no stream is a terminal; `is_asking` overrides that for questions."""
+        """`columns` None means that no stream is a terminal; `is_asking` overrides that for questions.
+
+        `code` is how programs end that are waited for; `None` where none can be run.
+        """
         is_tty = columns is not None
+        self.code = code
+        self.ran: list[tuple[list[str], set[str]]] = []
+        """Programs that were waited for, and the names of their variables."""
         can_ask = is_tty if is_asking is None else is_asking
         self.output = Screen(is_tty=is_tty, encoding=encoding)
         self.talk = Screen(is_tty=can_ask, encoding=encoding)
@@ -68,6 +75,7 @@ class FakeTerminal(Terminal):
             working_directory=Path("/home/ana/desk"),
             pid=7,
             replace=self.replaced,
+            attend=self.attended,
             now_s=lambda: float(NOW_S),
             monotonic_s=lambda: 0.0,
         )
@@ -79,6 +87,16 @@ class FakeTerminal(Terminal):
         kept = {name: value for name, value in self.environment.items() if name not in unset}
         environment = kept | dict(program.environment_set)
         raise Executed(program.executable, program.argv, environment, program.working_directory)
+
+    def attended(self, program: Program, is_talk: bool) -> int:
+        """The program writes one line and ends as the test says."""
+        unset = set(program.environment_unset)
+        kept = {name for name in self.environment if name not in unset} | set(program.environment_set)
+        self.ran.append((list(program.argv), kept))
+        if self.code is None:
+            raise FileNotFoundError(2, "No such file or directory", program.executable)
+        (self.talk if is_talk else self.output).write(f"({' '.join(program.argv)})\n")
+        return self.code
 
     def discard_output(self) -> None:
         """There is no file to let go of."""
