@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hermesd.adapters.agents.hermes_files import CONFIG
+from hermesd.adapters.agents.hermes_files import CONFIG, ENV
 from hermesd.adapters.agents.hermes_moves import (
     JOBS,
     STATE,
@@ -20,6 +20,7 @@ from hermesd.adapters.agents.hermes_moves import (
     move_workplace,
     rekey,
 )
+from hermesd.adapters.atomic import leftovers
 from hermesd.adapters.textfile import read_text
 from hermesd.adapters.yamlfile import parse_yaml
 from hermesd.domain.errors import ConfigInvalid
@@ -34,6 +35,7 @@ def follow_rename(before: Home, after: Home, user_home: Path | None) -> list[str
     shared = [] if user_home is None else [user_home / ".honcho" / "config.json"]
     move = Move(before.name, before.path, after.name, after.path)
     told: list[str] = []
+    _clear_litter(after)
     for path in (after.path / HONCHO, root / HONCHO, *shared):
         told += change_json(path, partial(_move_host, before, after, path))
     told += change_json(after.path / JOBS, partial(move_paths, move))
@@ -42,6 +44,13 @@ def follow_rename(before: Home, after: Home, user_home: Path | None) -> list[str
     told += [f"{path} still names {before.path}" for path in mentions(after.path, before.path)]
     told += _routes(before, root)
     return told
+
+
+def _clear_litter(home: Home) -> None:
+    """Removes what a rename left of these files that was cut off while it wrote them."""
+    for path in (home.path / HONCHO, home.path / JOBS, home.path / CONFIG):
+        for litter in leftovers(path):
+            litter.unlink(missing_ok=True)
 
 
 def host_key(name: str) -> str:
