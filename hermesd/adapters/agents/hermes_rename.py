@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hermesd.adapters.agents.hermes_files import CONFIG, ENV
+from hermesd.adapters.agents.hermes_files import CONFIG
 from hermesd.adapters.agents.hermes_moves import (
     JOBS,
     STATE,
