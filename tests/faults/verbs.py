@@ -17,9 +17,9 @@ from hermesd.adapters.atomic import TEMPORARY_SUFFIX
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.adapters.trash import TrashOnDisk
 from hermesd.domain import layout
+from hermesd.domain.creation import NewProfile
 from hermesd.domain.operation import Operation
 from hermesd.domain.profile import Home, ProfileName
-from hermesd.services.profiles import NewProfile
 from tests.fakes.agent import ScriptedAgent
 from tests.fakes.backend import ScriptedBackend
 from tests.fakes.store import MemoryStore
@@ -133,7 +133,7 @@ class Verb:
 
 
 async def _create(house: HouseOnDisk) -> Operation:
-    return await house.services.profiles.create(NewProfile(FRESH, "writes"), REQUESTER)
+    return await house.services.creations.create(NewProfile(FRESH, "writes"), REQUESTER)
 
 
 async def _rename(house: HouseOnDisk) -> Operation:
