@@ -42,6 +42,7 @@ from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.terminalfiles import TerminalFiles
 from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.warmclients import WarmClientProcesses
+from hermesd.api.aliases import AliasesServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
@@ -56,6 +57,8 @@ from hermesd.domain.errors import HermesError
 from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
+from hermesd.services.aliases import Aliases
+from hermesd.services.descriptions import Descriptions
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
@@ -65,6 +68,7 @@ from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
 from hermesd.services.runtimes import Runtimes
+from hermesd.services.souls import Souls
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
 from hermesd.services.trash import Trash
@@ -112,6 +116,9 @@ class Services:
     renames: Renames
     terminals: Terminals
     trash: Trash
+    descriptions: Descriptions
+    souls: Souls
+    aliases: Aliases
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -203,7 +210,13 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     terminals = Terminals(ports, homes, runtimes)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
     trash = Trash(ports, settings, events, operations, homes)
-    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash)
+    descriptions = Descriptions(ports, events, operations, homes, runtimes)
+    souls = Souls(ports, events, operations, homes, runtimes, gateways)
+    aliases = Aliases(ports, events, operations, homes)
+    return Services(
+        events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash,
+        descriptions, souls, aliases,
+    )  # fmt: skip
 
 
 def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:
@@ -220,13 +233,14 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         settings_path=str(places.settings),
     )
     return Servicers(
-        profiles=ProfilesServicer(services.profiles, services.renames),
+        profiles=ProfilesServicer(services.profiles, services.renames, services.descriptions, services.souls),
         gateways=GatewaysServicer(services.gateways),
         operations=OperationsServicer(services.operations),
         events=EventsServicer(services.events),
         runtimes=RuntimesServicer(services.runtimes),
         terminals=TerminalsServicer(services.terminals),
         trash=TrashServicer(services.trash),
+        aliases=AliasesServicer(services.aliases),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

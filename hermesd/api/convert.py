@@ -8,10 +8,13 @@ from hermesd.domain.gateway import State
 from hermesd.domain.process import LastExit
 from hermesd.domain.runtime import Runtime
 from hermesd.domain.terminal import Terminal
+from hermesd.services.aliases import AliasView
 from hermesd.services.gateways import Explanation, GatewayView
 from hermesd.services.profiles import ProfileView
+from hermesd.services.souls import SoulView
 from hermesd.services.trash import TrashedView
 from hermesd.v1 import (
+    aliases_pb2,
     errors_pb2,
     events_pb2,
     gateways_pb2,
@@ -135,6 +138,26 @@ def profile(view: ProfileView) -> profiles_pb2.Profile:
         gateway=gateway(view.gateway),
         problems=facts.problems,
         created_at=timestamp(home.identity.birth_ns / 1e9) if home.identity.birth_ns else None,
+        description_is_generated=facts.description_is_generated,
+    )
+
+
+def soul(view: SoulView) -> profiles_pb2.Soul:
+    """A SOUL.md."""
+    return profiles_pb2.Soul(
+        text=view.soul.text, revision=view.soul.revision, path=str(view.path), is_in_use=view.is_in_use
+    )
+
+
+def alias(view: AliasView) -> aliases_pb2.Alias:
+    """An alias."""
+    found = view.alias
+    return aliases_pb2.Alias(
+        name=found.name,
+        profile=found.profile.text,
+        path=str(found.path),
+        is_ours=found.is_ours,
+        has_profile=view.has_profile,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from hermesd.api.aliases import AliasesServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.errors import Translator
 from hermesd.api.events import EventsServicer
@@ -19,6 +20,8 @@ from hermesd.api.runtimes import RuntimesServicer
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.api.trash import TrashServicer
 from hermesd.v1 import (
+    aliases_pb2,
+    aliases_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
     events_pb2,
@@ -39,6 +42,7 @@ from hermesd.v1 import (
 
 FILES = (
     profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2, daemon_pb2,
+    aliases_pb2,
 )  # fmt: skip
 
 
@@ -53,6 +57,7 @@ class Servicers:
     runtimes: RuntimesServicer
     terminals: TerminalsServicer
     trash: TrashServicer
+    aliases: AliasesServicer
     daemon: DaemonServicer
 
 
@@ -66,6 +71,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(servicers.runtimes, server)
     terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
     trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
+    aliases_pb2_grpc.add_AliasesServiceServicer_to_server(servicers.aliases, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

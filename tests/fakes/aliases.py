@@ -21,8 +21,18 @@ class MemoryAliases:
         """Names of files in the bin directory that are no alias."""
         self.programs: dict[str, Path] = {}
         """Programs elsewhere on PATH, by name."""
+        self.search_path_has_it = True
+        """Whether the bin directory is on PATH."""
         self._bin = bin_directory
         self._aliases: dict[str, Alias] = {}
+
+    @property
+    def directory(self) -> Path:
+        return self._bin
+
+    @property
+    def is_on_path(self) -> bool:
+        return self.search_path_has_it
 
     def add_upstream(self, name: str, profile: str) -> None:
         """hermes-agent writes an alias of its own, over whatever is there."""

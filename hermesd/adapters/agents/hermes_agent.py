@@ -5,10 +5,11 @@ of the two). Must not know when, or who keeps the processes.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hermesd.adapters.agents import hermes_api, hermes_rename, hermes_setup, hermes_state
+from hermesd.adapters import profilefiles
+from hermesd.adapters.agents import hermes_api, hermes_describe, hermes_rename, hermes_setup, hermes_state
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, SKILL, read_facts, variables
 from hermesd.adapters.agents.hermes_probe import judge
 from hermesd.adapters.agents.hermes_terminal import (
@@ -21,11 +22,13 @@ from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_f
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.yamlfile import read_yaml
+from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
+from hermesd.domain.soul import Soul
 
 
 class HermesAgent:
@@ -124,6 +127,25 @@ class HermesAgent:
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Honcho's blocks, cron jobs, the workplace, sessions, routing and task boards."""
         return hermes_rename.follow_rename(before, after, self._user_home)
+
+    def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
+        """In profile.yaml."""
+        profilefiles.write_description(home.path, wanted, keeps_persons=keeps_persons)
+
+    def generate_description(
+        self, runtime: Runtime, home: Home, environment: Mapping[str, str], is_cancelled: Callable[[], bool]
+    ) -> str:
+        """By the agent's own command for it, which asks what `auxiliary.profile_describer` says, or its model."""
+        own = {**environment, **self._pinned(runtime, home)}
+        return hermes_describe.generate_description(runtime, home, own, is_cancelled)
+
+    def read_soul(self, home: Home) -> Soul:
+        """Its SOUL.md, which the agent reads when a conversation begins, and keeps with it (0.19.0)."""
+        return profilefiles.read_soul(home.path)
+
+    def write_soul(self, home: Home, text: str, revision: str | None) -> Soul:
+        """Its SOUL.md."""
+        return profilefiles.write_soul(home.path, text, revision)
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """Where the agent itself looks, in a wheel's environment or in a source checkout; none that is empty."""

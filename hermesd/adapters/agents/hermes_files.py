@@ -13,6 +13,7 @@ from typing import Any
 
 from hermesd.adapters.agents.hermes_api import key_problem, read_api_server
 from hermesd.adapters.dotenvfile import read_env
+from hermesd.adapters.profilefiles import ABOUT, description_in
 from hermesd.adapters.yamlfile import Data, read_yaml
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.ports import ProfileFacts
@@ -78,14 +79,14 @@ def read_facts(home: Path) -> ProfileFacts:
     problems: list[str] = []
     config = _read(home / CONFIG, read_yaml, problems)
     env = _read(home / ENV, read_env, problems)
-    about = _read(home / "profile.yaml", read_yaml, problems)
+    about = description_in(_read(home / ABOUT, read_yaml, problems))
     origin = _read(home / "distribution.yaml", read_yaml, problems)
     known = variables(config, env)
     model = read_model(config)
     if problem := key_problem(config, known):
         problems.append(problem)
     return ProfileFacts(
-        description=_first(about, "description"),
+        description=about.text,
         model=model.name,
         provider=model.provider,
         base_url=model.base_url,
@@ -94,6 +95,7 @@ def read_facts(home: Path) -> ProfileFacts:
         api_server=read_api_server(config, known),
         drain_s=read_drain_s(config, env),
         problems=tuple(problems),
+        description_is_generated=about.is_generated,
     )
 
 
