@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn, Self, TextIO, cast
 
 SYMBOLS = {"●": "*", "◆": "!", "○": "o", "◐": "~", "✓": "+", "✗": "x", "–": "-", "…": ".", "→": ">", "·": "."}  # noqa: RUF001
@@ -137,6 +138,20 @@ class Terminal:
             self.discard_output()
             raise
 
+    def write_exactly(self, data: bytes) -> None:
+        """Sends data to stdout as they are.
+
+        Raises:
+            OSError: as for `write`.
+        """
+        try:
+            self.stdout.flush()
+            self.stdout.buffer.write(data)
+            self.stdout.buffer.flush()
+        except OSError:
+            self.discard_output()
+            raise
+
     def say(self, text: str) -> None:
         """Sends talk to stderr, in one piece. That nobody listens must not change what a command does."""
         with suppress(OSError):
@@ -147,6 +162,10 @@ class Terminal:
         """The next line of input without its end; `None` at the end of input."""
         line = self.stdin.readline()
         return line.rstrip("\r\n") if line else None
+
+    def read_exactly(self, most: int) -> bytes:
+        """All of the input as it is, or as much as `most` bytes of it."""
+        return self.stdin.buffer.read(most)
 
     def ask(self, question: str) -> str | None:
         """Asks on stderr and reads the answer; `None` if there is none to come."""
@@ -185,6 +204,36 @@ class Terminal:
             return True
         return stream.isatty() and self.environment.get("TERM") != "dumb"
 
+    def need_own_process(self) -> None:
+        """Gives a command back that has done nothing yet if this process runs other callers' commands too.
+
+        Raises:
+            NeedsOwnProcess: it does.
+        """
+        if self.is_shared:
+            raise NeedsOwnProcess
+
+    def run(self, argv: Sequence[str]) -> int:
+        """Runs a program on this terminal to its end, and returns its exit code, below 0 for a signal.
+
+        Ctrl-C is the program's meanwhile. To be called in a process of one's own; see `need_own_process`.
+
+        Raises:
+            OSError: the program cannot be executed.
+        """
+        import subprocess  # takes long to import
+
+        self.stdout.flush()
+        self.stderr.flush()
+        streams = (self.stdin.fileno(), self.stdout.fileno(), self.stderr.fileno())
+        caught = {number: signal.signal(number, _let_be) for number in (signal.SIGINT, signal.SIGQUIT)}
+        try:
+            stdin, stdout, stderr = streams
+            return subprocess.run(argv, stdin=stdin, stdout=stdout, stderr=stderr, check=False).returncode
+        finally:
+            for number, handler in caught.items():
+                signal.signal(number, handler)
+
     def become(self, program: Program) -> NoReturn:
         """Lets the caller's process become another program.
 
@@ -217,6 +266,10 @@ class Terminal:
         text = text.translate({ord(symbol): plain for symbol, plain in SYMBOLS.items()})
         encoding = stream.encoding or "ascii"
         return text.encode(encoding, "replace").decode(encoding)
+
+
+def _let_be(_: int, __: FrameType | None) -> None:
+    """Stands for ignoring a signal, which a program would inherit."""
 
 
 def _nowhere(mode: str) -> TextIO:

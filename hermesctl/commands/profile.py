@@ -7,6 +7,9 @@ import click
 
 from hermesctl import profile_view as view
 from hermesctl.commands.gateway import begin_start
+from hermesctl.commands.profile_alias import alias
+from hermesctl.commands.profile_describe import describe
+from hermesctl.commands.profile_soul import soul
 from hermesctl.commands.trash import kept_until, trash
 from hermesctl.completion import scripts
 from hermesctl.errors import ExitCode, Fix, HermesError, usage
@@ -174,7 +177,8 @@ def delete(session: Session, name: str, is_confirmed: bool, is_purge: bool) -> N
     session.renderer.single("Operation", done, name=done.id, text=lambda: "" if session.is_quiet else told)
 
 
-profile.add_command(trash)
+for _command in (trash, describe, soul, alias):
+    profile.add_command(_command)
 
 
 def _use_request(session: Session, name: str, *, is_clearing: bool) -> v1.UseProfileRequest:

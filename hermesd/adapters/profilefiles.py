@@ -49,7 +49,10 @@ def write_description(home: Path, wanted: Description, *, keeps_persons: bool) -
             raise ChangedMeanwhile(f"cannot write {path}: a person has described the profile", path=str(path))
         if found == wanted:
             return
-        values = {("description",): wanted.text, ("description_auto",): wanted.is_generated}
+        values: dict[tuple[str, ...], str | bool] = {
+            ("description",): wanted.text,
+            ("description_auto",): wanted.is_generated,
+        }
         try:
             _replace(path, before, with_values(text, values, path).encode())
         except ChangedMeanwhile:

@@ -24,7 +24,7 @@ class Kept:
 
 
 KEPT = (
-    Kept(r"subprocess\b.*|asyncio\.create_subprocess_.*|os\.posix_spawnp?", (ADAPTERS, DAEMON_STARTER)),
+    Kept(r"subprocess\b.*|asyncio\.create_subprocess_.*|os\.posix_spawnp?", (ADAPTERS, DAEMON_STARTER, TERMINAL)),
     Kept(r"os\.(exec[lvpe]+)", (ADAPTERS, TERMINAL)),
     Kept(r"os\.killp?g?|signal\.(pidfd_send_signal|raise_signal)", (ADAPTERS, TERMINAL)),
     Kept(r"signal\.pthread_kill", (WARM,)),
