@@ -58,7 +58,7 @@ def _list(session: Session, name: str) -> None:
         empty=f"{clean(name)} has no alias" if name else "there is no alias",
         extra={"directory": found.directory, "is_on_path": _is_on_path(session.terminal, found.directory)},
     )
-    if found.aliases:
+    if found.aliases and session.form.is_text:
         _warn_of_path(session, found.directory)
 
 

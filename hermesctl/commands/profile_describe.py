@@ -31,6 +31,11 @@ class Wish(NamedTuple):
     is_clearing: bool
     is_all: bool
 
+    @property
+    def ways(self) -> Sequence[tuple[str, bool]]:
+        """What a description can come from, and whether it is to."""
+        return ("--text", self.text is not None), ("--auto", self.is_auto), ("--clear", self.is_clearing)
+
 
 @click.command("describe", cls=Command)
 @profile_argument
@@ -68,28 +73,18 @@ def _check(session: Session, name: str, wish: Wish) -> None:
     Raises:
         HermesError: ARGUMENT_INVALID.
     """
-    given = [
-        option
-        for option, is_given in (
-            ("--text", wish.text is not None),
-            ("--auto", wish.is_auto),
-            ("--clear", wish.is_clearing),
-        )
-        if is_given
-    ]
+    named = name or session.profile.name
+    command = f"hermesctl profile describe {named}".rstrip()
+    given = [option for option, is_given in wish.ways if is_given]
     if len(given) > 1:
         raise usage(f"'{given[0]}' and '{given[1]}' contradict each other")
     if wish.text is not None and not wish.text.strip():
-        raise usage(
-            "'--text' is empty", fixes=[Fix(f"hermesctl profile describe {name} --clear".replace("  ", " "))]
-        )
+        raise usage("'--text' is empty", fixes=[Fix(f"{command} --clear")])
+    if wish.is_all and named:
+        raise usage("'--all' and the name of a profile contradict each other")
     for option, is_given in (("--all", wish.is_all), ("--overwrite", wish.is_overwriting)):
         if is_given and not wish.is_auto:
-            raise usage(
-                f"'{option}' goes with '--auto' only", fixes=[Fix(f"hermesctl profile describe {option} --auto")]
-            )
-    if wish.is_all and (name or session.profile.name):
-        raise usage("'--all' and the name of a profile contradict each other")
+            raise usage(f"'{option}' goes with '--auto' only", fixes=[Fix(f"{command} --auto {option}")])
 
 
 def _show(session: Session, name: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hermesctl import cli
 from hermesctl.client.places import Places
 from hermesd.v1 import gateways_pb2 as g
-from tests.fakes.server import FakeDaemon, World, at, gateway, profile, runtime
+from hermesd.v1.profiles_pb2 import Soul
+from tests.fakes.server import FakeDaemon, World, alias, at, gateway, profile, runtime
 from tests.fakes.terminal import FakeTerminal
 
 
@@ -76,6 +77,12 @@ def fleet() -> World:
         ),
     ):
         made.profiles[one.name] = one
+    made.souls["coder"] = Soul(text="You write code.\n", revision="4f2c1aa0")
+    made.aliases += [
+        alias("coder", "coder"),
+        alias("bot", "worker", is_ours=False),
+        alias("old", "ghost", has_profile=False),
+    ]
     return made
 
 

@@ -187,3 +187,17 @@ def test_alias_that_changed_hands_is_not_given_away(neighbour: Neighbour) -> Non
     neighbour.put_upstream_alias("bot", "coder")
     neighbour.aliases.repoint(alias, OTHER)
     assert [(one.profile, one.is_ours) for one in neighbour.aliases.scan()] == [(CODER, False)]
+
+
+def test_where_aliases_are_made_is_known(neighbour: Neighbour) -> None:
+    """Before there is one, and whether commands there are found."""
+    made = neighbour.aliases.directory / "coder"
+    assert neighbour.aliases.is_on_path
+    assert neighbour.aliases.create("coder", CODER).path == made
+
+
+def test_a_directory_off_path_is_known(tmp_path: Path) -> None:
+    """Whatever links lead there; an empty entry of PATH is none."""
+    (tmp_path / "link").symlink_to(tmp_path / "bin")
+    for path, is_on_path in (("/usr/bin::", False), ("", False), (f"/usr/bin:{tmp_path}/link", True)):
+        assert AliasesInBin(tmp_path / "bin", tmp_path, path).is_on_path is is_on_path

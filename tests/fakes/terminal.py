@@ -4,7 +4,7 @@ Owns: what was written, said, asked and executed. Must not touch the streams of 
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,8 +75,13 @@ class FakeTerminal(Terminal):
         answers: str = "",
         is_asking: bool | None = None,
         encoding: str = "utf-8",
+        running: Callable[[Sequence[str]], int] = lambda _: 0,
     ) -> None:
-        """`columns` None means that no stream is a terminal; `is_asking` overrides that for questions."""
+        """`columns` None means that no stream is a terminal; `is_asking` overrides that for questions.
+
+        `running` stands for the programs that are run on it, such as an editor.
+        """
+        self.running = running
         is_tty = columns is not None
         can_ask = is_tty if is_asking is None else is_asking
         self.output = Screen(is_tty=is_tty, encoding=encoding)
@@ -95,6 +100,10 @@ class FakeTerminal(Terminal):
             monotonic_s=lambda: 0.0,
         )
         self.environment_names = list(self.environment)
+
+    def run(self, argv: Sequence[str]) -> int:
+        """What the test wants to happen."""
+        return self.running(argv)
 
     def replaced(self, program: Program) -> NoReturn:
         """Stands for the end of the client."""
