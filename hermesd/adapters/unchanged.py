@@ -55,8 +55,16 @@ def _exchange(temporary: Path, target: Path, before: bytes) -> None:
         temporary.replace(target)
         return
     if temporary.read_bytes() != before:
-        rename_exchange(temporary, target)
+        _put_back(temporary, target)
         raise changed(target)
+
+
+def _put_back(temporary: Path, target: Path) -> None:
+    """Gives what came out its place again, also where somebody has removed ours from it by now."""
+    try:
+        rename_exchange(temporary, target)
+    except FileNotFoundError:
+        temporary.replace(target)
 
 
 def changed(path: Path) -> ChangedMeanwhile:
