@@ -90,6 +90,9 @@ class Descriptions:
         name = known.home.name
         self._operations.refuse_if_changing(name.text)
         agent = self._runtimes.agent_of(name)
+        before = await asyncio.to_thread(agent.facts, known.home)
         await asyncio.to_thread(agent.write_description, known.home, wanted, keeps_persons=keeps_persons)
+        if wanted == Description(before.description, before.description_is_generated):
+            return
         told = f"profile {name} is described" if wanted.text else f"profile {name} has no description"
         await self._events.record("profile.described", told, profile=name.text)

@@ -72,9 +72,14 @@ class Souls:
         known = await self._homes.get(name)
         self._operations.refuse_if_changing(name.text)
         agent = self._runtimes.agent_of(name)
+        before = await asyncio.to_thread(agent.read_soul, known.home)
         written = await asyncio.to_thread(agent.write_soul, known.home, text, revision)
-        await self._events.record("profile.soul", f"profile {name} has another {FILE}", profile=name.text)
+        if written != before:
+            await self._record(name)
         return await self._view(known, written)
+
+    async def _record(self, name: ProfileName) -> None:
+        await self._events.record("profile.soul", f"profile {name} has another {FILE}", profile=name.text)
 
     async def _view(self, known: Identified, soul: Soul) -> SoulView:
         gateway = await self._gateways.view(known)

@@ -4,7 +4,6 @@ import os
 import random
 import stat
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,11 +113,11 @@ def test_a_change_that_comes_between_is_merged(tmp_path: Path, monkeypatch: pyte
     """It happens in the very last moment, and both stand."""
     (tmp_path / "profile.yaml").write_text("a: 1\n")
     path = tmp_path / "profile.yaml"
-    late: list[Callable[[], object]] = [
+    late = [
         lambda: as_hermes_agent_writes(tmp_path, b=2),
         lambda: None,  # it is put back
         lambda: as_hermes_agent_writes(tmp_path, c=3),
-        path.unlink,  # just before it is put back
+        lambda: path.unlink(),  # just before it is put back
     ]
 
     def delayed(one: Path, other: Path) -> None:
