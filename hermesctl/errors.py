@@ -57,6 +57,7 @@ EXIT_CODES: Mapping[str, ExitCode] = {
     "STATE_CORRUPT": ExitCode.FAILED,
     "DISK_FULL": ExitCode.FAILED,
     "INTERNAL": ExitCode.FAILED,
+    "AGENT_FAILED": ExitCode.FAILED,
     "INTERRUPTED": ExitCode.FAILED,
     "DECLINED": ExitCode.DECLINED,
     "CANCELLED": ExitCode.DECLINED,

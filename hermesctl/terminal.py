@@ -164,6 +164,20 @@ class Terminal:
             self.discard_output()
             raise
 
+    def write_exactly(self, data: bytes) -> None:
+        """Sends data to stdout as they are.
+
+        Raises:
+            OSError: as for `write`.
+        """
+        try:
+            self.stdout.flush()
+            self.stdout.buffer.write(data)
+            self.stdout.buffer.flush()
+        except OSError:
+            self.discard_output()
+            raise
+
     def say(self, text: str) -> None:
         """Sends talk to stderr, in one piece. That nobody listens must not change what a command does."""
         with suppress(OSError):
@@ -174,6 +188,10 @@ class Terminal:
         """The next line of input without its end; `None` at the end of input."""
         line = self.stdin.readline()
         return line.rstrip("\r\n") if line else None
+
+    def read_exactly(self, most: int) -> bytes:
+        """All of the input as it is, or as much as `most` bytes of it."""
+        return self.stdin.buffer.read(most)
 
     def ask(self, question: str) -> str | None:
         """Asks on stderr and reads the answer; `None` if there is none to come."""
@@ -211,6 +229,15 @@ class Terminal:
         if self.environment.get("FORCE_COLOR", "0") not in {"", "0"}:
             return True
         return stream.isatty() and self.environment.get("TERM") != "dumb"
+
+    def need_own_process(self) -> None:
+        """Gives a command back that has done nothing yet if this process runs other callers' commands too.
+
+        Raises:
+            NeedsOwnProcess: it does.
+        """
+        if self.is_shared:
+            raise NeedsOwnProcess
 
     def become(self, program: Program) -> NoReturn:
         """Lets the caller's process become another program.

@@ -44,6 +44,7 @@ from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.terminalfiles import TerminalFiles
 from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.warmclients import WarmClientProcesses
+from hermesd.api.aliases import AliasesServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.doctor import DoctorServicer
 from hermesd.api.events import EventsServicer
@@ -60,9 +61,11 @@ from hermesd.domain.layout import STAGING
 from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
+from hermesd.services.aliases import Aliases
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
+from hermesd.services.descriptions import Descriptions
 from hermesd.services.doctor import Doctor
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
@@ -77,6 +80,7 @@ from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.sharing import Sharing
+from hermesd.services.souls import Souls
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
 from hermesd.services.trash import Trash
@@ -132,6 +136,9 @@ class Services:
     deletion_plans: DeletionPlans
     creations: Creations
     doctor: Doctor
+    descriptions: Descriptions
+    souls: Souls
+    aliases: Aliases
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -242,6 +249,9 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     deletion_plans = DeletionPlans(ports, settings, operations, runtimes, profiles, usage, leftovers)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
     trash = Trash(ports, settings, events, operations, homes)
+    descriptions = Descriptions(ports, events, operations, homes, runtimes)
+    souls = Souls(ports, events, operations, homes, runtimes, gateways)
+    aliases = Aliases(ports, events, operations, homes)
     sharing = Sharing(homes, runtimes, gateways)
     plans = CreationPlans(ports, homes, runtimes, sharing)
     creations = Creations(ports, events, operations, homes, runtimes, plans, sharing)
@@ -267,6 +277,9 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         deletion_plans=deletion_plans,
         creations=creations,
         doctor=doctor,
+        descriptions=descriptions,
+        souls=souls,
+        aliases=aliases,
     )
 
 
@@ -285,7 +298,13 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
     )
     return Servicers(
         profiles=ProfilesServicer(
-            services.profiles, services.renames, services.creations, services.usage, services.deletion_plans
+            services.profiles,
+            services.renames,
+            services.creations,
+            services.usage,
+            services.deletion_plans,
+            services.descriptions,
+            services.souls,
         ),
         gateways=GatewaysServicer(services.gateways),
         operations=OperationsServicer(services.operations),
@@ -294,6 +313,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         terminals=TerminalsServicer(services.terminals),
         trash=TrashServicer(services.trash),
         doctor=DoctorServicer(services.doctor),
+        aliases=AliasesServicer(services.aliases),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

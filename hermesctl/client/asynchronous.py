@@ -15,6 +15,7 @@ import grpc.aio
 from hermesctl.client.connection import ANSWER_LIMIT_S, OPTIONS, REQUESTER_KEY, Address, check_version, requester
 from hermesctl.client.failures import explain, explain_operation, name_method
 from hermesctl.client.places import DaemonRecord, Places
+from hermesd.v1.aliases_pb2_grpc import AliasesServiceStub
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
@@ -27,6 +28,7 @@ from hermesd.v1.terminals_pb2_grpc import TerminalsServiceStub
 from hermesd.v1.trash_pb2_grpc import TrashServiceStub
 
 if TYPE_CHECKING:
+    from hermesd.v1.aliases_pb2_grpc import AliasesServiceAsyncStub
     from hermesd.v1.daemon_pb2_grpc import DaemonServiceAsyncStub
     from hermesd.v1.doctor_pb2_grpc import DoctorServiceAsyncStub
     from hermesd.v1.events_pb2_grpc import EventsServiceAsyncStub
@@ -87,6 +89,7 @@ class AsyncClient:
         self.terminals: TerminalsServiceAsyncStub = TerminalsServiceStub(self._channel)
         self.trash: TrashServiceAsyncStub = TrashServiceStub(self._channel)
         self.doctor: DoctorServiceAsyncStub = DoctorServiceStub(self._channel)
+        self.aliases: AliasesServiceAsyncStub = AliasesServiceStub(self._channel)
         self.daemon: DaemonServiceAsyncStub = DaemonServiceStub(self._channel)
 
     async def wait(self, operation: Operation) -> Operation:

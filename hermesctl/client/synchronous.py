@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2
 from hermesctl.client.connection import Address, check_version, open_channel
 from hermesctl.client.failures import explain, explain_operation
 from hermesctl.client.places import DaemonRecord, Places
+from hermesd.v1.aliases_pb2_grpc import AliasesServiceStub
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
@@ -45,6 +46,7 @@ class Client:
         self.terminals = TerminalsServiceStub(self._channel)
         self.trash = TrashServiceStub(self._channel)
         self.doctor = DoctorServiceStub(self._channel)
+        self.aliases = AliasesServiceStub(self._channel)
         self.daemon = DaemonServiceStub(self._channel)
         self._check_health = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",

@@ -7,8 +7,11 @@ import click
 
 from hermesctl import disk_view
 from hermesctl import profile_view as view
+from hermesctl.commands.profile_alias import alias
 from hermesctl.commands.profile_create import create
 from hermesctl.commands.profile_delete import delete
+from hermesctl.commands.profile_describe import describe
+from hermesctl.commands.profile_soul import soul
 from hermesctl.commands.trash import trash
 from hermesctl.completion import scripts
 from hermesctl.errors import ExitCode, Fix, usage
@@ -153,8 +156,8 @@ def rename(session: Session, name: str, new_name: str) -> int:
     return ExitCode.PARTLY if is_up(before.gateway) and not is_up(found.gateway) else ExitCode.DONE
 
 
-profile.add_command(delete)
-profile.add_command(trash)
+for _command in (delete, trash, describe, soul, alias):
+    profile.add_command(_command)
 
 
 def _show_as(session: Session, shown: str) -> int:

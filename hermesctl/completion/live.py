@@ -91,6 +91,18 @@ def trash(session: Session) -> Named:
     return _ask(session, ask)
 
 
+def aliases(session: Session) -> Named:
+    """Aliases that hermesd made, with what each calls."""
+
+    def ask(client: "Client") -> Named:
+        from hermesd.v1.aliases_pb2 import ListAliasesRequest
+
+        found = client.aliases.ListAliases(ListAliasesRequest(), timeout=LIMIT_S).aliases
+        return [(one.name, one.profile) for one in found if one.is_ours]
+
+    return _ask(session, ask)
+
+
 def _ask(session: Session, question: Callable[["Client"], Named]) -> Named:
     """What the daemon answers; nothing if none lives, or none that we can talk to in time."""
     try:
@@ -112,5 +124,6 @@ BY_NOUN: Mapping[str, Callable[[Session], Named]] = {
     "runtime": runtimes,
     "terminal": terminals,
     "trash": trash,
+    "soul": profiles,
 }
 """What a noun's verbs are given the name of."""

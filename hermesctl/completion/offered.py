@@ -57,6 +57,15 @@ def profiles(context: click.Context, _: click.Parameter, unfinished: str) -> "li
     return _items(live.profiles(cast("Session", context.obj)), unfinished)
 
 
+def aliases(context: click.Context, _: click.Parameter, unfinished: str) -> "list[CompletionItem]":
+    """The names of aliases that can be removed; a new one has no name to offer."""
+    from hermesctl.completion import live
+
+    if not context.params.get("is_removing"):
+        return []
+    return _items(live.aliases(cast("Session", context.obj)), unfinished)
+
+
 def _agent_verbs(context: click.Context) -> frozenset[str]:
     if context.command.name == "gateway":
         return AGENT_GATEWAY_VERBS

@@ -34,6 +34,17 @@ class AliasesInBin:
         self._launcher = launcher
         self._search_path = search_path
 
+    @property
+    def directory(self) -> Path:
+        """Where aliases are made; it need not exist."""
+        return self._directory
+
+    @property
+    def is_on_path(self) -> bool:
+        """By the PATH that the daemon was started with."""
+        mine = os.path.realpath(self._directory)
+        return mine in map(os.path.realpath, filter(None, self._search_path.split(os.pathsep)))
+
     def scan(self) -> list[Alias]:
         """Every alias, hermes-agent's too, by name."""
         with translating(self._directory, "read"):

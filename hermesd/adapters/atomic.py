@@ -33,7 +33,7 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600, *, exclusive: bool 
             the directory that failed: the new ones are, but may not survive a power cut.
     """
     target = path if exclusive else Path(os.path.realpath(path))
-    with translating(target), _temporary_beside(target) as temporary:
+    with translating(target), temporary_beside(target) as temporary:
         write_new(temporary, data, mode)
         if exclusive:
             rename_exclusive(temporary, target)
@@ -70,7 +70,8 @@ def leftovers(path: Path) -> list[Path]:
 
 
 @contextmanager
-def _temporary_beside(target: Path) -> Iterator[Path]:
+def temporary_beside(target: Path) -> Iterator[Path]:
+    """A name beside a file for what is to take its place; whatever has that name at the end is removed."""
     temporary = target.with_name(f".{target.name}.{new_id()}{TEMPORARY_SUFFIX}")
     try:
         yield temporary

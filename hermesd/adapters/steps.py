@@ -1,4 +1,4 @@
-"""Steps of an installation: programs that are run to their end, watched and ended early when asked.
+"""Programs that are run to their end, such as the steps of an installation, watched and ended early when asked.
 
 Owns: the child's session, its output line by line, and which end of pip means what to people. Must not know
 what is installed.
@@ -43,16 +43,18 @@ def run(
     argv: Sequence[str],
     environment: Mapping[str, str],
     *,
-    lock: int,
+    lock: int | None = None,
     is_cancelled: Callable[[], bool],
     on_line: Callable[[str], None] = lambda line: None,
+    directory: Path | None = None,
 ) -> None:
-    """Runs a program in a session of its own, giving each line it writes to `on_line`.
+    """Runs a program in a session of its own, in a directory or in ours, giving each line it writes to `on_line`.
 
     The program inherits the descriptor `lock`, so that what outlives us still holds it.
 
     Raises:
-        Cancelled: it was cancelled, and every process of the program is killed.
+        Cancelled: it was cancelled, and every process of the program is killed; so it is with whatever
+            `is_cancelled`, which is asked several times a second, raises itself.
         StepFailed: it ended with an error.
     """
     child = subprocess.Popen(
@@ -61,8 +63,9 @@ def run(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        cwd=directory,
         start_new_session=True,
-        pass_fds=(lock,),
+        pass_fds=() if lock is None else (lock,),
     )
     kept: deque[str] = deque(maxlen=_KEPT_LINES)
     with child:

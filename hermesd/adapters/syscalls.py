@@ -16,6 +16,7 @@ AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
 AT_NO_AUTOMOUNT = 0x800
 RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
 STATX_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 STATX_TYPE, STATX_INO, STATX_BTIME = 0x001, 0x100, 0x800
 STATX_WANTED = STATX_TYPE | STATX_INO | STATX_BTIME
@@ -45,15 +46,30 @@ def rename_exclusive(source: Path, target: Path) -> None:
         Incompatible: the C library or the file system cannot do this.
         OSError: the system refuses.
     """
+    _rename(source, target, RENAME_NOREPLACE, "rename without replacing")
+
+
+def rename_exchange(one: Path, other: Path) -> None:
+    """Lets two entries change places in one step.
+
+    Raises:
+        FileNotFoundError: one of them is not there.
+        Incompatible: the C library or the file system cannot do this.
+        OSError: the system refuses.
+    """
+    _rename(one, other, RENAME_EXCHANGE, "let two files change places")
+
+
+def _rename(source: Path, target: Path, flags: int, what: str) -> None:
     try:
         renameat2 = _libc.renameat2
     except AttributeError as error:
         raise Incompatible("cannot rename safely: the C library has no renameat2 (glibc 2.28 has it)") from error
-    if renameat2(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE) == 0:
+    if renameat2(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), flags) == 0:
         return
     code = ctypes.get_errno()
     if code in (errno.EINVAL, errno.ENOSYS):
-        raise Incompatible(f"cannot rename to {target}: the file system cannot rename without replacing")
+        raise Incompatible(f"cannot rename to {target}: the file system cannot {what}")
     raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 

@@ -9,11 +9,14 @@ from hermesd.domain.process import LastExit
 from hermesd.domain.runtime import Runtime
 from hermesd.domain.terminal import Terminal
 from hermesd.domain.usage import DiskUsage
+from hermesd.services.aliases import AliasView
 from hermesd.services.deletion_plans import DeletionPlan
 from hermesd.services.gateways import Explanation, GatewayView
 from hermesd.services.profiles import ProfileView
+from hermesd.services.souls import SoulView
 from hermesd.services.trash import TrashedView
 from hermesd.v1 import (
+    aliases_pb2,
     errors_pb2,
     events_pb2,
     gateways_pb2,
@@ -176,6 +179,25 @@ def deletion_plan(plan: DeletionPlan) -> profiles_pb2.DeletionPlan:
         origin=held.origin,
         link_target=plan.link_target,
         leftovers=[profiles_pb2.Leftover(message=one.message, fix=one.fix) for one in plan.leftovers],
+    )
+
+
+def soul(view: SoulView) -> profiles_pb2.Soul:
+    """A SOUL.md."""
+    return profiles_pb2.Soul(
+        text=view.soul.text, revision=view.soul.revision, path=str(view.path), is_in_use=view.is_in_use
+    )
+
+
+def alias(view: AliasView) -> aliases_pb2.Alias:
+    """An alias."""
+    found = view.alias
+    return aliases_pb2.Alias(
+        name=found.name,
+        profile=found.profile.text,
+        path=str(found.path),
+        is_ours=found.is_ours,
+        has_profile=view.has_profile,
     )
 
 

@@ -47,6 +47,7 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "NOT_PERMITTED": grpc.StatusCode.PERMISSION_DENIED,
     "BUDGET_SPENT": grpc.StatusCode.FAILED_PRECONDITION,
     "CHANGED_MEANWHILE": grpc.StatusCode.ABORTED,
+    "AGENT_FAILED": grpc.StatusCode.ABORTED,
     "INTERRUPTED": grpc.StatusCode.ABORTED,
 }
 """The gRPC code of every reason the daemon gives. Programs look at the reason; the code is for proxies."""

@@ -12,8 +12,10 @@ from hermesd.domain.ports import ModelEndpoint, Setup
 from hermesd.domain.profile import ProfileName
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
+from hermesd.services.descriptions import Descriptions
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
+from hermesd.services.souls import Souls
 from hermesd.services.usage import Usage
 from hermesd.v1 import operations_pb2, profiles_pb2
 
@@ -21,7 +23,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ProfilesServicer(CreationsServicer):
-    """Translates for the services that work on profiles."""
+    """Translates for `services/profiles.py` and the services of single verbs."""
 
     def __init__(
         self,
@@ -30,12 +32,16 @@ class ProfilesServicer(CreationsServicer):
         creations: Creations,
         usage: Usage,
         deletion_plans: DeletionPlans,
+        descriptions: Descriptions,
+        souls: Souls,
     ) -> None:
         super().__init__(creations)
         self._profiles = profiles
         self._renames = renames
         self._usage = usage
         self._deletion_plans = deletion_plans
+        self._descriptions = descriptions
+        self._souls = souls
 
     async def ListProfiles(
         self, request: profiles_pb2.ListProfilesRequest, context: Context
@@ -94,6 +100,27 @@ class ProfilesServicer(CreationsServicer):
     ) -> operations_pb2.Operation:
         before, after = ProfileName.parse(request.profile), ProfileName.parse_new(request.new_name)
         return convert.operation(await self._renames.rename(before, after, requester(context)))
+
+    async def DescribeProfile(
+        self, request: profiles_pb2.DescribeProfileRequest, context: Context
+    ) -> profiles_pb2.Profile:
+        name = ProfileName.parse(request.profile)
+        await self._descriptions.describe(name, request.text)
+        return convert.profile(await self._profiles.get(name))
+
+    async def GenerateDescription(
+        self, request: profiles_pb2.GenerateDescriptionRequest, context: Context
+    ) -> operations_pb2.Operation:
+        name, asked_by = ProfileName.parse(request.profile), requester(context)
+        begun = await self._descriptions.generate(name, overwrite=request.overwrite, requester=asked_by)
+        return convert.operation(begun)
+
+    async def GetSoul(self, request: profiles_pb2.GetSoulRequest, context: Context) -> profiles_pb2.Soul:
+        return convert.soul(await self._souls.get(ProfileName.parse(request.profile)))
+
+    async def SetSoul(self, request: profiles_pb2.SetSoulRequest, context: Context) -> profiles_pb2.Soul:
+        revision = request.revision if request.HasField("revision") else None
+        return convert.soul(await self._souls.set(ProfileName.parse(request.profile), request.text, revision))
 
     async def UseProfile(
         self, request: profiles_pb2.UseProfileRequest, context: Context

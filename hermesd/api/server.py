@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from hermesd.api.aliases import AliasesServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.doctor import DoctorServicer
 from hermesd.api.errors import Translator
@@ -20,6 +21,8 @@ from hermesd.api.runtimes import RuntimesServicer
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.api.trash import TrashServicer
 from hermesd.v1 import (
+    aliases_pb2,
+    aliases_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
     doctor_pb2,
@@ -41,8 +44,8 @@ from hermesd.v1 import (
 )
 
 FILES = (
-    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2, doctor_pb2,
-    daemon_pb2,
+    profiles_pb2, aliases_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2,
+    doctor_pb2, daemon_pb2,
 )  # fmt: skip
 
 
@@ -58,6 +61,7 @@ class Servicers:
     terminals: TerminalsServicer
     trash: TrashServicer
     doctor: DoctorServicer
+    aliases: AliasesServicer
     daemon: DaemonServicer
 
 
@@ -72,6 +76,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
     trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
     doctor_pb2_grpc.add_DoctorServiceServicer_to_server(servicers.doctor, server)
+    aliases_pb2_grpc.add_AliasesServiceServicer_to_server(servicers.aliases, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from hermesd.domain.errors import AliasTaken
+from hermesd.domain.errors import AliasTaken, ArgumentInvalid
 from hermesd.domain.profile import NAME_PATTERN, NAME_RULE, RESERVED, ProfileName
 
 MARK = "# hermesd alias"
@@ -45,6 +45,18 @@ class Alias:
     path: Path
     is_ours: bool
     """Whether hermesd wrote it; only then may it be replaced or removed."""
+
+
+def parse_name(text: str) -> str:
+    """Reads a name as people write it: surrounding space and upper case are forgiven, as with a profile's.
+
+    Raises:
+        ArgumentInvalid: no command can be called so.
+    """
+    name = text.strip().lower()
+    if not NAME_PATTERN.fullmatch(name):
+        raise ArgumentInvalid(f"'{text}' cannot be a command", hint=f"a name is {NAME_RULE}")
+    return name
 
 
 def check_name(name: str) -> None:

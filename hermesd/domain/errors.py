@@ -179,6 +179,12 @@ class ChangedMeanwhile(HermesError):
     reason = "CHANGED_MEANWHILE"
 
 
+class AgentFailed(HermesError):
+    """The agent could not do what it was asked to."""
+
+    reason = "AGENT_FAILED"
+
+
 class Interrupted(HermesError):
     """The daemon ended before the operation did."""
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
+from hermesd.domain.description import Description
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
 from hermesd.domain.operation import Happening, Operation
@@ -26,6 +27,7 @@ from hermesd.domain.process import (
 )
 from hermesd.domain.profile import Home, HomeIdentity, IgnoredEntry, ProfileName
 from hermesd.domain.runtime import InstallProgress, Launch, Runtime
+from hermesd.domain.soul import Soul
 from hermesd.domain.terminal import Terminal
 from hermesd.domain.trash import Trashed, TrashNote
 from hermesd.domain.usage import DiskUsage, Holdings, Leftover
@@ -313,6 +315,14 @@ class MachineInspector(Protocol):
 class Aliases(Protocol):
     """Alias programs in the person's bin directory."""
 
+    @property
+    def directory(self) -> Path:
+        """Where they are made."""
+
+    @property
+    def is_on_path(self) -> bool:
+        """Whether commands there are found, as far as this process knows the person's PATH."""
+
     def scan(self) -> list[Alias]:
         """Every alias, hermes-agent's too, by name."""
 
@@ -599,6 +609,32 @@ class Agent(Protocol):
         """Brings what is kept beside homes to a clone that has just been published.
 
         Once more changes nothing. Returns what a person has to see to. Raises `DiskFull`, `NotPermitted`.
+        """
+
+    def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
+        """Writes what the profile is for where task boards read it, and nothing else; empty takes it away.
+
+        With `keeps_persons`, one that a person wrote stays. Raises `ChangedMeanwhile` then, and if others keep
+        writing there; `ConfigInvalid`, `DiskFull`, `NotPermitted`, `ProfileNotFound`. Nothing is changed then.
+        """
+
+    def generate_description(
+        self, runtime: Runtime, home: Home, environment: Mapping[str, str], is_cancelled: Callable[[], bool]
+    ) -> str:
+        """Has the agent itself, with the home's own model and keys, say what the profile is for; writes nothing.
+
+        Takes as long as a model does, two minutes at most. `environment` is what its process begins with. Raises
+        `AgentFailed`, `Incompatible`, `ConfigInvalid`, `Cancelled`.
+        """
+
+    def read_soul(self, home: Home) -> Soul:
+        """The home's SOUL.md; empty where there is none. Raises `ConfigInvalid`."""
+
+    def write_soul(self, home: Home, text: str, revision: str | None) -> Soul:
+        """Replaces the home's SOUL.md if it still is of this revision, or whatever it is where that is `None`.
+
+        Raises `ChangedMeanwhile`, `ConfigInvalid`, `ArgumentInvalid`, `DiskFull`, `NotPermitted`,
+        `ProfileNotFound`; the old text is there then.
         """
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:

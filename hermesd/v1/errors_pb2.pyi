@@ -101,6 +101,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """
     REASON_CHANGED_MEANWHILE: _Reason.ValueType  # 33
     """What was to be changed is not what it was when it was read."""
+    REASON_AGENT_FAILED: _Reason.ValueType  # 34
+    """The agent, or the model it asks, could not do what was asked of it."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Machine-readable reason of a failure. Reasons are API: added, never renamed."""
@@ -177,4 +179,6 @@ REASON_FILE_EXISTS: Reason.ValueType  # 32
 """
 REASON_CHANGED_MEANWHILE: Reason.ValueType  # 33
 """What was to be changed is not what it was when it was read."""
+REASON_AGENT_FAILED: Reason.ValueType  # 34
+"""The agent, or the model it asks, could not do what was asked of it."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

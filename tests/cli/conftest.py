@@ -11,7 +11,8 @@ from hermesctl import cli
 from hermesctl.client.places import Places
 from hermesd.v1 import gateways_pb2 as g
 from hermesd.v1.doctor_pb2 import SEVERITY_ERROR, SEVERITY_WARNING, Finding
-from tests.fakes.server import FakeDaemon, World, at, finding, gateway, profile, runtime
+from hermesd.v1.profiles_pb2 import Soul
+from tests.fakes.server import FakeDaemon, World, alias, at, finding, gateway, profile, runtime
 from tests.fakes.terminal import FakeTerminal
 
 
@@ -78,6 +79,12 @@ def fleet() -> World:
     ):
         made.profiles[one.name] = one
     made.findings += findings()
+    made.souls["coder"] = Soul(text="You write code.\n", revision="4f2c1aa0")
+    made.aliases += [
+        alias("coder", "coder"),
+        alias("bot", "worker", is_ours=False),
+        alias("old", "ghost", has_profile=False),
+    ]
     return made
 
 

@@ -9,12 +9,14 @@ import pytest
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.domain import layout
-from hermesd.domain.errors import ArgumentInvalid, Incompatible, PortInUse
+from hermesd.domain.description import Description
+from hermesd.domain.errors import ArgumentInvalid, Cancelled, ChangedMeanwhile, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
 from hermesd.domain.ports import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitStatus, Phase
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
+from hermesd.domain.soul import Soul
 from tests.adapters.hermes_homes import home_at, myself, report
 from tests.fakes.agent import ScriptedAgent
 
@@ -270,3 +272,55 @@ def test_an_empty_home_holds_nothing_and_leaves_nothing(subject: Subject, home: 
     if subject.has_commands:
         assert (held.session_count, held.job_count) == (0, 0)
     assert subject.agent.leftovers(home) == []
+
+
+def described(subject: Subject, home: Home) -> Description:
+    """What the facts say."""
+    facts = subject.agent.facts(home)
+    return Description(facts.description, facts.description_is_generated)
+
+
+def test_a_description_shows_in_the_facts(subject: Subject, home: Home) -> None:
+    """And whose it is; an empty one is none."""
+    for wanted in (Description("Reads: code"), Description("false", True), Description("yes"), Description()):
+        subject.agent.write_description(home, wanted, keeps_persons=False)
+        assert described(subject, home) == wanted
+
+
+def test_a_persons_description_stays_where_it_is_to(subject: Subject, home: Home) -> None:
+    """It may have been written while an agent was asked; the same words are no conflict."""
+    mine = Description("Mine")
+    subject.agent.write_description(home, Description("Generated", True), keeps_persons=True)
+    subject.agent.write_description(home, mine, keeps_persons=True)
+    subject.agent.write_description(home, mine, keeps_persons=True)
+    with pytest.raises(ChangedMeanwhile):
+        subject.agent.write_description(home, Description("Generated", True), keeps_persons=True)
+    assert described(subject, home) == mine
+
+
+def test_a_program_describes_nothing(subject: Subject, home: Home) -> None:
+    """Only an agent can be asked, and not by somebody who wants no answer any more."""
+    failure: type[Exception] = Cancelled if subject.has_commands else Incompatible
+    runtime = replace(subject.runtime, executable=Path(sys.executable))
+    with pytest.raises(failure):
+        subject.agent.generate_description(runtime, home, {}, lambda: True)
+    assert described(subject, home) == Description()
+
+
+def test_a_soul_is_read_as_it_was_written(subject: Subject, home: Home) -> None:
+    """To the byte; none is known by having no revision."""
+    assert subject.agent.read_soul(home) == Soul()
+    written = subject.agent.write_soul(home, "\ufeffYou are.\r\n", None)
+    assert written.text == "\ufeffYou are.\r\n"
+    assert subject.agent.read_soul(home) == written
+
+
+def test_a_soul_is_replaced_only_if_it_is_the_one_that_was_read(subject: Subject, home: Home) -> None:
+    """Where somebody says which one that was."""
+    first = subject.agent.write_soul(home, "first", "")
+    second = subject.agent.write_soul(home, "second", first.revision)
+    for stale in (first.revision, ""):
+        with pytest.raises(ChangedMeanwhile):
+            subject.agent.write_soul(home, "third", stale)
+    assert subject.agent.read_soul(home) == second
+    assert subject.agent.write_soul(home, "third", None).text == "third"

@@ -210,3 +210,17 @@ def test_an_alias_of_an_earlier_hermesd_is_known_and_brought_up_to_date(neighbou
     assert neighbour.aliases.is_current(alias)
     neighbour.aliases.remove(alias)
     assert not neighbour.aliases.is_current(alias)
+
+
+def test_where_aliases_are_made_is_known(neighbour: Neighbour) -> None:
+    """Before there is one, and whether commands there are found."""
+    made = neighbour.aliases.directory / "coder"
+    assert neighbour.aliases.is_on_path
+    assert neighbour.aliases.create("coder", CODER).path == made
+
+
+def test_a_directory_off_path_is_known(tmp_path: Path) -> None:
+    """Whatever links lead there; an empty entry of PATH is none."""
+    (tmp_path / "link").symlink_to(tmp_path / "bin")
+    for path, is_on_path in (("/usr/bin::", False), ("", False), (f"/usr/bin:{tmp_path}/link", True)):
+        assert AliasesInBin(tmp_path / "bin", tmp_path, path).is_on_path is is_on_path

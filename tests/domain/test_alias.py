@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermesd.domain.alias import AGENT_VERBS, MARK, RECOGNISED_BYTES, Alias, check_name, recognise, render
-from hermesd.domain.errors import AliasTaken
+from hermesd.domain.alias import (
+    AGENT_VERBS,
+    MARK,
+    RECOGNISED_BYTES,
+    Alias,
+    check_name,
+    parse_name,
+    recognise,
+    render,
+)
+from hermesd.domain.errors import AliasTaken, ArgumentInvalid
 from hermesd.domain.profile import NAME_PATTERN, RESERVED, ProfileName
 
 pytestmark = [pytest.mark.fast, pytest.mark.domain]
@@ -169,3 +178,15 @@ def test_mark_is_a_comment() -> None:
     """What marks an alias as ours is nothing to the shell."""
     assert MARK.startswith("#")
     assert Alias("coder", ProfileName("coder"), Path("/bin/coder"), is_ours=True).is_ours
+
+
+def test_a_name_is_read_as_a_profiles_is() -> None:
+    """Space and upper case are forgiven."""
+    assert parse_name(" Bot ") == "bot"
+
+
+@pytest.mark.parametrize("text", ["", "-x", "a/b", "../x", "a b", "ä", "a\n b", "x" * 65, "$(id)"])
+def test_what_cannot_be_a_command_is_refused(text: str) -> None:
+    """Before anything looks for a file of that name."""
+    with pytest.raises(ArgumentInvalid):
+        parse_name(text)

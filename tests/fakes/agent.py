@@ -5,12 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
-from hermesd.domain.errors import ArgumentInvalid, HermesError, PortInUse
+from hermesd.domain.description import Description
+from hermesd.domain.errors import (
+    ArgumentInvalid,
+    Cancelled,
+    ChangedMeanwhile,
+    HermesError,
+    Incompatible,
+    PortInUse,
+)
 from hermesd.domain.gateway import Event
 from hermesd.domain.ports import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
+from hermesd.domain.soul import Soul, soul_of
 from hermesd.domain.usage import Holdings, Leftover
 
 _REPORTS = {
@@ -64,6 +73,15 @@ class ScriptedAgent:
         """What `clone` has to say."""
         self.settled: list[tuple[str, str]] = []
         """Every `settle_clone`, in order."""
+        self.answers: dict[str, str | HermesError] = {}
+        """What the agent of a home says that it is for; a sentence with its name without an entry."""
+        self.asked: list[tuple[str, Mapping[str, str]]] = []
+        """Every `generate_description` that was not cancelled, in order, with its environment."""
+        self.while_asked: Callable[[], None] = lambda: None
+        """What happens meanwhile."""
+        self.souls: dict[str, Soul] = {}
+        self.writing_refusals: dict[str, HermesError] = {}
+        """What `write_description` and `write_soul` raise."""
 
     def version(self, executable: Path) -> str:
         """The version set for the executable."""
@@ -182,6 +200,48 @@ class ScriptedAgent:
         """Remembers the names."""
         self.settled.append((source.name.text, home.name.text))
         return []
+
+    def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
+        """Changes the home's facts."""
+        self._refuse_writing(home)
+        facts = self.facts(home)
+        found = Description(facts.description, facts.description_is_generated)
+        if keeps_persons and found.is_persons and found != wanted:
+            raise ChangedMeanwhile("cannot write it: a person has described the profile")
+        self.known_facts[home.name.text] = replace(
+            facts, description=wanted.text, description_is_generated=wanted.is_generated
+        )
+
+    def generate_description(
+        self, runtime: Runtime, home: Home, environment: Mapping[str, str], is_cancelled: Callable[[], bool]
+    ) -> str:
+        """Says what is set."""
+        if self.kind != HERMES_AGENT:
+            raise Incompatible(f"profile {home.name} runs a program that cannot describe it")
+        if is_cancelled():
+            raise Cancelled(f"describing '{home.name}' was cancelled")
+        self.asked.append((home.name.text, environment))
+        self.while_asked()
+        answer = self.answers.get(home.name.text, f"Does what {home.name} does.")
+        if isinstance(answer, HermesError):
+            raise answer
+        return answer
+
+    def read_soul(self, home: Home) -> Soul:
+        """The one that was written."""
+        return self.souls.get(home.name.text, Soul())
+
+    def write_soul(self, home: Home, text: str, revision: str | None) -> Soul:
+        """Remembers it."""
+        self._refuse_writing(home)
+        if revision not in (None, self.read_soul(home).revision):
+            raise ChangedMeanwhile("cannot write SOUL.md: somebody changed it meanwhile")
+        self.souls[home.name.text] = soul_of(text.encode())
+        return self.souls[home.name.text]
+
+    def _refuse_writing(self, home: Home) -> None:
+        if refusal := self.writing_refusals.get(home.name.text):
+            raise refusal
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """The directory set."""

@@ -23,8 +23,18 @@ class MemoryAliases:
         """Programs elsewhere on PATH, by name."""
         self.outdated: set[str] = set()
         """Names of aliases that an earlier hermesd wrote."""
+        self.search_path_has_it = True
+        """Whether the bin directory is on PATH."""
         self._bin = bin_directory
         self._aliases: dict[str, Alias] = {}
+
+    @property
+    def directory(self) -> Path:
+        return self._bin
+
+    @property
+    def is_on_path(self) -> bool:
+        return self.search_path_has_it
 
     def add_upstream(self, name: str, profile: str) -> None:
         """hermes-agent writes an alias of its own, over whatever is there."""

@@ -5,6 +5,7 @@ Owns: answering every call from memory over a real socket, with a `daemon.json` 
 says so. Must not know hermesd's services: the client is tested against the contract alone.
 """
 
+import hashlib
 import json
 import os
 import threading
@@ -25,6 +26,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from hermesctl import __version__
 from hermesctl.client.places import Places, start_ticks_of
 from hermesd.v1 import (
+    aliases_pb2,
+    aliases_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
     doctor_pb2,
@@ -114,6 +117,12 @@ def usage(total: int, *, is_partial: bool = False) -> profiles_pb2.DiskUsage:
     return profiles_pb2.DiskUsage(bytes=total, parts=parts, is_partial=is_partial)
 
 
+def alias(name: str, profile_name: str, *, is_ours: bool = True, has_profile: bool = True) -> aliases_pb2.Alias:
+    """A command for a profile."""
+    path = f"/home/ana/.local/bin/{name}"
+    return aliases_pb2.Alias(name=name, profile=profile_name, path=path, is_ours=is_ours, has_profile=has_profile)
+
+
 def runtime(version: str = "0.19.0", *, is_current: bool = True) -> runtimes_pb2.Runtime:
     """An agent that hermesd installed."""
     name = f"hermes-agent-{version}-4f2c1aa0"
@@ -155,6 +164,11 @@ class World:
     """What each profile takes on disk."""
     plan: profiles_pb2.DeletionPlan = field(default_factory=profiles_pb2.DeletionPlan)
     """What every deletion would take away, but for the profile and its size."""
+    souls: dict[str, profiles_pb2.Soul] = field(default_factory=dict)
+    """By profile."""
+    aliases: list[aliases_pb2.Alias] = field(default_factory=list)
+    bin: str = "/home/ana/.local/bin"
+    """Where aliases are."""
     log: list[str] = field(default_factory=list)
     watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
     findings: list[doctor_pb2.Finding] = field(default_factory=list)
@@ -389,6 +403,50 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
 
         return self.world.begin("profile.rename", request.profile, effect)
 
+    def DescribeProfile(
+        self, request: profiles_pb2.DescribeProfileRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.Profile:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile)
+        found.description, found.description_is_generated = request.text, False
+        return found
+
+    def GenerateDescription(
+        self, request: profiles_pb2.GenerateDescriptionRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile)
+        if found.description and not found.description_is_generated and not request.overwrite:
+            message = f"cannot have '{found.name}' described: a person has described it"
+            fix = {"fix": f"hermesctl profile describe {found.name} --auto --overwrite"}
+            refuse(context, Refusal("ARGUMENT_INVALID", message, fix, grpc.StatusCode.INVALID_ARGUMENT))
+
+        def effect() -> None:
+            found.description, found.description_is_generated = f"Does what {found.name} does.", True
+
+        return self.world.begin("profile.describe", request.profile, effect)
+
+    def GetSoul(self, request: profiles_pb2.GetSoulRequest, context: grpc.ServicerContext) -> profiles_pb2.Soul:
+        self.world.enter(context, request)
+        return self._soul(self.world.find(context, request.profile))
+
+    def SetSoul(self, request: profiles_pb2.SetSoulRequest, context: grpc.ServicerContext) -> profiles_pb2.Soul:
+        self.world.enter(context, request)
+        found = self._soul(self.world.find(context, request.profile))
+        if request.HasField("revision") and request.revision != found.revision:
+            message = f"cannot write {found.path}: somebody changed it meanwhile"
+            refuse(context, Refusal("CHANGED_MEANWHILE", message, code=grpc.StatusCode.ABORTED))
+        revision = hashlib.sha256(request.text.encode()).hexdigest()
+        self.world.souls[request.profile] = profiles_pb2.Soul(text=request.text, revision=revision)
+        return self._soul(self.world.profiles[request.profile])
+
+    def _soul(self, found: profiles_pb2.Profile) -> profiles_pb2.Soul:
+        soul = self.world.souls.get(found.name, profiles_pb2.Soul())
+        is_in_use = found.gateway.HasField("process")
+        return profiles_pb2.Soul(
+            text=soul.text, revision=soul.revision, path=f"{found.path}/SOUL.md", is_in_use=is_in_use
+        )
+
     def UseProfile(
         self, request: profiles_pb2.UseProfileRequest, context: grpc.ServicerContext
     ) -> profiles_pb2.UseProfileResponse:
@@ -525,6 +583,46 @@ class Trash(_Servicer, trash_pb2_grpc.TrashServiceServicer):
             self.world.trash[:] = [one for one in self.world.trash if one.id not in request.ids]
 
         return self.world.begin("trash.empty", "", effect)
+
+
+class Aliases(_Servicer, aliases_pb2_grpc.AliasesServiceServicer):
+    """Aliases from memory."""
+
+    def ListAliases(
+        self, request: aliases_pb2.ListAliasesRequest, context: grpc.ServicerContext
+    ) -> aliases_pb2.ListAliasesResponse:
+        self.world.enter(context, request)
+        found = [one for one in self.world.aliases if request.profile in {"", one.profile}]
+        found.sort(key=lambda one: one.name)
+        return aliases_pb2.ListAliasesResponse(aliases=found, directory=self.world.bin, is_on_path=True)
+
+    def CreateAlias(
+        self, request: aliases_pb2.CreateAliasRequest, context: grpc.ServicerContext
+    ) -> aliases_pb2.Alias:
+        self.world.enter(context, request)
+        profile_ = self.world.find(context, request.profile).name
+        name = request.name or profile_
+        for one in self.world.aliases:
+            if one.name == name and one.profile == profile_:
+                return one
+            if one.name == name:
+                message = f"cannot make the alias '{name}': {one.path} is the alias of '{one.profile}'"
+                refuse(context, Refusal("ALIAS_TAKEN", message, code=grpc.StatusCode.ALREADY_EXISTS))
+        self.world.aliases.append(alias(name, profile_))
+        return self.world.aliases[-1]
+
+    def RemoveAlias(
+        self, request: aliases_pb2.RemoveAliasRequest, context: grpc.ServicerContext
+    ) -> aliases_pb2.RemoveAliasResponse:
+        self.world.enter(context, request)
+        own = [one for one in self.world.aliases if one.profile == request.profile and one.is_ours]
+        gone = [one for one in own if request.name in {"", one.name}]
+        if not gone:
+            message = f"profile '{request.profile}' has no alias of hermesd's"
+            fix = {"fix": "hermesctl profile alias --list"}
+            refuse(context, Refusal("NOT_FOUND", message, fix, grpc.StatusCode.NOT_FOUND))
+        self.world.aliases[:] = [one for one in self.world.aliases if one not in gone]
+        return aliases_pb2.RemoveAliasResponse(aliases=gone)
 
 
 class Operations(_Servicer, operations_pb2_grpc.OperationsServiceServicer):
@@ -716,6 +814,7 @@ class FakeDaemon:
         terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(Terminals(world), self._server)
         trash_pb2_grpc.add_TrashServiceServicer_to_server(Trash(world), self._server)
         doctor_pb2_grpc.add_DoctorServiceServicer_to_server(Doctor(world), self._server)
+        aliases_pb2_grpc.add_AliasesServiceServicer_to_server(Aliases(world), self._server)
         daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(world), self._server)
         servicer = health.HealthServicer()
         servicer.set("", health_pb2.HealthCheckResponse.SERVING)

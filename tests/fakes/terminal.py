@@ -4,9 +4,9 @@ Owns: what was written, said, asked and executed. Must not touch the streams of 
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hermesctl.terminal import Program, Terminal
 from tests.fakes.server import NOW_S
@@ -25,6 +25,24 @@ class Executed(BaseException):
         self.environment = dict(environment)
 
 
+class Raw:
+    """What lies below a stream of text, for those who want its bytes."""
+
+    def __init__(self, screen: "Screen") -> None:
+        self._screen = screen
+
+    def read(self, most: int = -1) -> bytes:
+        """What is left to read; surrogates stand for bytes that are no text."""
+        return self._screen.read().encode("utf-8", "surrogateescape")[: most if most >= 0 else None]
+
+    def write(self, data: bytes) -> None:
+        """Adds to what was written."""
+        self._screen.write(data.decode("utf-8", "surrogateescape"))
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
 class Screen(io.StringIO):
     """A stream that may be a terminal, in an encoding."""
 
@@ -32,6 +50,11 @@ class Screen(io.StringIO):
         super().__init__(text)
         self._is_tty = is_tty
         self._encoding = encoding
+
+    @property
+    def buffer(self) -> Any:
+        """Its bytes."""
+        return Raw(self)
 
     def isatty(self) -> bool:
         return self._is_tty
@@ -53,11 +76,14 @@ class FakeTerminal(Terminal):
         is_asking: bool | None = None,
         encoding: str = "utf-8",
         code: int | None = None,
+        running: Callable[[Sequence[str]], int] | None = None,
     ) -> None:
         """`columns` None means that no stream is a terminal; `is_asking` overrides that for questions.
 
-        `code` is how programs end that are waited for; `None` where none can be run.
+        `code` is how programs end that are waited for; `None` where none can be run. `running` stands for what
+        they do, such as an editor.
         """
+        self.running = running
         is_tty = columns is not None
         self.code = code
         self.ran: list[tuple[list[str], set[str]]] = []
@@ -93,6 +119,8 @@ class FakeTerminal(Terminal):
         unset = set(program.environment_unset)
         kept = {name for name in self.environment if name not in unset} | set(program.environment_set)
         self.ran.append((list(program.argv), kept))
+        if self.running is not None:
+            return self.running(program.argv)
         if self.code is None:
             raise FileNotFoundError(2, "No such file or directory", program.executable)
         (self.talk if is_talk else self.output).write(f"({' '.join(program.argv)})\n")

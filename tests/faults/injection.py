@@ -15,10 +15,13 @@ from typing import Any
 
 import pytest
 
-from hermesd.adapters import atomic, homes, trash
+from hermesd.adapters import atomic, homes, trash, unchanged
+from hermesd.adapters.syscalls import rename_exchange
 
 CALLS = ("open", "write", "fsync", "mkdir", "chmod", "fchmod", "rename", "replace", "unlink", "rmdir")
-FILLING = frozenset({"open", "write", "fsync", "mkdir", "rename", "replace", "rename_exclusive"})
+FILLING = frozenset(
+    {"open", "write", "fsync", "mkdir", "rename", "replace", "rename_exclusive", "rename_exchange"}
+)
 """Calls that a full disk can fail."""
 
 
@@ -73,6 +76,8 @@ def injected(injector: Injector) -> Iterator[None]:
             patch.setattr(os, name, injector.wrap(name, getattr(os, name)))
         for module in (atomic, homes, trash):
             patch.setattr(module, "rename_exclusive", injector.wrap("rename_exclusive", module.rename_exclusive))
+        exchange = injector.wrap("rename_exchange", rename_exchange)
+        patch.setattr(unchanged, "rename_exchange", exchange)
         yield
 
 

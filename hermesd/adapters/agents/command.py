@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hermesd.adapters import procfs
+from hermesd.adapters import procfs, profilefiles
 from hermesd.adapters.agents.clones import copy_files, copy_home
 from hermesd.adapters.treecopy import Order
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
-from hermesd.domain.errors import Incompatible
+from hermesd.domain.description import Description
+from hermesd.domain.errors import ConfigInvalid, Incompatible
 from hermesd.domain.gateway import Event
 from hermesd.domain.layout import FRESH_FILES
 from hermesd.domain.ownership import Owner, owner_of
@@ -20,6 +21,7 @@ from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, Launch, Runtime
+from hermesd.domain.soul import Soul
 from hermesd.domain.usage import Holdings, Leftover
 
 _RESTART_CODE = 75
@@ -43,8 +45,12 @@ class CommandAgent:
         return ""
 
     def facts(self, home: Home) -> ProfileFacts:
-        """Nothing is known."""
-        return ProfileFacts()
+        """What it is for; nothing else is known."""
+        try:
+            said = profilefiles.read_description(home.path)
+        except ConfigInvalid as error:
+            return ProfileFacts(problems=(error.message,))
+        return ProfileFacts(description=said.text, description_is_generated=said.is_generated)
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether there is a file that no fresh home has: whatever a program keeps, it is not one of those."""
@@ -142,6 +148,26 @@ class CommandAgent:
     def settle_clone(self, source: Home, home: Home) -> list[str]:
         """Nothing is known of what a program keeps elsewhere."""
         return []
+
+    def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
+        """In profile.yaml, which needs no agent."""
+        profilefiles.write_description(home.path, wanted, keeps_persons=keeps_persons)
+
+    def generate_description(
+        self, runtime: Runtime, home: Home, environment: Mapping[str, str], is_cancelled: Callable[[], bool]
+    ) -> str:
+        """Raises `Incompatible`."""
+        raise Incompatible(
+            f"profile {home.name} runs a program that cannot describe it", hint="describe it yourself with --text"
+        )
+
+    def read_soul(self, home: Home) -> Soul:
+        """SOUL.md, whatever a program makes of it."""
+        return profilefiles.read_soul(home.path)
+
+    def write_soul(self, home: Home, text: str, revision: str | None) -> Soul:
+        """SOUL.md."""
+        return profilefiles.write_soul(home.path, text, revision)
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """None."""

@@ -7,8 +7,9 @@ that every other byte stays. Must not know who sees it.
 import os
 from pathlib import Path
 
-from hermesd.adapters.agents.hermes_files import ABOUT, DISPLAY_NAME
+from hermesd.adapters.agents.hermes_files import DISPLAY_NAME
 from hermesd.adapters.atomic import write_atomic
+from hermesd.adapters.profilefiles import ABOUT
 from hermesd.adapters.textfile import invalid, read_text
 from hermesd.adapters.yamlfile import parse_yaml, with_values
 from hermesd.domain.errors import ProfileNotFound

@@ -8,11 +8,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from hermesd.adapters import profilefiles
 from hermesd.adapters.agents import (
     hermes_about,
     hermes_api,
     hermes_channels,
     hermes_clone,
+    hermes_describe,
     hermes_holdings,
     hermes_plan,
     hermes_rename,
@@ -34,11 +36,13 @@ from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
+from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
+from hermesd.domain.soul import Soul
 from hermesd.domain.usage import Holdings, Leftover
 
 
@@ -170,6 +174,25 @@ class HermesAgent:
     def settle_clone(self, source: Home, home: Home) -> list[str]:
         """Honcho's block, in the root or in what all programs share."""
         return hermes_clone.settle(source, home, self._user_home)
+
+    def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
+        """In profile.yaml."""
+        profilefiles.write_description(home.path, wanted, keeps_persons=keeps_persons)
+
+    def generate_description(
+        self, runtime: Runtime, home: Home, environment: Mapping[str, str], is_cancelled: Callable[[], bool]
+    ) -> str:
+        """By the agent's own command for it, which asks what `auxiliary.profile_describer` says, or its model."""
+        own = {**environment, **self._pinned(runtime, home)}
+        return hermes_describe.generate_description(runtime, home, own, is_cancelled)
+
+    def read_soul(self, home: Home) -> Soul:
+        """Its SOUL.md, which the agent reads when a conversation begins, and keeps with it (0.19.0)."""
+        return profilefiles.read_soul(home.path)
+
+    def write_soul(self, home: Home, text: str, revision: str | None) -> Soul:
+        """Its SOUL.md."""
+        return profilefiles.write_soul(home.path, text, revision)
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """Where the agent itself looks, in a wheel's environment or in a source checkout; none that is empty."""

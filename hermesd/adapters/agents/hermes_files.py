@@ -14,6 +14,7 @@ from typing import Any
 
 from hermesd.adapters.agents.hermes_api import key_problem, read_api_server
 from hermesd.adapters.dotenvfile import read_env
+from hermesd.adapters.profilefiles import ABOUT, description_in
 from hermesd.adapters.yamlfile import Data, read_yaml
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.ports import ProfileFacts
@@ -22,7 +23,6 @@ from hermesd.domain.profile import DISPLAY_NAME_LENGTH
 CONFIG = "config.yaml"
 ENV = ".env"
 SOUL = "SOUL.md"
-ABOUT = "profile.yaml"
 DISPLAY_NAME = "display_name"
 
 SKILL = "SKILL.md"
@@ -85,6 +85,7 @@ def read_facts(home: Path) -> ProfileFacts:
     config = _read(home / CONFIG, read_yaml, problems)
     env = _read(home / ENV, read_env, problems)
     about = _read(home / ABOUT, read_yaml, problems)
+    described = description_in(about)
     origin = _read(home / "distribution.yaml", read_yaml, problems)
     known = variables(config, env)
     model = read_model(config)
@@ -92,8 +93,8 @@ def read_facts(home: Path) -> ProfileFacts:
     if problem := key_problem(config, known):
         problems.append(problem)
     return ProfileFacts(
-        description=_first(about, "description"),
-        description_is_generated=bool(about.get("description_auto")),
+        description=described.text,
+        description_is_generated=described.is_generated,
         display_name=" ".join(_first(about, DISPLAY_NAME).split())[:DISPLAY_NAME_LENGTH],
         has_env=is_there(home / ENV),
         env_names=tuple(sorted(name for name, value in env.items() if value)),

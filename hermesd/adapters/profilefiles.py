@@ -1,0 +1,119 @@
+"""The files in a home that say what its profile is for and who it is to be: profile.yaml and SOUL.md.
+
+Owns: where hermes-agent (0.18.2 and 0.19.0) and its task boards read them, and that a write changes nothing else
+and loses nothing that somebody wrote meanwhile. Any kind of agent may have them. Must not know what runs.
+"""
+
+import stat
+from pathlib import Path
+
+from hermesd.adapters.textfile import invalid, read_text
+from hermesd.adapters.unchanged import changed, write_unchanged
+from hermesd.adapters.yamlfile import Data, parse_yaml, with_values
+from hermesd.domain.description import Description
+from hermesd.domain.errors import ArgumentInvalid, ChangedMeanwhile, ProfileNotFound
+from hermesd.domain.soul import LARGEST, Soul, soul_of
+
+ABOUT = "profile.yaml"
+SOUL = "SOUL.md"
+
+_ATTEMPTS = 5
+"""How often a change is begun anew because somebody else wrote the file: hermes-agent takes no lock either."""
+
+_MODE = 0o600
+
+
+def description_in(about: Data) -> Description:
+    """What profile.yaml says, as hermes-agent takes it: anything but nothing counts as a text or a yes."""
+    text = str(about.get("description") or "").strip()
+    return Description(text, bool(text) and bool(about.get("description_auto")))
+
+
+def read_description(home: Path) -> Description:
+    """What a profile is for.
+
+    Raises:
+        ConfigInvalid: profile.yaml cannot be read.
+    """
+    return description_in(parse_yaml(read_text(home / ABOUT), home / ABOUT))
+
+
+def write_description(home: Path, wanted: Description, *, keeps_persons: bool) -> None:
+    """Sets the two keys of profile.yaml; every byte outside of their lines stays. See the port."""
+    path = home / ABOUT
+    for _ in range(_ATTEMPTS):
+        before = _bytes(path)
+        text = (before or b"").decode()
+        found = description_in(parse_yaml(text, path))
+        if keeps_persons and found.is_persons and found != wanted:
+            raise ChangedMeanwhile(f"cannot write {path}: a person has described the profile", path=str(path))
+        if found == wanted:
+            return
+        values: dict[tuple[str, ...], str | bool] = {
+            ("description",): wanted.text,
+            ("description_auto",): wanted.is_generated,
+        }
+        try:
+            _replace(path, before, with_values(text, values, path).encode())
+        except ChangedMeanwhile:
+            continue
+        return
+    raise changed(path)
+
+
+def read_soul(home: Path) -> Soul:
+    """The text of SOUL.md; none, of no revision, where there is no such file.
+
+    Raises:
+        ConfigInvalid: it cannot be read, is no text, or larger than any may be.
+    """
+    data = _bytes(home / SOUL)
+    if data is None:
+        return Soul()
+    if len(data) > LARGEST:
+        raise invalid(home / SOUL, f"it has {len(data)} bytes, and may have {LARGEST}")
+    return soul_of(data)
+
+
+def write_soul(home: Path, text: str, revision: str | None) -> Soul:
+    """Replaces SOUL.md, where a link leads if it is one; the same text again is no change. See the port."""
+    path = home / SOUL
+    wanted = soul_of(text.encode())
+    for _ in range(_ATTEMPTS):
+        before = _bytes(path)
+        found = Soul() if before is None else soul_of(before)
+        if revision is not None and found.revision != revision:
+            raise changed(path)
+        if found == wanted:
+            return found
+        try:
+            _replace(path, before, text.encode())
+        except ChangedMeanwhile:
+            if revision is not None:
+                raise
+            continue
+        return wanted
+    raise changed(path)
+
+
+def _bytes(path: Path) -> bytes | None:
+    """What a text file holds, exactly; `None` where there is none."""
+    text = read_text(path)
+    return None if not text and not path.exists() else text.encode()
+
+
+def _replace(path: Path, before: bytes | None, data: bytes) -> None:
+    """Keeps the mode that somebody gave the file.
+
+    Raises:
+        ProfileNotFound: the home is gone; ArgumentInvalid: the file is a link that leads nowhere.
+    """
+    try:
+        mode = _MODE if before is None else stat.S_IMODE(path.stat().st_mode)
+        write_unchanged(path, before, data, mode)
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise ArgumentInvalid(
+                f"cannot write {path}: it is a link to {path.readlink()}, which is gone"
+            ) from error
+        raise ProfileNotFound(f"cannot write {path}: the profile's home is gone") from error
