@@ -68,7 +68,9 @@ def check_name(name: str) -> None:
     if not NAME_PATTERN.fullmatch(name):
         raise AliasTaken(f"'{name}' cannot be a command", hint=f"a name is {NAME_RULE}")
     if name in RESERVED or name in AGENT_VERBS or name in {"hermesctl", "hermesd"}:
-        raise AliasTaken(f"'{name}' is a command of Hermes itself and cannot be an alias")
+        raise AliasTaken(
+            f"'{name}' is a command of Hermes itself and cannot be an alias", hint="--name gives it another name"
+        )
 
 
 def render(launcher: Path, profile: ProfileName) -> str:
