@@ -56,6 +56,8 @@ from hermesd.domain.errors import HermesError
 from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
+from hermesd.services.creation_plans import CreationPlans
+from hermesd.services.creations import Creations
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
@@ -65,6 +67,7 @@ from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
 from hermesd.services.runtimes import Runtimes
+from hermesd.services.sharing import Sharing
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
 from hermesd.services.trash import Trash
@@ -112,11 +115,13 @@ class Services:
     renames: Renames
     terminals: Terminals
     trash: Trash
+    creations: Creations
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
         """How operations are taken up that an earlier daemon left running, by kind."""
-        return {**self.profiles.resumers, **self.renames.resumers, **self.trash.resumers}
+        resumed = (self.creations, self.profiles, self.renames, self.trash)
+        return {kind: resume for service in resumed for kind, resume in service.resumers.items()}
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -203,7 +208,12 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     terminals = Terminals(ports, homes, runtimes)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
     trash = Trash(ports, settings, events, operations, homes)
-    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash)
+    sharing = Sharing(homes, runtimes, gateways)
+    plans = CreationPlans(ports, homes, runtimes, sharing)
+    creations = Creations(ports, events, operations, homes, runtimes, plans, sharing)
+    return Services(
+        events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash, creations
+    )
 
 
 def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:
@@ -220,7 +230,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         settings_path=str(places.settings),
     )
     return Servicers(
-        profiles=ProfilesServicer(services.profiles, services.renames),
+        profiles=ProfilesServicer(services.profiles, services.renames, services.creations),
         gateways=GatewaysServicer(services.gateways),
         operations=OperationsServicer(services.operations),
         events=EventsServicer(services.events),

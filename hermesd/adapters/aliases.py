@@ -35,6 +35,10 @@ class AliasesInBin:
             found = [self._read(name) for name in names if NAME_PATTERN.fullmatch(name)]
         return [alias for alias in found if alias is not None]
 
+    def check(self, name: str, profile: ProfileName) -> None:
+        """Refuses what `create` would refuse."""
+        self._usable(name, profile)
+
     def create(self, name: str, profile: ProfileName) -> Alias:
         """Writes an alias. One of the same profile is brought up to date if it is ours, else left as it is.
 
@@ -43,17 +47,12 @@ class AliasesInBin:
                 program of that name is on PATH.
             DiskFull, NotPermitted: the file cannot be written.
         """
-        check_name(name)
-        self._refuse_program(name)
-        path = self._directory / name
         wanted = render(self._launcher, profile).encode()
-        if not os.path.lexists(path):
-            return self._publish(Alias(name, profile, path, is_ours=True), wanted)
-        found = self._read(name)
-        if found is None or found.profile != profile:
-            raise _taken(name, path, found)
-        if found.is_ours and _head(path, len(wanted) + 1) != wanted:
-            write_atomic(path, wanted, ALIAS_MODE)
+        found = self._usable(name, profile)
+        if found is None:
+            return self._publish(Alias(name, profile, self._directory / name, is_ours=True), wanted)
+        if found.is_ours and _head(found.path, len(wanted) + 1) != wanted:
+            write_atomic(found.path, wanted, ALIAS_MODE)
         return found
 
     def remove(self, alias: Alias) -> None:
@@ -71,6 +70,18 @@ class AliasesInBin:
             return alias if found is None else found
         write_atomic(found.path, render(self._launcher, profile).encode(), ALIAS_MODE)
         return replace(found, profile=profile)
+
+    def _usable(self, name: str, profile: ProfileName) -> Alias | None:
+        """The alias of this profile that is there already, or `None` where nothing is; raises `AliasTaken`."""
+        check_name(name)
+        self._refuse_program(name)
+        path = self._directory / name
+        if not os.path.lexists(path):
+            return None
+        found = self._read(name)
+        if found is None or found.profile != profile:
+            raise _taken(name, path, found)
+        return found
 
     def _publish(self, alias: Alias, wanted: bytes) -> Alias:
         with translating(self._directory, "make"):

@@ -20,7 +20,7 @@ from pathlib import Path
 from hermesd.adapters import trashnotes
 from hermesd.adapters.atomic import leftovers, sync_directory, write_atomic
 from hermesd.adapters.ids import new_id
-from hermesd.adapters.oserrors import translating
+from hermesd.adapters.oserrors import not_permitted, translating
 from hermesd.adapters.syscalls import Entry, identify, rename_exclusive
 from hermesd.adapters.trees import build_private, ensure_private, remove_tree
 from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
@@ -66,9 +66,7 @@ class HomesOnDisk:
         fill: Callable[[Path], None] = lambda _: None,
     ) -> Home:
         """Builds a home in staging, flushed, and publishes it by one rename that replaces nothing."""
-        target = self._path(name)
-        if name.is_default or os.path.lexists(target):
-            raise _exists(name, target)
+        target = self._place_for(name)
         with translating(target, "make"), self._building(name) as building:
             build_private(building, files, directories)
             fill(building)
@@ -78,6 +76,14 @@ class HomesOnDisk:
                 raise _exists(name, target) from error
             sync_directory(self._profiles)
             return Home(name, target, _identity(identify(target)))
+
+    def place_for(self, name: ProfileName) -> Path:
+        """Where a new home will be, if the nearest directory that is there may be written."""
+        target = self._place_for(name)
+        nearest = next(one for one in target.parents if os.path.lexists(one))
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise not_permitted(nearest, action="write into")
+        return target
 
     def move_to_trash(self, home: Home, note: TrashNote) -> Path:
         """Takes a home out by one rename, its note being there first; a home that is only a link loses the link.
@@ -200,6 +206,12 @@ class HomesOnDisk:
             rename_exclusive(home.path, destination)
             sync_directory(destination.parent)
             sync_directory(home.path.parent)
+
+    def _place_for(self, name: ProfileName) -> Path:
+        target = self._path(name)
+        if name.is_default or os.path.lexists(target):
+            raise _exists(name, target)
+        return target
 
     def _path(self, name: ProfileName) -> Path:
         return self._root if name.is_default else self._profiles / name.text

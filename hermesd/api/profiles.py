@@ -5,21 +5,24 @@ from typing import Any
 import grpc
 
 from hermesd.api import convert
+from hermesd.api.creations import CreationsServicer
 from hermesd.api.requests import requester
 from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.ports import ModelEndpoint, Setup
 from hermesd.domain.profile import ProfileName
-from hermesd.services.profiles import NewProfile, Profiles
+from hermesd.services.creations import Creations
+from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
-from hermesd.v1 import operations_pb2, profiles_pb2, profiles_pb2_grpc
+from hermesd.v1 import operations_pb2, profiles_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class ProfilesServicer(profiles_pb2_grpc.ProfilesServiceServicer):
-    """Translates for `services/profiles.py` and `services/renames.py`."""
+class ProfilesServicer(CreationsServicer):
+    """Translates for `services/profiles.py` and `services/renames.py`, and for what makes profiles."""
 
-    def __init__(self, profiles: Profiles, renames: Renames) -> None:
+    def __init__(self, profiles: Profiles, renames: Renames, creations: Creations) -> None:
+        super().__init__(creations)
         self._profiles = profiles
         self._renames = renames
 
@@ -31,17 +34,6 @@ class ProfilesServicer(profiles_pb2_grpc.ProfilesServiceServicer):
 
     async def GetProfile(self, request: profiles_pb2.GetProfileRequest, context: Context) -> profiles_pb2.Profile:
         return convert.profile(await self._profiles.get(ProfileName.parse(request.profile)))
-
-    async def CreateProfile(
-        self, request: profiles_pb2.CreateProfileRequest, context: Context
-    ) -> operations_pb2.Operation:
-        new = NewProfile(
-            ProfileName.parse_new(request.profile),
-            description=request.description,
-            with_alias=not request.no_alias,
-            with_skills=not request.no_skills,
-        )
-        return convert.operation(await self._profiles.create(new, requester(context)))
 
     async def SetUpProfile(
         self, request: profiles_pb2.SetUpProfileRequest, context: Context

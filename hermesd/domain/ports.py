@@ -169,6 +169,12 @@ class Homes(Protocol):
         this returns. Raises `ProfileExists`, `DiskFull`, `NotPermitted`.
         """
 
+    def place_for(self, name: ProfileName) -> Path:
+        """Where the home of a new profile will be. Changes nothing.
+
+        Raises `ProfileExists` if anything is there, home or not; `NotPermitted` if nothing can be made there.
+        """
+
     def move_to_trash(self, home: Home, note: TrashNote) -> Path:
         """Takes a home out of the tree by one rename and returns where it lies now, with its note."""
 
@@ -234,6 +240,9 @@ class Aliases(Protocol):
 
     def scan(self) -> list[Alias]:
         """Every alias, hermes-agent's too, by name."""
+
+    def check(self, name: str, profile: ProfileName) -> None:
+        """Refuses what `create` would refuse, with `AliasTaken`. Changes nothing."""
 
     def create(self, name: str, profile: ProfileName) -> Alias:
         """Writes an alias, or leaves an identical one alone.
@@ -395,6 +404,8 @@ class Setup:
     enable_api_server: bool = False
     api_server_port: int = 0
     """0 takes the lowest free one from `FIRST_API_PORT`."""
+    description: str = ""
+    """What it is for, in a person's words. Empty keeps what is there."""
 
 
 FIRST_API_PORT = 8643

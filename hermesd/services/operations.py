@@ -49,6 +49,8 @@ class Resumption:
     work: Work
     other_profile: str = ""
     """As in its request."""
+    source_profile: str = ""
+    """As in its request."""
 
 
 Resume = Callable[[Operation], Resumption | None]
@@ -66,11 +68,19 @@ class Request:
     """Whether it changes the profile itself, so that nothing else may work on the profile meanwhile."""
     other_profile: str = ""
     """A second name that it works on as well, such as the one a profile is to have."""
+    source_profile: str = ""
+    """A profile that it reads. Others may read it too and its gateway goes on, but nothing may change it."""
 
     @property
     def profiles(self) -> frozenset[str]:
         """Every name it works on."""
         return frozenset({self.profile, self.other_profile} - {""})
+
+    def hinders(self, asked: "Request") -> str:
+        """Name of the profile that keeps an exclusive request from being carried out beside this one, if any."""
+        changed = self.profiles if self.is_exclusive else frozenset()
+        clashing = (changed & (asked.profiles | {asked.source_profile})) | ({self.source_profile} & asked.profiles)
+        return min(clashing - {""}, default="")
 
 
 class Operations:
@@ -131,7 +141,7 @@ class Operations:
         """
         for id_, other in self._requests.items():
             if profile in other.profiles and other.is_exclusive:
-                raise _busy(self._jobs[id_].operation)
+                raise _busy(self._jobs[id_].operation, profile)
 
     async def all(self, *, profile: str, limit: int) -> list[Operation]:
         """Newest first; running ones with their progress as of now."""
@@ -185,6 +195,7 @@ class Operations:
                     operation.parameters,
                     is_exclusive=True,
                     other_profile=resumed.other_profile,
+                    source_profile=resumed.source_profile,
                 )
                 self._admit(operation, request)
                 self._launch(operation.id, resumed.work)
@@ -202,8 +213,8 @@ class Operations:
             return
         if request.is_exclusive:
             for id_, other in self._requests.items():
-                if other.profiles & request.profiles and other.is_exclusive:
-                    raise _busy(self._jobs[id_].operation)
+                if profile := other.hinders(request):
+                    raise _busy(self._jobs[id_].operation, profile)
         else:
             self.refuse_if_changing(request.profile)
 
@@ -276,11 +287,12 @@ def _never(_: Operation) -> None:
     return None
 
 
-def _busy(operation: Operation) -> ProfileBusy:
+def _busy(operation: Operation, profile: str) -> ProfileBusy:
+    whose = "" if profile == operation.profile else f" of '{operation.profile}'"
     return ProfileBusy(
-        f"{operation.kind} works on profile '{operation.profile}'",
+        f"{operation.kind}{whose} works on profile '{profile}'",
         fixes=[f"hermesctl operations show {operation.id}"],
-        profile=operation.profile,
+        profile=profile,
         operation=operation.id,
     )
 

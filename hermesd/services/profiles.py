@@ -1,4 +1,4 @@
-"""Profiles: create, show, set up, delete and choose them.
+"""Profiles: show, set up, delete and choose them.
 
 Owns: the order of the steps, so that a crash between any two leaves something that the next start finishes or
 rolls back. Must not know files or formats.
@@ -9,16 +9,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hermesd.domain import layout
 from hermesd.domain.alias import Alias
-from hermesd.domain.errors import (
-    AliasTaken,
-    DiskFull,
-    NotPermitted,
-    ProfileExists,
-    ProfileNameInvalid,
-    RuntimeMissing,
-)
+from hermesd.domain.errors import ProfileNameInvalid, RuntimeMissing
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports, ProfileFacts, Setup
 from hermesd.domain.profile import DEFAULT, ProfileName
@@ -42,18 +34,8 @@ class ProfileView:
     gateway: GatewayView
 
 
-@dataclass(frozen=True)
-class NewProfile:
-    """What a profile is to be like."""
-
-    name: ProfileName
-    description: str = ""
-    with_alias: bool = True
-    with_skills: bool = True
-
-
 class Profiles:
-    """Creates, shows, sets up, deletes and chooses profiles."""
+    """Shows, sets up, deletes and chooses profiles."""
 
     def __init__(
         self,
@@ -76,7 +58,7 @@ class Profiles:
     @property
     def resumers(self) -> Mapping[str, Resume]:
         """How operations are taken up that an earlier daemon left running, by kind."""
-        return {"profile.create": self._resume_create, "profile.delete": self._resume_delete}
+        return {"profile.delete": self._resume_delete}
 
     async def all(self) -> list[ProfileView]:
         """Every profile, the default first, then by name."""
@@ -95,22 +77,6 @@ class Profiles:
         aliases = await asyncio.to_thread(self._ports.aliases.scan)
         sticky = await asyncio.to_thread(self._ports.homes.sticky_default)
         return await self._view(known, aliases, sticky)
-
-    async def create(self, new: NewProfile, requester: str) -> Operation:
-        """Makes a blank profile and its alias.
-
-        Raises:
-            ProfileExists: the name is in use.
-        """
-        if await asyncio.to_thread(self._ports.homes.find, new.name) is not None:
-            raise ProfileExists(
-                f"profile '{new.name}' exists already",
-                fixes=[f"hermesctl profile show {new.name}"],
-                profile=new.name.text,
-            )
-        parameters = json.dumps([new.description, new.with_alias, new.with_skills])
-        request = Request("profile.create", new.name.text, parameters, is_exclusive=True)
-        return await self._operations.start(request, requester, self._creation(new))
 
     async def set_up(self, name: ProfileName, setup: Setup, requester: str) -> Operation:
         """Points a profile at a model and enables its agent's HTTP API.
@@ -197,37 +163,6 @@ class Profiles:
             runtime,
             await self._gateways.view(known),
         )
-
-    def _creation(self, new: NewProfile) -> Work:
-        async def work(job: Job) -> None:
-            job.report("create")
-            files = layout.fresh_files(description=new.description, with_skills=new.with_skills)
-            await asyncio.to_thread(self._ports.homes.create, new.name, files, layout.DIRECTORIES)
-            await self._finish_creation(new, job)
-
-        return work
-
-    async def _finish_creation(self, new: NewProfile, job: Job) -> None:
-        name = new.name.text
-        if new.with_alias:
-            job.report("alias")
-            try:
-                await asyncio.to_thread(self._ports.aliases.create, name, new.name)
-            except (AliasTaken, DiskFull, NotPermitted) as error:
-                job.warn(f"no alias: {error.message}; use hermesctl -p {name}")
-        await self._events.record("profile.created", f"profile {name} was created", profile=name)
-
-    def _resume_create(self, operation: Operation) -> Resumption | None:
-        description, with_alias, with_skills = json.loads(operation.parameters)
-        new = NewProfile(ProfileName(operation.profile), description, with_alias, with_skills)
-
-        async def work(job: Job) -> None:
-            if await asyncio.to_thread(self._ports.homes.find, new.name) is None:
-                await self._creation(new)(job)
-            else:
-                await self._finish_creation(new, job)
-
-        return Resumption(work)
 
     async def _set_up(self, known: Identified, setup: Setup, job: Job) -> None:
         name = known.home.name

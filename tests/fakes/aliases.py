@@ -32,18 +32,25 @@ class MemoryAliases:
         self.faults.trip("scan")
         return [self._aliases[name] for name in sorted(self._aliases)]
 
+    def check(self, name: str, profile: ProfileName) -> None:
+        self.faults.trip("check")
+        self._refuse(name, profile)
+
     def create(self, name: str, profile: ProfileName) -> Alias:
         self.faults.trip("create")
+        self._refuse(name, profile)
+        return self._aliases.setdefault(name, Alias(name, profile, self._bin / name, is_ours=True))
+
+    def _refuse(self, name: str, profile: ProfileName) -> None:
         check_name(name)
         path = self._bin / name
         if name in self.programs:
             raise AliasTaken(f"cannot make the alias '{name}': it would hide {self.programs[name]}")
         if name in self.foreign:
             raise AliasTaken(f"cannot make the alias '{name}': {path} is not an alias", path=str(path))
-        found = self._aliases.setdefault(name, Alias(name, profile, path, is_ours=True))
-        if found.profile != profile:
+        found = self._aliases.get(name)
+        if found is not None and found.profile != profile:
             raise AliasTaken(f"cannot make the alias '{name}': {path} is the alias of '{found.profile}'")
-        return found
 
     def repoint(self, alias: Alias, profile: ProfileName) -> Alias:
         self.faults.trip("repoint")

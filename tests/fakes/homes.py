@@ -84,12 +84,17 @@ class MemoryHomes:
         fill: Callable[[Path], None] = lambda _: None,
     ) -> Home:
         self.faults.trip("create")
-        if name in self._homes or name.is_default:
-            raise ProfileExists(f"cannot create '{name}': a profile of this name exists", profile=str(name))
+        self._refuse_taken(name)
         fill(self.root / "profiles" / STAGING / "new" / name.text)
+        self._refuse_taken(name)
         self._homes.setdefault(ProfileName(DEFAULT), StoredHome(self._new_identity()))
         self._homes[name] = StoredHome(self._new_identity(), dict(files), tuple(directories))
         return self._home(name)
+
+    def place_for(self, name: ProfileName) -> Path:
+        self.faults.trip("place_for")
+        self._refuse_taken(name)
+        return self.root / "profiles" / name.text
 
     def move_to_trash(self, home: Home, note: TrashNote) -> Path:
         self.faults.trip("move_to_trash")
@@ -156,6 +161,10 @@ class MemoryHomes:
             return ProfileName.parse(self.sticky_text or DEFAULT)
         except HermesError:
             return ProfileName(DEFAULT)
+
+    def _refuse_taken(self, name: ProfileName) -> None:
+        if name in self._homes or name.is_default:
+            raise ProfileExists(f"cannot create '{name}': a profile of this name exists", profile=str(name))
 
     def _take_away(self, home: Home) -> StoredHome:
         if home.name.is_default:

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from hermesd.domain.creation import NewProfile
 from hermesd.domain.errors import AliasTaken, DiskFull, GatewayForeign, HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.ports import ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.profile import ProfileName
-from hermesd.services.profiles import NewProfile
 from tests.services.house import REQUESTER, House, failure
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.fast, pytest.mark.services]
 async def create(house: House, name: str, **wanted: object) -> Operation:
     """Asks for a profile and lets everything happen."""
     new = NewProfile(ProfileName(name), **wanted)  # type: ignore[arg-type]
-    return await house.now(await house.services.profiles.create(new, REQUESTER))
+    return await house.now(await house.services.creations.create(new, REQUESTER))
 
 
 async def delete(house: House, name: str, *, purge: bool = False) -> Operation:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from hermesd.domain.creation import NewProfile
 from hermesd.domain.errors import ConfigInvalid, DiskFull, GatewayForeign, HermesError, NotPermitted
 from hermesd.domain.gateway import State
 from hermesd.domain.limits import Limit
@@ -11,7 +12,6 @@ from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.process import ExitStatus, Phase, Probe
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
-from hermesd.services.profiles import NewProfile
 from hermesd.services.terminals import Caller
 from tests.services.house import REQUESTER, House, failure
 
@@ -138,7 +138,7 @@ async def test_what_was_asked_for_while_it_is_held_is_refused_and_nobody_waits(h
     await house.clock.settle()
     for work in (
         house.services.gateways.stop(WRITER, REQUESTER),
-        house.services.profiles.create(NewProfile(CODER), REQUESTER),
+        house.services.creations.create(NewProfile(CODER), REQUESTER),
         house.services.profiles.delete(WRITER, purge=True, requester=REQUESTER),
     ):
         with pytest.raises(HermesError) as caught:

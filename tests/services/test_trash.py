@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from hermesd.domain.creation import NewProfile
 from hermesd.domain.errors import DiskFull, HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.ports import ProfileFacts
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.trash import DAY_S, TrashNote
-from hermesd.services.profiles import NewProfile
 from hermesd.services.trash import CHECK_S, TrashedView
 from tests.services.house import REQUESTER, House, failure
 
@@ -23,7 +23,7 @@ WRITER = ProfileName("writer")
 async def make(house: House, *, description: str = "") -> str:
     """A profile with its own alias and a custom one; its stable id."""
     house.agent.known_facts["writer"] = ProfileFacts(description=description)
-    await house.now(await house.services.profiles.create(NewProfile(WRITER), REQUESTER))
+    await house.now(await house.services.creations.create(NewProfile(WRITER), REQUESTER))
     house.aliases.create("pen", WRITER)
     return (await house.services.profiles.get(WRITER)).known.id
 
@@ -185,7 +185,7 @@ async def test_the_same_request_joins_the_one_that_runs(house: House) -> None:
     first = await trash.restore(view.entry.note.id, None, REQUESTER)
     second = await trash.restore(view.entry.note.id, None, "somebody else")
     assert first.id == second.id
-    assert (await refusal(house.services.profiles.create(NewProfile(WRITER), REQUESTER))).reason == "PROFILE_BUSY"
+    assert (await refusal(house.services.creations.create(NewProfile(WRITER), REQUESTER))).reason == "PROFILE_BUSY"
     assert (await house.now(first)).state is OperationState.SUCCEEDED
 
 

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 
 from hermesd.adapters import dotenvfile, yamlfile
 from hermesd.adapters.agents import hermes_api
-from hermesd.adapters.agents.hermes_files import CONFIG, ENV, Model, read_model, variables
+from hermesd.adapters.agents.hermes_files import ABOUT, CONFIG, ENV, Model, read_model, variables
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.textfile import read_text
+from hermesd.adapters.yamltext import Value
+from hermesd.domain.creation import check_model_name
 from hermesd.domain.errors import ArgumentInvalid, PortInUse
 from hermesd.domain.ports import FIRST_API_PORT, ModelEndpoint, Setup
 
@@ -30,7 +32,7 @@ _NOT_KEYS = re.compile(r"PATH|HOME|SHELL|EDITOR|PYTHON.*|(?:LD|DYLD|NODE|GIT|HER
 class _Plan:
     """What is to be written, and how people are told. No text in `changes` holds a secret."""
 
-    settings: dict[tuple[str, ...], str] = field(default_factory=dict)
+    settings: dict[tuple[str, ...], Value] = field(default_factory=dict)
     """For config.yaml, by keys from the top."""
     variables: dict[str, str] = field(default_factory=dict)
     """For .env."""
@@ -53,11 +55,25 @@ def set_up(home: Path, setup: Setup, taken_ports: frozenset[int]) -> list[str]:
         _plan_api(plan, setup.api_server_port, config, env, taken_ports)
     new_env = _with_variables(env_text, plan, home / ENV)
     new_config = yamlfile.with_values(config_text, plan.settings, home / CONFIG) if plan.settings else config_text
+    about_text, new_about = _described(home / ABOUT, setup.description, plan)
     if new_env != env_text:
         write_atomic(home / ENV, new_env.encode())
     if new_config != config_text:
         write_atomic(home / CONFIG, new_config.encode())
+    if new_about != about_text:
+        write_atomic(home / ABOUT, new_about.encode())
     return plan.changes
+
+
+def _described(path: Path, description: str, plan: _Plan) -> tuple[str, str]:
+    """The text that says what a home is for, as it is and as it is to be."""
+    text = read_text(path)
+    about = yamlfile.parse_yaml(text, path) if description else {}
+    if not description or (about.get("description"), about.get("description_auto")) == (description, False):
+        return text, text
+    plan.changes.append("the description is new")
+    values: dict[tuple[str, ...], Value] = {("description",): description, ("description_auto",): False}
+    return text, yamlfile.with_values(text, values, path)
 
 
 def _with_variables(text: str, plan: _Plan, path: Path) -> str:
@@ -72,7 +88,7 @@ def _plan_endpoint(
 ) -> None:
     model = read_model(config)
     if endpoint.model:
-        _check_model(endpoint.model)
+        check_model_name(endpoint.model)
         if endpoint.model != model.name:
             plan.set("default", endpoint.model, f"the model is {endpoint.model}")
     if endpoint.base_url:
@@ -149,11 +165,6 @@ def _choose_port(asked_port: int, taken_ports: frozenset[int]) -> int:
         if port not in taken_ports and hermes_api.is_free(_LOOPBACK, port):
             return port
     raise PortInUse(f"no port from {FIRST_API_PORT} on is free", port=str(FIRST_API_PORT))
-
-
-def _check_model(model: str) -> None:
-    if not model.isprintable() or model != model.strip():
-        raise ArgumentInvalid(f"{model!r} cannot be the name of a model")
 
 
 def _check_base_url(base_url: str) -> None:

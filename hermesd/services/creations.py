@@ -1,0 +1,196 @@
+"""Creation: a profile comes to be, blank or out of another one.
+
+Owns: the order of the steps that carry out a plan, and how a creation goes on that was cut off. Until the home is
+published, by one rename, a failure leaves nothing; from then on the profile is there, and what could not be added
+is told. Must not know files or formats.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from pathlib import Path
+
+from hermesd.domain import layout
+from hermesd.domain.creation import CreationPlan, NewProfile
+from hermesd.domain.errors import Cancelled, HermesError, ProfileNotFound
+from hermesd.domain.operation import Operation
+from hermesd.domain.ports import Agent, ModelEndpoint, Ports, Setup
+from hermesd.domain.profile import Home, HomeIdentity, ProfileName
+from hermesd.services.creation_plans import KIND, CreationPlans, Order, is_seeded
+from hermesd.services.events import Events
+from hermesd.services.homes import KnownHomes
+from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
+from hermesd.services.runtimes import Runtimes
+from hermesd.services.sharing import Sharing
+
+UNPUBLISHED = HomeIdentity(0, 0, 0)
+"""Stands for the identity of a home that nobody can find yet."""
+
+
+class Creations:
+    """Makes profiles."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        events: Events,
+        operations: Operations,
+        homes: KnownHomes,
+        runtimes: Runtimes,
+        plans: CreationPlans,
+        sharing: Sharing,
+    ) -> None:
+        self._ports = ports
+        self._events = events
+        self._operations = operations
+        self._homes = homes
+        self._runtimes = runtimes
+        self._plans = plans
+        self._sharing = sharing
+
+    @property
+    def resumers(self) -> Mapping[str, Resume]:
+        """How operations are taken up that an earlier daemon left running, by kind."""
+        return {KIND: self._resume}
+
+    async def plan(self, new: NewProfile) -> CreationPlan:
+        """What `create` would do. Changes nothing.
+
+        Raises:
+            HermesError: as `create`.
+        """
+        _, plan = await self._plans.prepared(new)
+        return plan
+
+    async def create(self, new: NewProfile, requester: str) -> Operation:
+        """Makes a profile and its alias.
+
+        Raises:
+            ArgumentInvalid: what is asked for contradicts itself.
+            ProfileExists: something has the name.
+            ProfileNotFound: there is nothing to clone.
+            ProfileBusy: something works on the name, or changes what is to be cloned.
+            ConfigInvalid, NotPermitted: the source cannot be read, or no home be made.
+        """
+        if begun := self._operations.under_way(lambda one: _is_for(one, new)):
+            return begun
+        order, _ = await self._plans.prepared(new)
+        return await self._operations.start(order.request, requester, self._creating(order, is_resumed=False))
+
+    def _creating(self, order: Order, *, is_resumed: bool) -> Work:
+        """The steps of a creation. Each may have been done already by a daemon that died."""
+
+        async def work(job: Job) -> None:
+            new = order.new
+            home = await asyncio.to_thread(self._ports.homes.find, new.name) if is_resumed else None
+            if home is None:
+                home = await self._make(order, job)
+            if new.source is not None:
+                job.report("settle")
+                await _attempt(self._settle(new.source, home, job), job, "what is kept beside profiles")
+                await _attempt(self._tell_shared(home, job), job, "shared bot credentials")
+            if new.with_alias:
+                job.report("alias")
+                await self._add_alias(new.name, job)
+            await _attempt(self._record(new), job, "the history")
+
+        return work
+
+    async def _make(self, order: Order, job: Job) -> Home:
+        """Builds and publishes the home; a failure leaves nothing."""
+        new, source = order.new, await self._source(order)
+        job.report("copy" if source else "create", f"from {new.source}" if source else "")
+        told: list[str] = []
+
+        def fill(staged: Path) -> None:
+            told.extend(self._fill(new, source, Home(new.name, staged, UNPUBLISHED), job))
+
+        description = "" if source else new.description
+        files = layout.fresh_files(description=description, with_skills=new.with_skills)
+        create = self._ports.homes.create
+        home = await asyncio.to_thread(create, new.name, files, layout.DIRECTORIES, fill=fill)
+        for sentence in told:
+            job.warn(sentence)
+        return home
+
+    def _fill(self, new: NewProfile, source: Home | None, staged: Home, job: Job) -> list[str]:
+        """Makes a fresh home what was asked for, while nobody can see it; runs in a thread."""
+        agent, told = self._runtimes.agent_of(new.name), list[str]()
+        if source is not None:
+            self._refuse_other(source)
+            told = agent.clone(source, new.name, staged.path, new.order, lambda: job.is_cancelled)
+            self._refuse_other(source)
+        self._set_up(agent, new, staged)
+        if is_seeded(new):
+            self._seed(staged)
+        if job.is_cancelled:
+            raise Cancelled(f"the creation of '{new.name}' was cancelled", profile=new.name.text)
+        return told
+
+    def _set_up(self, agent: Agent, new: NewProfile, staged: Home) -> None:
+        """A clone's description is set afterwards, for its source's came along; a blank home begins with it."""
+        setup = Setup(
+            ModelEndpoint(new.model) if new.model else None, description=new.description if new.source else ""
+        )
+        if setup != Setup():
+            agent.set_up(staged, setup, taken_ports=frozenset())
+
+    def _seed(self, staged: Home) -> None:
+        """Bundled skills reach a home when its agent first runs."""
+
+    async def _source(self, order: Order) -> Home | None:
+        """What is cloned, as it is now; raises `ProfileNotFound` if it is not the profile that was meant."""
+        if order.new.source is None:
+            return None
+        known = await self._homes.get(order.new.source)
+        if known.id != order.source_id:
+            raise _source_gone(known.home.name)
+        return known.home
+
+    def _refuse_other(self, source: Home) -> None:
+        """Asked before and after the copy: what hermes-agent removes or renames meanwhile was not copied whole."""
+        if self._ports.homes.find(source.name) != source:
+            raise _source_gone(source.name)
+
+    async def _settle(self, source: ProfileName, home: Home, job: Job) -> None:
+        known = await self._homes.get(source)
+        agent = self._runtimes.agent_of(home.name)
+        for sentence in await asyncio.to_thread(agent.settle_clone, known.home, home):
+            job.warn(sentence)
+
+    async def _tell_shared(self, home: Home, job: Job) -> None:
+        for sentence in await self._sharing.warnings(home):
+            job.warn(sentence)
+
+    async def _add_alias(self, name: ProfileName, job: Job) -> None:
+        try:
+            await asyncio.to_thread(self._ports.aliases.create, name.text, name)
+        except HermesError as error:
+            job.warn(f"no alias: {error.message}; use hermesctl -p {name}")
+
+    async def _record(self, new: NewProfile) -> None:
+        origin = {"source": new.source.text} if new.source else {}
+        message = f"profile {new.name} was created" + (f" from {new.source}" if new.source else "")
+        await self._events.record("profile.created", message, profile=new.name.text, **origin)
+
+    def _resume(self, operation: Operation) -> Resumption | None:
+        order = Order.read(operation.profile, operation.parameters)
+        return Resumption(self._creating(order, is_resumed=True), source_profile=order.request.source_profile)
+
+
+def _is_for(request: Request, new: NewProfile) -> bool:
+    """Whether a request that runs asks for exactly this."""
+    return (request.kind, request.profile) == (KIND, new.name.text) and (
+        Order.read(request.profile, request.parameters).new == new
+    )
+
+
+def _source_gone(name: ProfileName) -> ProfileNotFound:
+    return ProfileNotFound(f"the profile that was '{name}' is gone", profile=name.text)
+
+
+async def _attempt(work: Awaitable[None], job: Job, what: str) -> None:
+    """Does what must not undo a creation; a failure is told."""
+    try:
+        await work
+    except HermesError as error:
+        job.warn(f"{what}: {error.message}")
