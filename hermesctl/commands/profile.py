@@ -6,14 +6,13 @@ Owns: the verbs, their questions and results. Must not touch a profile's files: 
 import click
 
 from hermesctl import profile_view as view
-from hermesctl.commands.gateway import begin_start
+from hermesctl.commands.profile_create import create
 from hermesctl.commands.trash import kept_until, trash
 from hermesctl.completion import scripts
 from hermesctl.errors import ExitCode, Fix, HermesError, usage
 from hermesctl.gateway_view import is_up
 from hermesctl.options import Group, name_argument, profile_argument, shell_argument
 from hermesctl.progress import follow
-from hermesctl.report import report
 from hermesctl.selection import DEFAULT, Selection, by_variables
 from hermesctl.session import Session
 from hermesctl.shapes import span
@@ -52,26 +51,7 @@ profile = Group(
 )
 
 
-@profile.command()
-@name_argument
-@click.option("--description", default="", help="What it is for, one line.")
-@click.option("--no-alias", is_flag=True, help="Leave out the command of the same name.")
-@click.option("--no-skills", is_flag=True, help="Leave out the bundled skills.")
-@click.option("--start", "is_starting", is_flag=True, help="Start its gateway too.")
-@click.pass_obj
-def create(
-    session: Session, name: str, description: str, no_alias: bool, no_skills: bool, is_starting: bool
-) -> int:
-    """Create a profile and the command that runs it."""
-    request = v1.CreateProfileRequest(
-        profile=name, description=description, no_alias=no_alias, no_skills=no_skills
-    )
-    done = follow(session, session.client.profiles.CreateProfile(request))
-    found = _get(session, done.profile or name)
-    if not is_starting or session.form.is_text:
-        text = view.created(found, elapsed(span(done.elapsed)))
-        session.renderer.single("Profile", found, name=found.name, text=lambda: "" if session.is_quiet else text)
-    return _start(session, found.name) if is_starting else ExitCode.DONE
+profile.add_command(create)
 
 
 @profile.command("list")
@@ -213,16 +193,6 @@ def _find(session: Session, chosen: Selection) -> v1.Profile:
 
 def _get(session: Session, name: str) -> v1.Profile:
     return session.client.profiles.GetProfile(v1.GetProfileRequest(profile=name))
-
-
-def _start(session: Session, name: str) -> int:
-    """Starts the gateway of a profile that was just made; a failure leaves the command partly done."""
-    try:
-        begin_start(session, name)
-    except HermesError as error:
-        report(error, session.terminal, is_json=not session.form.is_text, verbosity=session.verbosity)
-        return ExitCode.PARTLY
-    return ExitCode.DONE
 
 
 def _confirm(session: Session, found: v1.Profile, *, is_purge: bool) -> None:

@@ -367,7 +367,7 @@ class PlanStep(_message.Message):
     VERB_FIELD_NUMBER: _builtins.int
     WHAT_FIELD_NUMBER: _builtins.int
     verb: _builtins.str
-    """What is done, one word: "copy", "seed", "skip", "pause", "alias"."""
+    """What is done, one word: "copy", "seed", "skip", "pause", "set", "alias"."""
     what: _builtins.str
     """To what, in words, without any secret."""
     def __init__(

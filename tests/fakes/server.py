@@ -258,11 +258,43 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
         self, request: profiles_pb2.CreateProfileRequest, context: grpc.ServicerContext
     ) -> operations_pb2.Operation:
         self.world.enter(context, request)
+        self._refuse_new(request, context)
         aliases = [] if request.no_alias else [request.profile]
-        made = profile(request.profile, description=request.description, aliases=aliases)
+        made = profile(request.profile, description=request.description, model=request.model, aliases=aliases)
         return self.world.begin(
             "profile.create", request.profile, lambda: self.world.profiles.update({request.profile: made})
         )
+
+    def PlanProfile(
+        self, request: profiles_pb2.PlanProfileRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.ProfilePlan:
+        self.world.enter(context, request)
+        wanted, name = request.create, request.profile
+        self._refuse_new(wanted, context)
+        is_whole = wanted.clone_extent == profiles_pb2.CLONE_EXTENT_EVERYTHING
+        steps = [("copy", "config.yaml"), ("copy", "SOUL.md"), ("copy", ".env: 2 keys (EXA_API_KEY, BOT_TOKEN)")]
+        kept = [("pause", "3 scheduled jobs")] if is_whole else [("skip", "sessions"), ("skip", "memory")]
+        seeded = [] if is_whole or wanted.no_skills else [("seed", "bundled skills")]
+        steps = [*steps, *seeded, *kept] if wanted.clone_from else seeded
+        steps = steps if wanted.no_alias else [*steps, ("alias", f"{name} → hermesctl -p {name}")]
+        shared = profiles_pb2.SharedCredential(
+            platform="telegram", variable="BOT_TOKEN", profiles=[wanted.clone_from]
+        )
+        return profiles_pb2.ProfilePlan(
+            profile=name,
+            path=f"{ROOT}/profiles/{name}",
+            steps=[profiles_pb2.PlanStep(verb=verb, what=what) for verb, what in steps],
+            shared=[shared] if wanted.clone_from and not wanted.strip_channels else [],
+        )
+
+    def _refuse_new(self, request: profiles_pb2.CreateProfileRequest, context: grpc.ServicerContext) -> None:
+        """Refuses a name in use, and a source that is not there."""
+        if request.clone_from:
+            self.world.find(context, request.clone_from)
+        if request.profile in self.world.profiles:
+            message = f"profile '{request.profile}' exists already"
+            fix = f"hermesctl profile show {request.profile}"
+            refuse(context, Refusal("PROFILE_EXISTS", message, {"fix": fix}, grpc.StatusCode.ALREADY_EXISTS))
 
     def SetUpProfile(
         self, request: profiles_pb2.SetUpProfileRequest, context: grpc.ServicerContext
