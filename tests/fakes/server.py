@@ -258,7 +258,8 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
         self, request: profiles_pb2.CreateProfileRequest, context: grpc.ServicerContext
     ) -> operations_pb2.Operation:
         self.world.enter(context, request)
-        self._refuse_new(request, context)
+        if request.clone_from:
+            self.world.find(context, request.clone_from)
         aliases = [] if request.no_alias else [request.profile]
         made = profile(request.profile, description=request.description, model=request.model, aliases=aliases)
         return self.world.begin(
@@ -270,7 +271,11 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
     ) -> profiles_pb2.ProfilePlan:
         self.world.enter(context, request)
         wanted, name = request.create, request.profile
-        self._refuse_new(wanted, context)
+        if wanted.clone_from:
+            self.world.find(context, wanted.clone_from)
+        if name in self.world.profiles:
+            message, fix = f"profile '{name}' exists already", f"hermesctl profile show {name}"
+            refuse(context, Refusal("PROFILE_EXISTS", message, {"fix": fix}, grpc.StatusCode.ALREADY_EXISTS))
         is_whole = wanted.clone_extent == profiles_pb2.CLONE_EXTENT_EVERYTHING
         steps = [("copy", "config.yaml"), ("copy", "SOUL.md"), ("copy", ".env: 2 keys (EXA_API_KEY, BOT_TOKEN)")]
         kept = [("pause", "3 scheduled jobs")] if is_whole else [("skip", "sessions"), ("skip", "memory")]
@@ -286,15 +291,6 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
             steps=[profiles_pb2.PlanStep(verb=verb, what=what) for verb, what in steps],
             shared=[shared] if wanted.clone_from and not wanted.strip_channels else [],
         )
-
-    def _refuse_new(self, request: profiles_pb2.CreateProfileRequest, context: grpc.ServicerContext) -> None:
-        """Refuses a name in use, and a source that is not there."""
-        if request.clone_from:
-            self.world.find(context, request.clone_from)
-        if request.profile in self.world.profiles:
-            message = f"profile '{request.profile}' exists already"
-            fix = f"hermesctl profile show {request.profile}"
-            refuse(context, Refusal("PROFILE_EXISTS", message, {"fix": fix}, grpc.StatusCode.ALREADY_EXISTS))
 
     def SetUpProfile(
         self, request: profiles_pb2.SetUpProfileRequest, context: grpc.ServicerContext

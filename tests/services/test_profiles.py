@@ -5,8 +5,7 @@ import json
 import pytest
 
 from hermesd.domain.creation import NewProfile
-from hermesd.domain.errors import AliasTaken, DiskFull, GatewayForeign, HermesError
-from hermesd.domain.gateway import State
+from hermesd.domain.errors import GatewayForeign, HermesError
 from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.ports import ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.profile import ProfileName
@@ -25,61 +24,6 @@ async def delete(house: House, name: str, *, purge: bool = False) -> Operation:
     """Asks for a deletion and lets everything happen."""
     begun = await house.services.profiles.delete(ProfileName(name), purge=purge, requester=REQUESTER)
     return await house.now(begun)
-
-
-async def test_a_new_profile_has_a_home_an_alias_and_no_wish(house: House) -> None:
-    """Creating starts nothing."""
-    done = await create(house, "writer", description="Writes")
-    assert done.state is OperationState.SUCCEEDED
-    view = await house.services.profiles.get(ProfileName("writer"))
-    assert view.aliases == ("writer",)
-    assert view.gateway.record.gateway.state is State.STOPPED
-    assert "Writes" in house.homes.files_of("writer")["profile.yaml"]
-
-
-async def test_a_name_in_use_is_refused(house: House) -> None:
-    """PROFILE_EXISTS, and the profile is as it was."""
-    with pytest.raises(HermesError) as caught:
-        await create(house, "coder")
-    assert caught.value.reason == "PROFILE_EXISTS"
-
-
-async def test_a_profile_without_an_alias_is_a_profile(house: House) -> None:
-    """An alias that cannot be made is a warning with the other way to call it."""
-    house.aliases.faults.arm("create", AliasTaken("'writer' is /usr/bin/writer already"))
-    done = await create(house, "writer")
-    assert done.state is OperationState.SUCCEEDED
-    assert done.warnings == ("no alias: 'writer' is /usr/bin/writer already; use hermesctl -p writer",)
-
-
-async def test_no_alias_and_no_skills_are_honoured(house: House) -> None:
-    """What was not wanted is not made."""
-    await create(house, "writer", with_alias=False, with_skills=False)
-    assert (await house.services.profiles.get(ProfileName("writer"))).aliases == ()
-    assert ".no-bundled-skills" in house.homes.files_of("writer")
-
-
-async def test_a_full_disk_leaves_no_profile(house: House) -> None:
-    """DISK_FULL, and neither home nor alias exists."""
-    house.homes.faults.arm("create", DiskFull("no space left"))
-    assert failure(await create(house, "writer")) == "DISK_FULL"
-    assert house.homes.find(ProfileName("writer")) is None
-    assert house.aliases.scan() == []
-
-
-async def test_a_creation_that_was_cut_off_before_its_alias_is_finished(house: House) -> None:
-    """The next daemon makes the alias of a profile that was published already."""
-    house.homes.add("writer")
-    await record_running(house, "profile.create", "writer", ["", True, True])
-    await house.reopen()
-    assert (await house.services.profiles.get(ProfileName("writer"))).aliases == ("writer",)
-
-
-async def test_a_creation_that_was_cut_off_at_its_beginning_is_made(house: House) -> None:
-    """The next daemon makes the profile that somebody asked for."""
-    await record_running(house, "profile.create", "writer", ["Writes", True, True])
-    await house.reopen()
-    assert "Writes" in house.homes.files_of("writer")["profile.yaml"]
 
 
 async def record_running(house: House, kind: str, profile: str, parameters: list[object]) -> None:
