@@ -99,6 +99,7 @@ class Creations:
         """Builds and publishes the home; a failure leaves nothing."""
         new, source = order.new, await self._source(order)
         job.report("copy" if source else "create", f"from {new.source}" if source else "")
+        await self._homes.make_way(new.name)
         told: list[str] = []
 
         def fill(staged: Path) -> None:

@@ -165,7 +165,9 @@ async def test_a_creation_cut_off_at_any_step_and_again_is_finished(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "code"), [(WHOLE, errno.ENOSPC), (WHOLE, errno.EDQUOT), (BLANK, errno.EROFS)], ids=["full", "quota", "read-only"]
+    ("wanted", "code"),
+    [(WHOLE, errno.ENOSPC), (WHOLE, errno.EDQUOT), (BLANK, errno.EROFS)],
+    ids=["full", "quota", "read-only"],
 )
 async def test_a_disk_that_refuses_at_any_step_leaves_all_or_nothing(
     tmp_path: Path, wanted: NewProfile, code: int

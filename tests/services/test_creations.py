@@ -12,7 +12,7 @@ from hermesd.domain.creation import NewProfile, Shared, Step
 from hermesd.domain.errors import AliasTaken, DiskFull, HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.ports import ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
 from hermesd.services.operations import Job, Request
@@ -155,6 +155,22 @@ async def test_a_clone_takes_over_and_is_settled(house: House, agent: ScriptedAg
     assert (event.message, event.facts) == ("profile writer was created from coder", {"source": "coder"})
 
 
+async def test_a_clone_is_nobody_s_restored_home(house: House, agent: ScriptedAgent) -> None:
+    """Not of the one that hermes-agent deleted under this name: it has another id, and is not started."""
+    house.homes.add("writer")
+    await house.start("writer")
+    gone = await house.record("writer")
+    house.homes.drop("writer")
+    await house.clock.advance(60.0)
+    agent.lived_in.add("writer")
+    await make(house, NewProfile(WRITER, source=CODER, order=CloneOrder(Extent.EVERYTHING)))
+    await house.clock.advance(600.0)
+    record = await house.record("writer")
+    assert record.profile_id != gone.profile_id
+    assert (record.gateway.wanted_up, record.gateway.state) == (False, State.STOPPED)
+    assert list(house.backend.alive) == []
+
+
 async def test_model_and_description_are_the_clone_s_own(house: House, agent: ScriptedAgent) -> None:
     """They are set where nobody sees the home yet, after what its source says; the source keeps its own."""
     agent.known_facts["coder"] = ProfileFacts(description="Codes", model="m1", base_url="http://127.0.0.1:1/v1")
@@ -191,6 +207,16 @@ async def test_what_comes_of_a_shared_bot_depends_on_who_runs(house: House, agen
     done = await make(house, CLONE)
     assert "the gateway of coder runs, so that of writer will not get through" in done.warnings[0]
     assert await house.state("coder") is State.RUNNING
+
+
+async def test_a_port_that_came_along_is_told(house: House, agent: ScriptedAgent) -> None:
+    """Two gateways cannot listen on one port; a disabled API is no API."""
+    agent.known_credentials.clear()
+    agent.known_facts["coder"] = ProfileFacts(api_server=ApiServer(is_enabled=True, port=8650))
+    told = "coder and writer share the port 8650 of their APIs, so only one of their gateways can run"
+    assert (await make(house, CLONE)).warnings == (f"{told}: give writer another port",)
+    agent.known_facts["coder"] = ProfileFacts(api_server=ApiServer(is_enabled=False, port=8650))
+    assert (await make(house, NewProfile(ProfileName("poet"), source=CODER))).warnings == ()
 
 
 async def test_without_its_channels_nothing_is_shared(house: House, agent: ScriptedAgent) -> None:
