@@ -10,7 +10,7 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from hermesd.adapters.atomic import leftovers, write_atomic
+from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.oserrors import translating
 from hermesd.domain.alias import RECOGNISED_BYTES, Alias, check_name, recognise, render
 from hermesd.domain.errors import AliasTaken
@@ -86,8 +86,6 @@ class AliasesInBin:
     def _publish(self, alias: Alias, wanted: bytes) -> Alias:
         with translating(self._directory, "make"):
             self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-            for cut_off in leftovers(alias.path):
-                cut_off.unlink(missing_ok=True)
         try:
             write_atomic(alias.path, wanted, ALIAS_MODE, exclusive=True)
         except FileExistsError as error:  # somebody was faster

@@ -1,8 +1,10 @@
 """A creation that is cut off, or finds no room, at any step, and again at any step of going on with it."""
 
 import errno
+import os
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -14,6 +16,7 @@ from hermesd.adapters.aliases import AliasesInBin
 from hermesd.adapters.atomic import leftovers, write_atomic, write_new
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.adapters.oserrors import translating
+from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.trees import ensure_private
 from hermesd.domain import layout
 from hermesd.domain.cloning import CloneOrder, Extent
@@ -35,7 +38,7 @@ WANTED = pytest.mark.parametrize("wanted", [BLANK, WHOLE], ids=["blank", "clone"
 STEPS = 30
 """Changes of the file system that a creation makes at least, and that the second accident is among."""
 
-CREATED = ("profiles/writer", "bin/writer", "beside/writer")
+CREATED = ("profiles/writer/", "bin/writer/", "beside/writer/")
 """Everything that a creation makes, but for staging."""
 
 Work = Callable[[], Awaitable[object]]
@@ -72,17 +75,37 @@ class Copying(ScriptedAgent):
         return super().set_up(home, setup, taken_ports=taken_ports)
 
 
+@dataclass
+class HouseOnDisk(House):
+    """A house whose homes, trash and aliases are real."""
+
+    place: Path = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.homes = cast("Any", HomesOnDisk(self.place))
+        self.aliases = cast("Any", AliasesInBin(self.place / "bin", self.place / "current", ""))
+
+    @property
+    def trash(self) -> Any:
+        return TrashOnDisk(self.place)
+
+
+@pytest.fixture(autouse=True)
+def _unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here depends on what survives a power cut, and flushing takes most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 async def furnished(place: Path) -> House:
     """A daemon, the profile `coder`, its alias, and somebody's files."""
     place.mkdir(parents=True)
-    homes = HomesOnDisk(place)
-    aliases = AliasesInBin(place / "bin", place / "current", "")
-    house = House(homes=cast("Any", homes), aliases=cast("Any", aliases), agent=Copying(place))
+    house = HouseOnDisk(place=place, agent=Copying(place))
+    homes = house.ports.homes
     await house.open()
     files = layout.fresh_files(description="", with_skills=True)
     home = homes.create(CODER, {**files, "config.yaml": "model: x\n"}, layout.DIRECTORIES)
     (home.path / "memories" / "MEMORY.md").write_text("likes herons")
-    aliases.create("coder", CODER)
+    house.ports.aliases.create("coder", CODER)
     homes.write_sticky_default(CODER)
     (place / "beside").mkdir()
     (place / "beside" / "coder").write_text("of coder")
@@ -110,11 +133,15 @@ async def gone_on(house: House) -> None:
 
 
 def parted(place: Path) -> tuple[dict[str, object], dict[str, object]]:
-    """What a creation made, and everything else but the directories of staging."""
-    whole: dict[str, object] = dict(snapshot(place))
-    made = {path: what for path, what in whole.items() if any(f"{path}/".startswith(f"{one}/") for one in CREATED)}
-    staging = {"profiles/.hermesd", "profiles/.hermesd/new"}
-    return made, {path: what for path, what in whole.items() if path not in made and path not in staging}
+    """What a creation made, and everything else but what staging and unfinished aliases leave."""
+    everything: dict[str, object] = dict(snapshot(place))
+    made = {path: what for path, what in everything.items() if f"{path}/".startswith(CREATED)}
+    passing = ("profiles/.hermesd/", "profiles/.hermesd/new/", "bin/.writer.")
+    return made, {
+        path: what
+        for path, what in everything.items()
+        if path not in made and not (f"{path}/" in passing or path.startswith(passing[-1]))
+    }
 
 
 def normal(made: dict[str, object], place: Path) -> dict[str, object]:

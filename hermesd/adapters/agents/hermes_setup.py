@@ -16,7 +16,7 @@ from hermesd.adapters.agents import hermes_api
 from hermesd.adapters.agents.hermes_files import ABOUT, CONFIG, ENV, Model, read_model, variables
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.textfile import read_text
-from hermesd.adapters.yamltext import Value
+from hermesd.adapters.yamltext import Scalar
 from hermesd.domain.creation import check_model_name
 from hermesd.domain.errors import ArgumentInvalid, PortInUse
 from hermesd.domain.ports import FIRST_API_PORT, ModelEndpoint, Setup
@@ -32,7 +32,7 @@ _NOT_KEYS = re.compile(r"PATH|HOME|SHELL|EDITOR|PYTHON.*|(?:LD|DYLD|NODE|GIT|HER
 class _Plan:
     """What is to be written, and how people are told. No text in `changes` holds a secret."""
 
-    settings: dict[tuple[str, ...], Value] = field(default_factory=dict)
+    settings: dict[tuple[str, ...], Scalar] = field(default_factory=dict)
     """For config.yaml, by keys from the top."""
     variables: dict[str, str] = field(default_factory=dict)
     """For .env."""
@@ -72,7 +72,7 @@ def _described(path: Path, description: str, plan: _Plan) -> tuple[str, str]:
     if not description or (about.get("description"), about.get("description_auto")) == (description, False):
         return text, text
     plan.changes.append("the description is new")
-    values: dict[tuple[str, ...], Value] = {("description",): description, ("description_auto",): False}
+    values: dict[tuple[str, ...], Scalar] = {("description",): description, ("description_auto",): False}
     return text, yamlfile.with_values(text, values, path)
 
 
