@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from hermesd.adapters.textfile import invalid, read_text
-from hermesd.adapters.yamltext import NotEditable, Scalar, with_value
+from hermesd.adapters.yamltext import NotEditable, with_value
 
 Data = dict[str, Any]
 """What a document holds: keys of the top level and whatever lies below them."""
@@ -51,7 +51,7 @@ def parse_yaml(text: str, path: Path) -> Data:
     return data
 
 
-def with_values(text: str, values: Mapping[tuple[str, ...], Scalar], path: Path) -> str:
+def with_values(text: str, values: Mapping[tuple[str, ...], str], path: Path) -> str:
     """The text with each value set; every byte outside the lines of the changed keys stays as it is.
 
     A value is named by its keys from the top. A missing key is added behind its siblings, and a parent that is
@@ -77,7 +77,7 @@ def _by_hand(path: Path) -> Exception:
     return invalid(path, "it is written in a way that hermesd cannot change safely, so it must be edited by hand")
 
 
-def _set(data: Data, keys: tuple[str, ...], value: Scalar) -> None:
+def _set(data: Data, keys: tuple[str, ...], value: str) -> None:
     """Sets a value in mappings that are copied on the way, for others may share them by an alias."""
     for key in keys[:-1]:
         below = data.get(key)

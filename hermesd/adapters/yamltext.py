@@ -16,9 +16,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_/.:@+~-]*")
 _LINE_END = re.compile(r"[\r\n]|\Z")
 _INDENT = 2
 
-Scalar = str | bool
-"""What can be set."""
-
 
 class NotEditable(Exception):
     """The text is of a form that cannot be changed in place."""
@@ -40,7 +37,7 @@ class _Node:
     """Keys and values of a mapping."""
 
 
-def with_value(text: str, keys: tuple[str, ...], value: Scalar) -> str:
+def with_value(text: str, keys: tuple[str, ...], value: str) -> str:
     """The text with the value at `keys`, counted from the top, set.
 
     Raises:
@@ -64,10 +61,8 @@ def with_value(text: str, keys: tuple[str, ...], value: Scalar) -> str:
     raise NotEditable
 
 
-def render(value: Scalar) -> str:
-    """The value as a YAML scalar, a text plain where that cannot be read as anything else."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+def render(value: str) -> str:
+    """The text as a YAML scalar, plain where that cannot be read as anything else."""
     if _PLAIN.fullmatch(value) and not value.endswith(":") and yaml.safe_load(value) == value:
         return value
     return json.dumps(value, ensure_ascii=False)
@@ -124,14 +119,14 @@ def _child(mapping: _Node, key: str) -> _Node | None:
     return found[-1] if found else None
 
 
-def _with_scalar(text: str, old: _Node, value: Scalar) -> str:
+def _with_scalar(text: str, old: _Node, value: str) -> str:
     if (old.is_mapping or old.is_sequence) and not old.is_flow:
         raise NotEditable
     space = " " if old.start == old.end else ""
     return text[: old.start] + space + render(value) + text[old.end :]
 
 
-def _with_entry(text: str, mapping: _Node, keys: tuple[str, ...], value: Scalar) -> str:
+def _with_entry(text: str, mapping: _Node, keys: tuple[str, ...], value: str) -> str:
     """The text with a new entry behind the last one of a mapping."""
     if not mapping.is_flow:
         return _with_block(text, mapping.end, mapping.entries[0][0].column, keys, value)
@@ -142,7 +137,7 @@ def _with_entry(text: str, mapping: _Node, keys: tuple[str, ...], value: Scalar)
     return f"{text[:end]}, {entry}{text[end:]}"
 
 
-def _with_mapping(text: str, parent: _Node, old: _Node, keys: tuple[str, ...], value: Scalar) -> str:
+def _with_mapping(text: str, parent: _Node, old: _Node, keys: tuple[str, ...], value: str) -> str:
     """The text with a mapping of one entry in place of a single value of `parent`."""
     if old.is_sequence:
         raise NotEditable
@@ -156,7 +151,7 @@ def _with_mapping(text: str, parent: _Node, old: _Node, keys: tuple[str, ...], v
     return _with_block(before + text[old.end :], len(before), column, keys, value)
 
 
-def _with_block(text: str, position: int, column: int, keys: tuple[str, ...], value: Scalar) -> str:
+def _with_block(text: str, position: int, column: int, keys: tuple[str, ...], value: str) -> str:
     """The text with a block entry in lines of its own, below the line that `position` is in."""
     newline = "\r\n" if "\r\n" in text else "\n"
     lines = [" " * (column + depth * _INDENT) + render(key) + ":" for depth, key in enumerate(keys)]
@@ -172,7 +167,7 @@ def _line_end(text: str, position: int) -> int:
     return found.start() if found else len(text)
 
 
-def _flow(keys: tuple[str, ...], value: Scalar) -> str:
+def _flow(keys: tuple[str, ...], value: str) -> str:
     inner = f"{render(keys[-1])}: {render(value)}"
     for key in reversed(keys[:-1]):
         inner = f"{render(key)}: {{{inner}}}"

@@ -404,8 +404,6 @@ class Setup:
     enable_api_server: bool = False
     api_server_port: int = 0
     """0 takes the lowest free one from `FIRST_API_PORT`."""
-    description: str = ""
-    """What it is for, in a person's words. Empty keeps what is there."""
 
 
 FIRST_API_PORT = 8643
@@ -480,6 +478,8 @@ class Agent(Protocol):
         self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
     ) -> list[str]:
         """Fills `target`, the fresh home of `name` that is still being made, from a home that may be in use.
+
+        What `target` says of what the profile is for stays; its other files give way to the source's.
 
         Databases are consistent snapshots; what belongs to running processes stays behind, and so does what a
         link leads to. The source is only read. Returns what a person has to know, a sentence each. Raises

@@ -51,17 +51,7 @@ class Sharing:
                 f"to give {home.name} bots of its own, edit {home.path / '.env'}, "
                 "or clone again with --channels strip"
             )
-        return told + await self._port_warning(home)
-
-    async def _port_warning(self, home: Home) -> list[str]:
-        """The port of an HTTP API comes along with the settings, and two gateways cannot both listen there."""
-        others = [known.home for known in await self._homes.scan() if known.home.name != home.name]
-        port, *theirs = await asyncio.to_thread(self._api_ports, [home, *others])
-        holders = [str(other.name) for other, taken in zip(others, theirs, strict=True) if port and taken == port]
-        if not holders:
-            return []
-        whose = f"{' and '.join(holders)} and {home.name} share the port {port} of their APIs"
-        return [f"{whose}, so only one of their gateways can run: give {home.name} another port"]
+        return told
 
     async def _consequence(self, holder: ProfileName, name: ProfileName) -> str:
         """What becomes of two gateways with one bot (hermes-agent 0.19.0: the second asks again and again)."""
@@ -72,11 +62,6 @@ class Sharing:
             f"the gateway of {holder} runs, so that of {name} will not get through until {holder} stops "
             f"or restarts, and then {holder} may not"
         )
-
-    def _api_ports(self, homes: Iterable[Home]) -> list[int]:
-        """The port that each home's API listens on; 0 for none."""
-        found = [self._runtimes.agent_of(home.name).facts(home).api_server for home in homes]
-        return [api.port if api.is_enabled else 0 for api in found]
 
     def _credentials(self, homes: Iterable[Home]) -> dict[ProfileName, list[Credential]]:
         return {home.name: self._runtimes.agent_of(home.name).credentials(home) for home in homes}

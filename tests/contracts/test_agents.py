@@ -214,14 +214,6 @@ def test_empty_fields_keep_what_is_there(agent: Agent, home: Home) -> None:
     assert (agent.facts(home).model, agent.facts(home).base_url) == ("other", OLLAMA)
 
 
-def test_a_description_is_set_and_an_empty_one_keeps_it(agent: Agent, home: Home) -> None:
-    """Told once."""
-    assert agent.set_up(home, Setup(description='Writes: "odes"'), taken_ports=frozenset()) != []
-    assert agent.set_up(home, Setup(description='Writes: "odes"'), taken_ports=frozenset()) == []
-    agent.set_up(home, Setup(ModelEndpoint("m")), taken_ports=frozenset())
-    assert agent.facts(home).description == 'Writes: "odes"'
-
-
 def test_a_port_of_another_profile_is_never_taken(agent: Agent, home: Home) -> None:
     """Neither by chance nor on demand."""
     taken = frozenset({FIRST_API_PORT})

@@ -53,6 +53,8 @@ class ScriptedAgent:
         """What platforms know each home's bots by."""
         self.clones: list[tuple[str, str, CloneOrder]] = []
         """Every `clone`, in order: from which home, to which, and how."""
+        self.without_skills: set[str] = set()
+        """Homes that do without bundled skills."""
         self.clone_warnings: list[str] = []
         """What `clone` has to say."""
         self.settled: list[tuple[str, str]] = []
@@ -126,7 +128,6 @@ class ScriptedAgent:
             raise refusal
         before = self.facts(home)
         after = _with_endpoint(before, setup.endpoint)
-        after = replace(after, description=setup.description or before.description)
         if setup.enable_api_server and not before.api_server.is_enabled:
             after = replace(after, api_server=_api_server(setup.api_server_port, taken_ports))
         self.known_facts[home.name.text] = after
@@ -145,7 +146,8 @@ class ScriptedAgent:
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """A plan that says how much is taken over."""
         held = tuple(self.credentials(source)) if order.has_channels else ()
-        return ClonePlan(copied=(f"{order.extent} of {source.name}",), credentials=held)
+        is_seeded = source.name.text not in self.without_skills
+        return ClonePlan((f"{order.extent} of {source.name}",), is_seeded=is_seeded, credentials=held)
 
     def clone(
         self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
@@ -193,8 +195,6 @@ def _differences(before: ProfileFacts, after: ProfileFacts) -> list[str]:
         changes.append(f"model is {after.model}")
     if after.base_url != before.base_url:
         changes.append(f"model address is {after.base_url}")
-    if after.description != before.description:
-        changes.append("the description is new")
     if after.api_server != before.api_server:
         changes.append(f"API server listens on {after.api_server.host}:{after.api_server.port}")
     return changes

@@ -12,7 +12,7 @@ from hermesd.domain.creation import NewProfile, Shared, Step
 from hermesd.domain.errors import AliasTaken, DiskFull, HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import ApiServer, ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.ports import ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
 from hermesd.services.operations import Job, Request
@@ -172,12 +172,13 @@ async def test_a_clone_is_nobody_s_restored_home(house: House, agent: ScriptedAg
 
 
 async def test_model_and_description_are_the_clone_s_own(house: House, agent: ScriptedAgent) -> None:
-    """They are set where nobody sees the home yet, after what its source says; the source keeps its own."""
+    """The model is set where nobody sees the home yet, after what its source says; the source keeps its own."""
     agent.known_facts["coder"] = ProfileFacts(description="Codes", model="m1", base_url="http://127.0.0.1:1/v1")
     await make(house, NewProfile(WRITER, "Writes", model="m2", source=CODER))
     facts = (await house.services.profiles.get(WRITER)).facts
-    assert (facts.description, facts.model, facts.base_url) == ("Writes", "m2", "http://127.0.0.1:1/v1")
-    assert agent.setups == [("writer", Setup(ModelEndpoint("m2"), description="Writes"))]
+    assert (facts.model, facts.base_url) == ("m2", "http://127.0.0.1:1/v1")
+    assert "Writes" in house.homes.files_of("writer")["profile.yaml"]
+    assert agent.setups == [("writer", Setup(ModelEndpoint("m2")))]
     assert (await house.services.profiles.get(CODER)).facts.model == "m1"
 
 
@@ -209,16 +210,6 @@ async def test_what_comes_of_a_shared_bot_depends_on_who_runs(house: House, agen
     assert await house.state("coder") is State.RUNNING
 
 
-async def test_a_port_that_came_along_is_told(house: House, agent: ScriptedAgent) -> None:
-    """Two gateways cannot listen on one port; a disabled API is no API."""
-    agent.known_credentials.clear()
-    agent.known_facts["coder"] = ProfileFacts(api_server=ApiServer(is_enabled=True, port=8650))
-    told = "coder and writer share the port 8650 of their APIs, so only one of their gateways can run"
-    assert (await make(house, CLONE)).warnings == (f"{told}: give writer another port",)
-    agent.known_facts["coder"] = ProfileFacts(api_server=ApiServer(is_enabled=False, port=8650))
-    assert (await make(house, NewProfile(ProfileName("poet"), source=CODER))).warnings == ()
-
-
 async def test_without_its_channels_nothing_is_shared(house: House, agent: ScriptedAgent) -> None:
     """And nothing is said."""
     done = await make(house, NewProfile(WRITER, source=CODER, order=CloneOrder(has_channels=False)))
@@ -248,6 +239,14 @@ async def test_the_plan_of_a_whole_clone_seeds_nothing(house: House) -> None:
         NewProfile(WRITER, with_alias=False, source=CODER, order=CloneOrder(Extent.EVERYTHING))
     )
     assert plan.steps == (Step("copy", "everything of coder"),)
+
+
+async def test_a_source_without_bundled_skills_is_cloned_without(house: House) -> None:
+    """It is a choice like its other settings."""
+    house.agent.without_skills.add("coder")
+    plan = await house.services.creations.plan(CLONE)
+    assert Step("skip", "bundled skills: coder does without them") in plan.steps
+    assert "seed" not in {step.verb for step in plan.steps}
 
 
 async def test_the_plan_says_that_there_will_be_no_alias(house: House) -> None:
@@ -421,7 +420,8 @@ async def test_a_clone_that_was_cut_off_is_made_by_the_next_daemon(house: House,
     await house.open()
     assert (await house.now(begun)).state is OperationState.SUCCEEDED
     assert agent.clones == [("coder", "writer", order)]
-    assert agent.setups == [("writer", Setup(ModelEndpoint("m"), description="Writes"))]
+    assert agent.setups == [("writer", Setup(ModelEndpoint("m")))]
+    assert "Writes" in house.homes.files_of("writer")["profile.yaml"]
 
 
 async def test_a_clone_that_was_published_is_only_finished(house: House, agent: ScriptedAgent) -> None:

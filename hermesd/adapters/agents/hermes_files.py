@@ -19,7 +19,6 @@ from hermesd.domain.ports import ProfileFacts
 
 CONFIG = "config.yaml"
 ENV = ".env"
-ABOUT = "profile.yaml"
 
 SKILL = "SKILL.md"
 _NO_SKILLS_BELOW = frozenset(
@@ -79,7 +78,7 @@ def read_facts(home: Path) -> ProfileFacts:
     problems: list[str] = []
     config = _read(home / CONFIG, read_yaml, problems)
     env = _read(home / ENV, read_env, problems)
-    about = _read(home / ABOUT, read_yaml, problems)
+    about = _read(home / "profile.yaml", read_yaml, problems)
     origin = _read(home / "distribution.yaml", read_yaml, problems)
     known = variables(config, env)
     model = read_model(config)
