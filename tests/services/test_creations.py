@@ -202,6 +202,18 @@ async def test_every_bot_that_is_shared_is_named_with_whom(house: House, agent: 
     assert TELEGRAM.fingerprint not in repr(done)
 
 
+async def test_several_clones_of_one_bot_are_told_of_in_one_line(house: House, agent: ScriptedAgent) -> None:
+    """But for the one that runs."""
+    agent.known_credentials["coder"] = [TELEGRAM]
+    for name in ("poet", "zoe"):
+        await make(house, NewProfile(ProfileName(name), source=CODER))
+    await house.start("zoe")
+    done = await make(house, CLONE)
+    assert [text.partition(":")[0] for text in done.warnings[:2]] == ["shared with coder, poet", "shared with zoe"]
+    assert "the gateway of zoe runs" in done.warnings[1]
+    assert len(done.warnings) == 3
+
+
 async def test_what_comes_of_a_shared_bot_depends_on_who_runs(house: House, agent: ScriptedAgent) -> None:
     """Before a start is asked for, it is said that the other gateway has the bot."""
     await house.start("coder")
