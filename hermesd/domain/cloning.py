@@ -45,5 +45,7 @@ class ClonePlan:
     copied: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     paused_jobs: int = 0
+    is_seeded: bool = True
+    """Whether bundled skills may be added; not where the source does without them, which comes along."""
     credentials: tuple[Credential, ...] = ()
     """What the clone will have in common with its source."""

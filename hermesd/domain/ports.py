@@ -600,6 +600,8 @@ class Agent(Protocol):
     ) -> list[str]:
         """Fills `target`, the fresh home of `name` that is still being made, from a home that may be in use.
 
+        What `target` says of what the profile is for stays; its other files give way to the source's.
+
         Databases are consistent snapshots; what belongs to running processes stays behind, and so does what a
         link leads to. The source is only read. Returns what a person has to know, a sentence each. Raises
         `ConfigInvalid`, `DiskFull`, `NotPermitted`, `Cancelled`.

@@ -86,7 +86,8 @@ class CreationPlans:
     async def _plan(self, new: NewProfile, path: Path, clone: ClonePlan) -> CreationPlan:
         steps = [Step("copy", what) for what in clone.copied]
         if is_seeded(new):
-            steps.append(Step("seed", "bundled skills"))
+            without = f"bundled skills: {new.source} does without them"
+            steps.append(Step("seed", "bundled skills") if clone.is_seeded else Step("skip", without))
         steps.extend(Step("skip", what) for what in clone.skipped)
         if clone.paused_jobs:
             steps.append(Step("pause", _counted(clone.paused_jobs, "scheduled job")))

@@ -13,7 +13,7 @@ from hermesd.domain import layout
 from hermesd.domain.creation import CreationPlan, NewProfile
 from hermesd.domain.errors import Cancelled, HermesError, ProfileNotFound
 from hermesd.domain.operation import Operation
-from hermesd.domain.ports import Agent, ModelEndpoint, Ports, Setup
+from hermesd.domain.ports import ModelEndpoint, Ports, Setup
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.services.creation_plans import KIND, CreationPlans, Order, is_seeded
 from hermesd.services.events import Events
@@ -99,13 +99,13 @@ class Creations:
         """Builds and publishes the home; a failure leaves nothing."""
         new, source = order.new, await self._source(order)
         job.report("copy" if source else "create", f"from {new.source}" if source else "")
+        await self._homes.make_way(new.name)
         told: list[str] = []
 
         def fill(staged: Path) -> None:
             told.extend(self._fill(new, source, Home(new.name, staged, UNPUBLISHED), job))
 
-        description = "" if source else new.description
-        files = layout.fresh_files(description=description, with_skills=new.with_skills)
+        files = layout.fresh_files(description=new.description, with_skills=new.with_skills)
         create = self._ports.homes.create
         home = await asyncio.to_thread(create, new.name, files, layout.DIRECTORIES, fill=fill)
         for sentence in told:
@@ -119,20 +119,13 @@ class Creations:
             self._refuse_other(source)
             told = agent.clone(source, new.name, staged.path, new.order, lambda: job.is_cancelled)
             self._refuse_other(source)
-        self._set_up(agent, new, staged)
+        if new.model:
+            agent.set_up(staged, Setup(ModelEndpoint(new.model)), taken_ports=frozenset())
         if is_seeded(new):
             self._seed(staged)
         if job.is_cancelled:
             raise Cancelled(f"the creation of '{new.name}' was cancelled", profile=new.name.text)
         return told
-
-    def _set_up(self, agent: Agent, new: NewProfile, staged: Home) -> None:
-        """A clone's description is set afterwards, for its source's came along; a blank home begins with it."""
-        setup = Setup(
-            ModelEndpoint(new.model) if new.model else None, description=new.description if new.source else ""
-        )
-        if setup != Setup():
-            agent.set_up(staged, setup, taken_ports=frozenset())
 
     def _seed(self, staged: Home) -> None:
         """Bundled skills reach a home when its agent first runs."""

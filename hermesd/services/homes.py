@@ -119,6 +119,20 @@ class KnownHomes:
         gone = [one for one in bindings if one.name and one.home not in present]
         return sorted(gone, key=lambda one: one.name)
 
+    async def make_way(self, name: ProfileName) -> None:
+        """Takes a name from whoever had it, before a profile is made that is to have it.
+
+        Else a clone, in which somebody seems to have lived, would be taken for the restored home of a profile that
+        hermes-agent deleted, and its gateway would be started as that one's was to be.
+        """
+        bindings = await self._known()
+        async with self._learning:
+            for identity, binding in list(bindings.items()):
+                if binding.name == name.text:
+                    nameless = Binding(binding.id, binding.home, "")
+                    await self._ports.store.bind(nameless)
+                    bindings[identity] = nameless
+
     def _identified(self, home: Home, bindings: Bindings) -> Identified:
         known = Identified(home, bindings[home.identity].id)
         self._last[known.id] = home

@@ -38,26 +38,25 @@ class Sharing:
 
     async def warnings(self, home: Home) -> list[str]:
         """What a person has to know of what a new profile shares: with whom, what follows and the ways out."""
-        by_holder: dict[ProfileName, list[str]] = {}
-        for one in await self.of_home(home):
-            for holder in one.profiles:
-                by_holder.setdefault(holder, []).append(one.credential.variable)
+        holders: dict[tuple[str, str], list[ProfileName]] = {}
+        for holder, variables in _by_holder(await self.of_home(home)).items():
+            holders.setdefault((variables, await self._consequence(holder, home.name)), []).append(holder)
         told = [
-            f"shared with {holder}: {', '.join(variables)}; {await self._consequence(holder, home.name)}"
-            for holder, variables in sorted(by_holder.items())
+            f"shared with {', '.join(map(str, sorted(names)))}: {variables}; {consequence}"
+            for (variables, consequence), names in holders.items()
         ]
         if told:
             told.append(
                 f"to give {home.name} bots of its own, edit {home.path / '.env'}, "
-                f"or clone again with --channels strip"
+                "or clone again with --channels strip"
             )
         return told
 
     async def _consequence(self, holder: ProfileName, name: ProfileName) -> str:
-        """What becomes of two gateways with one bot (hermes-agent 0.19.0: the second asks again and again)."""
+        """What becomes of gateways with one bot (hermes-agent 0.19.0: the second asks again and again)."""
         view = await self._gateways.get(holder)
         if view.record.process is None and view.foreign_pid is None:
-            return "their gateways cannot both be connected"
+            return "of their gateways, only one can be connected at a time"
         return (
             f"the gateway of {holder} runs, so that of {name} will not get through until {holder} stops "
             f"or restarts, and then {holder} may not"
@@ -65,3 +64,12 @@ class Sharing:
 
     def _credentials(self, homes: Iterable[Home]) -> dict[ProfileName, list[Credential]]:
         return {home.name: self._runtimes.agent_of(home.name).credentials(home) for home in homes}
+
+
+def _by_holder(shared: Iterable[Shared]) -> dict[ProfileName, str]:
+    """The variables that each other profile has in common with this one, in words."""
+    found: dict[ProfileName, list[str]] = {}
+    for one in shared:
+        for holder in one.profiles:
+            found.setdefault(holder, []).append(one.credential.variable)
+    return {holder: ", ".join(variables) for holder, variables in sorted(found.items())}

@@ -312,6 +312,20 @@ def test_tree_that_may_not_be_written_is_not_permitted() -> None:
         assert list(directory.iterdir()) == []
 
 
+def test_place_for_a_home_that_could_not_be_made_is_not_permitted() -> None:
+    """Before anything is tried; whatever of the way there exists."""
+    with reachable_directory() as directory:
+        statement = "homes.HomesOnDisk(given / 'root').place_for(homes.ProfileName('coder'))"
+        reason, path, message = failure_as_nobody(statement, directory)
+        assert (reason, path) == ("NOT_PERMITTED", str(directory))
+        assert message.startswith(f"cannot write into {directory}: ")
+        (directory / "root" / "profiles").mkdir(parents=True)
+        assert failure_as_nobody(statement, directory)[:2] == (
+            "NOT_PERMITTED",
+            str(directory / "root" / "profiles"),
+        )
+
+
 def test_sticky_default_has_the_mode_of_hermes_agents(homes: HomesOnDisk, root: Path) -> None:
     """0644, as hermes-agent writes it; the root is what keeps others out."""
     create(homes)

@@ -86,6 +86,10 @@ def test_the_top_offers_our_nouns_and_the_agents_commands(ask: Ask) -> None:
         (["bogus", ""], []),
         (["gateway", "run", ""], []),
         (["profile", "create", "c"], []),
+        (["profile", "create", "new", "--clone-from", "w"], ["worker"]),
+        (["profile", "create", "new", "--channels", ""], ["strip", "keep"]),
+        (["profile", "create", "new", "--cron", "p"], ["pause"]),
+        (["profile", "create", "new", "--clone-"], ["--clone-all", "--clone-from"]),
         (["profile", "use", "--help", "co"], ["coder"]),
     ],
 )

@@ -154,6 +154,25 @@ def test_program_elsewhere_is_not_hidden(neighbour: Neighbour) -> None:
         neighbour.aliases.create("coder", CODER)
 
 
+def test_check_refuses_what_create_refuses_and_writes_nothing(neighbour: Neighbour) -> None:
+    """A name can be looked at before it is taken."""
+    neighbour.put_file("file")
+    neighbour.put_upstream_alias("theirs", "other")
+    neighbour.install("program")
+    before = neighbour.aliases.scan()
+    for name in ("file", "theirs", "program", "chat", "../evil"):
+        refusals = []
+        for attempt in (neighbour.aliases.check, neighbour.aliases.create):
+            with pytest.raises(AliasTaken) as caught:
+                attempt(name, CODER)
+            refusals.append(caught.value.message)
+        assert refusals[0] == refusals[1]
+    neighbour.aliases.check("coder", CODER)
+    assert neighbour.aliases.scan() == before
+    neighbour.aliases.create("coder", CODER)
+    neighbour.aliases.check("coder", CODER)
+
+
 def test_own_alias_is_removed(neighbour: Neighbour) -> None:
     """Once; the second time there is nothing to do."""
     alias = neighbour.aliases.create("coder", CODER)

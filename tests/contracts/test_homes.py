@@ -8,7 +8,7 @@ import pytest
 
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.domain import layout
-from hermesd.domain.errors import ArgumentInvalid, NotFound, ProfileExists, ProfileNotFound
+from hermesd.domain.errors import ArgumentInvalid, DiskFull, NotFound, ProfileExists, ProfileNotFound
 from hermesd.domain.ports import Homes
 from hermesd.domain.profile import DEFAULT, Home, ProfileName
 from hermesd.domain.trash import TrashNote
@@ -137,6 +137,37 @@ def names(homes: Homes) -> list[str]:
 def create(homes: Homes, name: ProfileName = CODER) -> Home:
     """A fresh home."""
     return homes.create(name, FILES, layout.DIRECTORIES)
+
+
+def test_place_for_a_home_is_where_it_is_made(homes: Homes) -> None:
+    """Looking at it makes nothing; whatever has the name by then is told as by `create`."""
+    place = homes.place_for(CODER)
+    assert names(homes) == ["default"]
+    assert create(homes).path == place
+    for taken in (CODER, ProfileName(DEFAULT)):
+        refusals = []
+        for attempt in (homes.place_for, lambda name: create(homes, name)):
+            with pytest.raises(ProfileExists) as caught:
+                attempt(taken)
+            refusals.append(caught.value.message)
+        assert refusals[0] == refusals[1]
+
+
+def test_what_fills_a_home_is_given_its_place_before_anybody_can_find_it(homes: Homes) -> None:
+    """And if it fails, there is no home."""
+    seen = []
+
+    def fill(place: Path) -> None:
+        seen.append((place, homes.find(CODER)))
+        if len(seen) == 1:
+            raise DiskFull("no space left")
+
+    with pytest.raises(DiskFull):
+        homes.create(CODER, FILES, layout.DIRECTORIES, fill=fill)
+    assert homes.find(CODER) is None
+    home = homes.create(CODER, FILES, layout.DIRECTORIES, fill=fill)
+    assert [found for _, found in seen] == [None, None]
+    assert home.path not in {place for place, _ in seen}
 
 
 Remove = Callable[[Homes, Home], object]

@@ -69,6 +69,8 @@ class ScriptedAgent:
         """What platforms know each home's bots by."""
         self.clones: list[tuple[str, str, CloneOrder]] = []
         """Every `clone`, in order: from which home, to which, and how."""
+        self.without_skills: set[str] = set()
+        """Homes that do without bundled skills."""
         self.clone_warnings: list[str] = []
         """What `clone` has to say."""
         self.settled: list[tuple[str, str]] = []
@@ -184,7 +186,8 @@ class ScriptedAgent:
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """A plan that says how much is taken over."""
         held = tuple(self.credentials(source)) if order.has_channels else ()
-        return ClonePlan(copied=(f"{order.extent} of {source.name}",), credentials=held)
+        is_seeded = source.name.text not in self.without_skills
+        return ClonePlan((f"{order.extent} of {source.name}",), is_seeded=is_seeded, credentials=held)
 
     def clone(
         self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]

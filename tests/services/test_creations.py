@@ -155,13 +155,30 @@ async def test_a_clone_takes_over_and_is_settled(house: House, agent: ScriptedAg
     assert (event.message, event.facts) == ("profile writer was created from coder", {"source": "coder"})
 
 
+async def test_a_clone_is_nobody_s_restored_home(house: House, agent: ScriptedAgent) -> None:
+    """Not of the one that hermes-agent deleted under this name: it has another id, and is not started."""
+    house.homes.add("writer")
+    await house.start("writer")
+    gone = await house.record("writer")
+    house.homes.drop("writer")
+    await house.clock.advance(60.0)
+    agent.lived_in.add("writer")
+    await make(house, NewProfile(WRITER, source=CODER, order=CloneOrder(Extent.EVERYTHING)))
+    await house.clock.advance(600.0)
+    record = await house.record("writer")
+    assert record.profile_id != gone.profile_id
+    assert (record.gateway.wanted_up, record.gateway.state) == (False, State.STOPPED)
+    assert list(house.backend.alive) == []
+
+
 async def test_model_and_description_are_the_clone_s_own(house: House, agent: ScriptedAgent) -> None:
-    """They are set where nobody sees the home yet, after what its source says; the source keeps its own."""
+    """The model is set where nobody sees the home yet, after what its source says; the source keeps its own."""
     agent.known_facts["coder"] = ProfileFacts(description="Codes", model="m1", base_url="http://127.0.0.1:1/v1")
     await make(house, NewProfile(WRITER, "Writes", model="m2", source=CODER))
     facts = (await house.services.profiles.get(WRITER)).facts
-    assert (facts.description, facts.model, facts.base_url) == ("Writes", "m2", "http://127.0.0.1:1/v1")
-    assert agent.setups == [("writer", Setup(ModelEndpoint("m2"), description="Writes"))]
+    assert (facts.model, facts.base_url) == ("m2", "http://127.0.0.1:1/v1")
+    assert "Writes" in house.homes.files_of("writer")["profile.yaml"]
+    assert agent.setups == [("writer", Setup(ModelEndpoint("m2")))]
     assert (await house.services.profiles.get(CODER)).facts.model == "m1"
 
 
@@ -183,6 +200,18 @@ async def test_every_bot_that_is_shared_is_named_with_whom(house: House, agent: 
     assert "/writer/.env" in way_out
     assert "--channels strip" in way_out
     assert TELEGRAM.fingerprint not in repr(done)
+
+
+async def test_several_clones_of_one_bot_are_told_of_in_one_line(house: House, agent: ScriptedAgent) -> None:
+    """But for the one that runs."""
+    agent.known_credentials["coder"] = [TELEGRAM]
+    for name in ("poet", "zoe"):
+        await make(house, NewProfile(ProfileName(name), source=CODER))
+    await house.start("zoe")
+    done = await make(house, CLONE)
+    assert [text.partition(":")[0] for text in done.warnings[:2]] == ["shared with coder, poet", "shared with zoe"]
+    assert "the gateway of zoe runs" in done.warnings[1]
+    assert len(done.warnings) == 3
 
 
 async def test_what_comes_of_a_shared_bot_depends_on_who_runs(house: House, agent: ScriptedAgent) -> None:
@@ -222,6 +251,14 @@ async def test_the_plan_of_a_whole_clone_seeds_nothing(house: House) -> None:
         NewProfile(WRITER, with_alias=False, source=CODER, order=CloneOrder(Extent.EVERYTHING))
     )
     assert plan.steps == (Step("copy", "everything of coder"),)
+
+
+async def test_a_source_without_bundled_skills_is_cloned_without(house: House) -> None:
+    """It is a choice like its other settings."""
+    house.agent.without_skills.add("coder")
+    plan = await house.services.creations.plan(CLONE)
+    assert Step("skip", "bundled skills: coder does without them") in plan.steps
+    assert "seed" not in {step.verb for step in plan.steps}
 
 
 async def test_the_plan_says_that_there_will_be_no_alias(house: House) -> None:
@@ -395,7 +432,8 @@ async def test_a_clone_that_was_cut_off_is_made_by_the_next_daemon(house: House,
     await house.open()
     assert (await house.now(begun)).state is OperationState.SUCCEEDED
     assert agent.clones == [("coder", "writer", order)]
-    assert agent.setups == [("writer", Setup(ModelEndpoint("m"), description="Writes"))]
+    assert agent.setups == [("writer", Setup(ModelEndpoint("m")))]
+    assert "Writes" in house.homes.files_of("writer")["profile.yaml"]
 
 
 async def test_a_clone_that_was_published_is_only_finished(house: House, agent: ScriptedAgent) -> None:

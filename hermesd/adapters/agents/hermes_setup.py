@@ -15,9 +15,7 @@ from hermesd.adapters import dotenvfile, yamlfile
 from hermesd.adapters.agents import hermes_api
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, Model, read_model, variables
 from hermesd.adapters.atomic import write_atomic
-from hermesd.adapters.profilefiles import ABOUT
 from hermesd.adapters.textfile import read_text
-from hermesd.adapters.yamltext import Scalar
 from hermesd.domain.creation import check_model_name
 from hermesd.domain.errors import ArgumentInvalid, PortInUse
 from hermesd.domain.ports import FIRST_API_PORT, ModelEndpoint, Setup
@@ -33,7 +31,7 @@ _NOT_KEYS = re.compile(r"PATH|HOME|SHELL|EDITOR|PYTHON.*|(?:LD|DYLD|NODE|GIT|HER
 class _Plan:
     """What is to be written, and how people are told. No text in `changes` holds a secret."""
 
-    settings: dict[tuple[str, ...], Scalar] = field(default_factory=dict)
+    settings: dict[tuple[str, ...], str] = field(default_factory=dict)
     """For config.yaml, by keys from the top."""
     variables: dict[str, str] = field(default_factory=dict)
     """For .env."""
@@ -56,25 +54,11 @@ def set_up(home: Path, setup: Setup, taken_ports: frozenset[int]) -> list[str]:
         _plan_api(plan, setup.api_server_port, config, env, taken_ports)
     new_env = _with_variables(env_text, plan, home / ENV)
     new_config = yamlfile.with_values(config_text, plan.settings, home / CONFIG) if plan.settings else config_text
-    about_text, new_about = _described(home / ABOUT, setup.description, plan)
     if new_env != env_text:
         write_atomic(home / ENV, new_env.encode())
     if new_config != config_text:
         write_atomic(home / CONFIG, new_config.encode())
-    if new_about != about_text:
-        write_atomic(home / ABOUT, new_about.encode())
     return plan.changes
-
-
-def _described(path: Path, description: str, plan: _Plan) -> tuple[str, str]:
-    """The text that says what a home is for, as it is and as it is to be."""
-    text = read_text(path)
-    about = yamlfile.parse_yaml(text, path) if description else {}
-    if not description or (about.get("description"), about.get("description_auto")) == (description, False):
-        return text, text
-    plan.changes.append("the description is new")
-    values: dict[tuple[str, ...], Scalar] = {("description",): description, ("description_auto",): False}
-    return text, yamlfile.with_values(text, values, path)
 
 
 def _with_variables(text: str, plan: _Plan, path: Path) -> str:

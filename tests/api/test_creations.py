@@ -1,0 +1,98 @@
+"""Making profiles through the API: plans, clones, codes and reasons."""
+
+import grpc
+import pytest
+from google.protobuf.json_format import MessageToDict
+
+from hermesd.domain.cloning import CloneOrder, Credential, Extent
+from hermesd.v1 import operations_pb2, operations_pb2_grpc, profiles_pb2, profiles_pb2_grpc
+from tests.api.conftest import Served
+from tests.api.test_server import refusal
+
+pytestmark = [pytest.mark.fast, pytest.mark.api]
+
+Create = profiles_pb2.CreateProfileRequest
+Plan = profiles_pb2.PlanProfileRequest
+
+REFUSALS = [
+    (Create(profile=""), "PROFILE_REQUIRED", grpc.StatusCode.INVALID_ARGUMENT),
+    (Create(profile="../etc"), "PROFILE_NAME_INVALID", grpc.StatusCode.INVALID_ARGUMENT),
+    (Create(profile="hermes"), "PROFILE_NAME_INVALID", grpc.StatusCode.INVALID_ARGUMENT),
+    (Create(profile="coder"), "PROFILE_EXISTS", grpc.StatusCode.ALREADY_EXISTS),
+    (Create(profile="writer", clone_from="../etc"), "PROFILE_NAME_INVALID", grpc.StatusCode.INVALID_ARGUMENT),
+    (Create(profile="writer", clone_from="codr"), "PROFILE_NOT_FOUND", grpc.StatusCode.NOT_FOUND),
+    (
+        Create(profile="writer", clone_from="coder", no_skills=True),
+        "ARGUMENT_INVALID",
+        grpc.StatusCode.INVALID_ARGUMENT,
+    ),
+    (
+        Create(profile="writer", clone_from="coder", clone_extent=77),  # type: ignore[arg-type]
+        "ARGUMENT_INVALID",
+        grpc.StatusCode.INVALID_ARGUMENT,
+    ),
+    (Create(profile="writer", model="a\nb"), "ARGUMENT_INVALID", grpc.StatusCode.INVALID_ARGUMENT),
+]
+
+
+@pytest.mark.parametrize(("request_", "reason", "code"), REFUSALS, ids=lambda one: str(one)[:40])
+async def test_the_plan_and_the_deed_are_refused_alike(
+    served: Served, request_: Create, reason: str, code: grpc.StatusCode
+) -> None:
+    """With the same code and reason."""
+    stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
+    for call in (stub.CreateProfile(request_), stub.PlanProfile(Plan(profile=request_.profile, create=request_))):
+        found, info = await refusal(call)
+        assert (found, info.reason, info.domain) == (code, reason, "hermesd")
+
+
+async def test_a_plan_names_one_profile(served: Served) -> None:
+    """The request may leave its name out, and must not name another one."""
+    stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
+    assert (await stub.PlanProfile(Plan(profile="writer", create=Create()))).profile == "writer"
+    _, info = await refusal(stub.PlanProfile(Plan(profile="writer", create=Create(profile="poet"))))
+    assert info.reason == "ARGUMENT_INVALID"
+
+
+async def test_a_clone_is_planned_and_made(served: Served) -> None:
+    """Every field of the request reaches the agent; what is shared is in the plan, by name and not by value."""
+    served.house.agent.known_credentials["coder"] = [Credential("telegram", "TELEGRAM_BOT_TOKEN", "0123456789ab")]
+    stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
+    wanted = Create(
+        profile="writer",
+        clone_from="coder",
+        clone_extent=profiles_pb2.CLONE_EXTENT_EVERYTHING,
+        keep_cron=True,
+        model="m",
+        description="Writes",
+    )
+    plan = await stub.PlanProfile(Plan(profile="writer", create=wanted))
+    assert MessageToDict(plan) == {
+        "profile": "writer",
+        "path": "/nowhere/.hermes/profiles/writer",
+        "steps": [
+            {"verb": "copy", "what": "everything of coder"},
+            {"verb": "set", "what": "model m"},
+            {"verb": "alias", "what": "writer → hermesctl -p writer"},
+        ],
+        "shared": [{"platform": "telegram", "variable": "TELEGRAM_BOT_TOKEN", "profiles": ["coder"]}],
+    }
+    begun = await stub.CreateProfile(wanted)
+    watching = operations_pb2_grpc.OperationsServiceStub(served.channel).WatchOperation(
+        operations_pb2.WatchOperationRequest(id=begun.id)
+    )
+    done = [operation async for operation in watching][-1]
+    assert done.state == operations_pb2.OPERATION_STATE_SUCCEEDED
+    assert done.warnings[0].startswith("shared with coder: TELEGRAM_BOT_TOKEN")
+    assert served.house.agent.clones == [("coder", "writer", CloneOrder(Extent.EVERYTHING, keeps_cron=True))]
+    made = await stub.GetProfile(profiles_pb2.GetProfileRequest(profile="writer"))
+    assert made.model == "m"
+    assert "Writes" in served.house.homes.files_of("writer")["profile.yaml"]
+
+
+async def test_settings_are_what_is_cloned_unless_more_is_asked_for(served: Served) -> None:
+    """An unset extent is the smaller one; channels can be left out."""
+    stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
+    await stub.CreateProfile(Create(profile="writer", clone_from="coder", strip_channels=True))
+    await served.house.clock.settle()
+    assert served.house.agent.clones == [("coder", "writer", CloneOrder(Extent.SETTINGS, has_channels=False))]
