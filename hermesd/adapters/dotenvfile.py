@@ -6,7 +6,7 @@ message.
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -58,6 +58,32 @@ def with_values(text: str, values: Mapping[str, str], path: Path) -> str:
             path, "it is written in a way that hermesd cannot change safely, so it must be edited by hand"
         )
     return text
+
+
+def without(text: str, names: Collection[str], path: Path) -> str:
+    """The text without the lines of these keys, those that say nothing any more included; all else stays.
+
+    `path` is only named in errors.
+
+    Raises:
+        ConfigInvalid: a key is written where it cannot be taken out safely.
+    """
+    mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
+    left = mark + "".join(_left(binding, names) for binding in _bindings(text))
+    lines = (line.lstrip() for line in re.split(r"[\r\n]", left))
+    effective = "\n".join(line for line in lines if not line.startswith("#"))
+    # What one reader takes for the end of a value, another, which mends such files first, takes for a line.
+    if "\0" in effective or any(re.search(rf"{re.escape(name)}\s*=", effective) for name in names):
+        raise invalid(path, "keys run into each other in a line, so it must be edited by hand")
+    return left
+
+
+def _left(binding: Binding, names: Collection[str]) -> str:
+    """What is left of a line: the blank lines and comments that the parser counts to it, or all of it."""
+    if binding.key not in names:
+        return binding.original.string
+    before = re.match(r"(?:[^\S\r\n]*(?:\r\n|\n|\r))*", binding.original.string)
+    return before.group() if before else ""
 
 
 def _bindings(text: str) -> list[Binding]:

@@ -57,6 +57,19 @@ def rename_exclusive(source: Path, target: Path) -> None:
     raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
+def sync_file_system(descriptor: int) -> None:
+    """Makes everything durable that was written to the file system of a descriptor, whoever wrote it.
+
+    Since Linux 5.8 this fails if anything could not be written since the descriptor was opened.
+
+    Raises:
+        OSError: something could not be written.
+    """
+    if _libc.syncfs(descriptor) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
 def identify(path: Path) -> Entry:
     """What a path names, links not followed, asked in one call: it is done for every home, again and again.
 

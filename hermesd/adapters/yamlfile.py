@@ -4,7 +4,7 @@ Owns: what counts as readable, and that a change is what was meant. A text that 
 refused, never guessed at. Must not know what the values mean.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 
 from hermesd.adapters.textfile import invalid, read_text
 from hermesd.adapters.yamltext import NotEditable, with_value
+from hermesd.adapters.yamltext import without as without_entry
 
 Data = dict[str, Any]
 """What a document holds: keys of the top level and whatever lies below them."""
@@ -71,6 +72,37 @@ def with_values(text: str, values: Mapping[tuple[str, ...], str], path: Path) ->
     if repr(parse_yaml(text, path)) != repr(wanted):
         raise _by_hand(path)
     return text
+
+
+def without(text: str, entries: Iterable[tuple[str, ...]], path: Path) -> str:
+    """The text without these entries, and without the sections that they leave empty; every other line stays.
+
+    An entry is named by its keys from the top. `path` is only named in errors.
+
+    Raises:
+        ConfigInvalid: the text cannot be parsed, or this change needs a person.
+    """
+    wanted = parse_yaml(text, path)
+    for keys in entries:
+        wanted = _pruned(wanted, keys)
+        try:
+            text = without_entry(text, keys)
+        except (NotEditable, yaml.YAMLError) as error:
+            raise _by_hand(path) from error
+    if repr(parse_yaml(text, path)) != repr(wanted):
+        raise _by_hand(path)
+    return text
+
+
+def _pruned(data: Data, keys: tuple[str, ...]) -> Data:
+    """The mapping without an entry, and without those above it that held nothing else; others may share it."""
+    below = data.get(keys[0])
+    if len(keys) == 1:
+        return {key: value for key, value in data.items() if key != keys[0]}
+    left = _pruned(below, keys[1:]) if isinstance(below, dict) else below
+    if left == below:
+        return data
+    return {key: left if key == keys[0] else value for key, value in data.items() if key != keys[0] or left}
 
 
 def _by_hand(path: Path) -> Exception:

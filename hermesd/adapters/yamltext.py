@@ -61,6 +61,29 @@ def with_value(text: str, keys: tuple[str, ...], value: str) -> str:
     raise NotEditable
 
 
+def without(text: str, keys: tuple[str, ...]) -> str:
+    """The text without the entry at `keys`, counted from the top, and without the sections it leaves empty.
+
+    What stands inside the entry goes with it, comments too; a text that has no such entry stays as it is.
+
+    Raises:
+        NotEditable: the text is of a form that cannot be changed in place.
+        yaml.YAMLError: the text cannot be parsed.
+    """
+    mapping = _parse(text)
+    doomed: tuple[_Node, int] | None = None
+    for key in keys:
+        if mapping is None or not mapping.is_mapping:
+            return text
+        places = [n for n, (name, _) in enumerate(mapping.entries) if name.key == key and not name.is_mapping]
+        if not places:
+            return text
+        if doomed is None or len(mapping.entries) > 1:
+            doomed = mapping, places[-1]
+        mapping = mapping.entries[places[-1]][1]
+    return text if doomed is None else _without_entry(text, *doomed)
+
+
 def render(value: str) -> str:
     """The text as a YAML scalar, plain where that cannot be read as anything else."""
     if _PLAIN.fullmatch(value) and not value.endswith(":") and yaml.safe_load(value) == value:
@@ -135,6 +158,22 @@ def _with_entry(text: str, mapping: _Node, keys: tuple[str, ...], value: str) ->
         return text[: mapping.end - 1] + entry + text[mapping.end - 1 :]
     end = mapping.entries[-1][1].end
     return f"{text[:end]}, {entry}{text[end:]}"
+
+
+def _without_entry(text: str, mapping: _Node, number: int) -> str:
+    """The text without one entry: its lines in a block, itself and a comma in a flow."""
+    name, value = mapping.entries[number]
+    if not mapping.is_flow:
+        start = max(text.rfind("\n", 0, name.start), text.rfind("\r", 0, name.start)) + 1
+        if text[start : name.start].strip():
+            raise NotEditable
+        after = _line_end(text, max(value.end, name.end))
+        after += 2 if text.startswith("\r\n", after) else 1
+        return text[:start] + text[after:]
+    if number + 1 < len(mapping.entries):
+        return text[: name.start] + text[mapping.entries[number + 1][0].start :]
+    start = mapping.entries[number - 1][1].end if number else name.start
+    return text[:start] + text[max(value.end, name.end) :]
 
 
 def _with_mapping(text: str, parent: _Node, old: _Node, keys: tuple[str, ...], value: str) -> str:
