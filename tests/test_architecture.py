@@ -35,6 +35,8 @@ WRITERS = {
     "hermesd/adapters/atomic.py": "durable files: the one place that writes them",
     "hermesd/adapters/locks.py": "lock files, of which only the lock matters",
     "hermesd/adapters/logfile.py": "rotated copies of a gateway's log, which may be lost in a crash",
+    "hermesd/adapters/snapshot_program.py": "copies of databases in a home that is not published before all is synced",
+    "hermesd/adapters/treecopy.py": "files in a home that is not published before all of its file system is synced",
     "hermesd/adapters/spawn.py": "a gateway's log, opened to be inherited",
     "hermesd/adapters/store.py": "the database, created private before SQLite opens it",
     "hermesd/adapters/terminalfiles.py": "records of commands on terminals, which end with the machine",

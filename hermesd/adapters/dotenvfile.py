@@ -41,6 +41,11 @@ def parse_env(text: str) -> dict[str, str]:
     return found
 
 
+def names(text: str) -> set[str]:
+    """Every key that is written, with a value or without one."""
+    return {binding.key for binding in _bindings(text) if binding.key is not None}
+
+
 def with_values(text: str, values: Mapping[str, str], path: Path) -> str:
     """The text with each value set, replacing the line that counts or adding one; all else stays as it is.
 
@@ -60,7 +65,7 @@ def with_values(text: str, values: Mapping[str, str], path: Path) -> str:
     return text
 
 
-def without(text: str, names: Collection[str], path: Path) -> str:
+def without(text: str, keys: Collection[str], path: Path) -> str:
     """The text without the lines of these keys, those that say nothing any more included; all else stays.
 
     `path` is only named in errors.
@@ -69,18 +74,18 @@ def without(text: str, names: Collection[str], path: Path) -> str:
         ConfigInvalid: a key is written where it cannot be taken out safely.
     """
     mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
-    left = mark + "".join(_left(binding, names) for binding in _bindings(text))
+    left = mark + "".join(_left(binding, keys) for binding in _bindings(text))
     lines = (line.lstrip() for line in re.split(r"[\r\n]", left))
     effective = "\n".join(line for line in lines if not line.startswith("#"))
     # What one reader takes for the end of a value, another, which mends such files first, takes for a line.
-    if "\0" in effective or any(re.search(rf"{re.escape(name)}\s*=", effective) for name in names):
+    if "\0" in effective or any(re.search(rf"{re.escape(name)}\s*=", effective) for name in keys):
         raise invalid(path, "keys run into each other in a line, so it must be edited by hand")
     return left
 
 
-def _left(binding: Binding, names: Collection[str]) -> str:
+def _left(binding: Binding, keys: Collection[str]) -> str:
     """What is left of a line: the blank lines and comments that the parser counts to it, or all of it."""
-    if binding.key not in names:
+    if binding.key not in keys:
         return binding.original.string
     before = re.match(r"(?:[^\S\r\n]*(?:\r\n|\n|\r))*", binding.original.string)
     return before.group() if before else ""

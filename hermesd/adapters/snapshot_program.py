@@ -35,7 +35,7 @@ def copy(source: Path, target: Path) -> str:
     """Copies one database; returns the line that tells of it."""
     try:
         found = _copied(source, target)
-        status = os.stat(source)
+        status = source.stat()
         os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
     except _SourceError as error:
         return f"errno\t{_number(error.__cause__)}\tsource"
@@ -112,12 +112,12 @@ def _copy_at_rest(source: Path, target: Path) -> str:
 def _copy_bytes(source: Path, target: Path) -> None:
     _remove(target)
     for ending in ("", *SIDECARS):
-        old, new = f"{source}{ending}", f"{target}{ending}"
-        if not ending or os.path.exists(old):
+        old, new = Path(f"{source}{ending}"), Path(f"{target}{ending}")
+        if not ending or old.exists():
             _copy_file(old, new)
 
 
-def _copy_file(source: str, target: str) -> None:
+def _copy_file(source: Path, target: Path) -> None:
     new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         for chunk in _chunks(source):
@@ -128,9 +128,9 @@ def _copy_file(source: str, target: str) -> None:
         os.close(new)
 
 
-def _chunks(source: str) -> Iterator[bytes]:
+def _chunks(source: Path) -> Iterator[bytes]:
     try:
-        with open(source, "rb", buffering=0) as file:
+        with source.open("rb", buffering=0) as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
                 _go_on()
@@ -143,7 +143,7 @@ def _looks(source: Path) -> list[tuple[int, int, int]]:
     found = []
     for ending in ("", *SIDECARS, "-shm"):
         try:
-            status = os.stat(f"{source}{ending}")
+            status = Path(f"{source}{ending}").stat()
         except FileNotFoundError:
             found.append((0, 0, 0))
         else:

@@ -1,6 +1,7 @@
 """Snapshots of databases, taken by a program of their own: the daemon never opens a profile's database.
 
-Owns: the child, its end when nobody wants the result any more, and what it says. Must not know whose the databases are.
+Owns: the child, its end when nobody wants the result any more, and what it says. Must not know whose the databases
+are.
 """
 
 import errno
@@ -77,9 +78,7 @@ class Snapshots:
         finally:
             child.stdin = None
 
-    def _outcome(
-        self, child: "subprocess.Popen[bytes]", is_cancelled: Callable[[], bool]
-    ) -> tuple[bytes, bytes]:
+    def _outcome(self, child: "subprocess.Popen[bytes]", is_cancelled: Callable[[], bool]) -> tuple[bytes, bytes]:
         while True:
             try:
                 return child.communicate(timeout=_POLL_S)

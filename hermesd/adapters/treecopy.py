@@ -1,8 +1,8 @@
 """A private copy of a directory tree that others go on writing.
 
 Owns: walking without ever following a link, modes, what becomes of links, and files that change while they are
-copied. Whatever stands in the way in the source is told and left out; only what the target refuses is a failure. Must
-not know what a tree is for. Databases are found and left to `hermesd/adapters/snapshots.py`.
+copied. Whatever stands in the way in the source is told and left out; only what the target refuses is a failure.
+Must not know what a tree is for. Databases are found and left to `hermesd/adapters/snapshots.py`.
 
 Names are the system's own, also where they are no UTF-8. Each directory is reached name by name from the top, so
 that neither a link put in its place meanwhile nor the length of its path leads astray.
@@ -71,7 +71,7 @@ class Order:
     target: Path
     """Exists, and may hold files that the copies replace."""
     becomes: Path
-    """Where the target will lie once it is published; links into the source lead there."""
+    """Where the target will lie once it is published, for what people are told."""
     is_wanted: Callable[[Names], bool]
     """Asked for every entry; what it refuses is as good as outside the tree."""
     is_cancelled: Callable[[], bool]
@@ -254,7 +254,7 @@ class _Copy:
             return descend(above, names[-1:])
 
     def _entries(self, source: int, names: Names) -> Iterator[tuple[str, int]]:
-        """What of a directory is wanted: names and types. Sockets, pipes and devices are of types nobody copies."""
+        """What of a directory is wanted: names and types. Sockets, pipes and devices are not."""
         with os.scandir(source) as entries:
             for entry in entries:
                 if not self._order.is_wanted((*names, entry.name)):
@@ -330,18 +330,21 @@ class _Copy:
         os.symlink(moved, names[-1], dir_fd=target)
 
     def _led(self, names: Names, text: str) -> str | None:
-        """The text of a link in the copy; `None` if it leads out, by its words or through other links."""
+        """The text of a link in the copy; `None` if it leads out, by its words or through other links.
+
+        One that says where the source lies becomes relative: it holds where the copy is made and where it will be.
+        """
         top = next((top for top in self._tops if text == top or text.startswith(f"{top}/")), "")
         inside = text[len(top) + 1 :] if top else "/".join((*names[:-1], text))
-        if os.path.isabs(text) and not top:
+        if text.startswith("/") and not top:
             return None
         way = os.path.normpath(inside)
-        real = os.path.realpath(os.path.join(self._order.source, inside))
+        real = os.path.realpath(f"{self._order.source}/{inside}")
         home = os.path.realpath(self._order.source)
         is_inside = way != ".." and not way.startswith("../") and (real == home or real.startswith(f"{home}/"))
         if not is_inside or not self._leads_to_wanted(real[len(home) + 1 :]):
             return None
-        return f"{self._order.becomes}{text[len(top) :]}" if top else text
+        return os.path.relpath(way, "/".join(names[:-1]) or ".") if top else text
 
     def _leads_to_wanted(self, way: str) -> bool:
         names = tuple(way.split("/")) if way else ()

@@ -1,7 +1,7 @@
 """Messaging platforms, and what each knows a bot by.
 
-Owns: the table of the platforms of hermes-agent 0.19.0: which variables and settings connect one, and which of them
-no two gateways can use at once. Must not know files, nor any value.
+Owns: the table of the platforms of hermes-agent 0.19.0: which variables and settings connect one, and which of
+them no two gateways can use at once. Must not know files, nor any value.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -106,7 +106,7 @@ def identities(config: Mapping[str, Any], variables: Mapping[str, str]) -> list[
 
     `variables` is what the agent finds in its environment. The values are secrets.
     """
-    found = []
+    found: list[tuple[str, str, str]] = []
     for channel in CHANNELS:
         for names, _ in channel.identities:
             found += _identities(channel, names, [variables.get(name, "") for name in names.split("@")], "")
@@ -117,9 +117,7 @@ def identities(config: Mapping[str, Any], variables: Mapping[str, str]) -> list[
     return found
 
 
-def _identities(
-    channel: Channel, names: str, values: Sequence[str], where: str
-) -> Iterable[tuple[str, str, str]]:
+def _identities(channel: Channel, names: str, values: Sequence[str], where: str) -> Iterable[tuple[str, str, str]]:
     name = names.partition("@")[0]
     if not values[0].strip():
         return

@@ -1,8 +1,8 @@
 """Whose is what in the home of a profile.
 
 Owns: the one table of what lies in a hermes-agent home (0.19.0, and what earlier ones left) and who owns each
-entry. Whatever copies, packs or replaces parts of a home asks it, so that no two of them disagree. An entry that is
-not in the table is the person's own. Must not know what is done with the answer, or files.
+entry. Whatever copies, packs or replaces parts of a home asks it, so that no two of them disagree. An entry that
+is not in the table is the person's own. Must not know what is done with the answer, or files.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,7 +53,7 @@ _EVERYWHERE: Mapping[Owner, str] = {
     Owner.SESSIONS: "state.db hermes_state.db sessions session-exports response_store.db projects.db images pastes"
     " .hermes_history moa-traces verification_evidence.db todo.json state"
     " image_cache audio_cache document_cache video_cache browser_screenshots browser_recordings"
-    " cache/images cache/audio cache/documents cache/videos cache/screenshots",
+    " cache cache/images cache/audio cache/documents cache/videos cache/screenshots",
     Owner.SKILLS: "skills optional-skills skill-bundles",
     Owner.CRON: "cron",
     Owner.EXTENSIONS: "plugins hooks mcp-installs optional-mcps",
@@ -65,8 +65,9 @@ _EVERYWHERE: Mapping[Owner, str] = {
     " teams_pipeline_store.json webhook_subscriptions.json channel_directory.json sticker_cache.json"
     " gateway/dead_targets.json state/rich_sent_index.json",
     Owner.PROFILE: "profile.yaml distribution.yaml",
-    Owner.HISTORY: "backups state-snapshots checkpoints config.yaml.*.bak config.yaml.bak* skills/.curator_backups",
-    Owner.CACHE: "cache web_cache delegation_cache temp_vision_images temp_video_files piper_voices_cache"
+    Owner.HISTORY: "backups state-snapshots checkpoints config.yaml.*.bak config.yaml.bak*"
+    " skills/.curator_backups",
+    Owner.CACHE: "cache/* web_cache delegation_cache temp_vision_images temp_video_files piper_voices_cache"
     " context_length_cache.yaml models_dev_cache.json models_cache.json provider_models_cache.json"
     " ollama_cloud_models_cache.json .skills_prompt_snapshot.json .update_check .tirith-install-failed"
     " .codex_gpt55_autoraise_notice chrome-debug .cache",
@@ -83,8 +84,8 @@ _EVERYWHERE: Mapping[Owner, str] = {
 """By owner, entries of every home, each a path; `*` stands for part of a name. What is longer wins."""
 
 _IN_THE_ROOT: Mapping[Owner, str] = {
-    Owner.SHARED: "profiles active_profile active_profile.tmp hermes-agent .worktrees bin node node_modules .npm-global"
-    " kanban kanban.db honcho.json .skip_upstream_prompt desktop-build-stamp.json lazy-packages",
+    Owner.SHARED: "profiles active_profile active_profile.tmp hermes-agent .worktrees bin node node_modules"
+    " .npm-global kanban kanban.db honcho.json .skip_upstream_prompt desktop-build-stamp.json lazy-packages",
     Owner.OURS: "profiles/.hermesd",
 }
 """Entries that are something else in the root, which is the default profile's home."""
@@ -97,7 +98,7 @@ _BY_ENDING: Mapping[str, Owner] = {
     ".db-shm": Owner.RUNTIME,
     ".db-journal": Owner.RUNTIME,
 }
-"""Names at any depth that say it themselves. What is beside an open database means nothing without its processes."""
+"""Names at any depth that say it themselves. What is beside an open database means nothing without processes."""
 
 
 @dataclass
@@ -150,12 +151,12 @@ def owner_of(path: Sequence[str], *, is_root: bool) -> Owner:
     What lies in a directory is its owner's, unless the table says otherwise. Total: any names have one owner.
     """
     owner = Owner.PERSON
-    branch: _Branch | None = _OF_THE_ROOT if is_root else _OF_A_HOME
+    branch = _OF_THE_ROOT if is_root else _OF_A_HOME
     for name in path:
-        branch = branch.below(name)
-        if branch is None:
+        below = branch.below(name)
+        if below is None:
             break
-        owner = branch.owner or owner
+        branch, owner = below, below.owner or owner
     if owner in {Owner.SHARED, Owner.OURS}:
         return owner
     if _COMPILED in path:

@@ -5,20 +5,27 @@ Must not know any program.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hermesd.adapters import procfs
+from hermesd.adapters.agents.clones import copy_files, copy_home
+from hermesd.adapters.treecopy import Order
+from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
 from hermesd.domain.errors import Incompatible
 from hermesd.domain.gateway import Event
 from hermesd.domain.layout import FRESH_FILES
+from hermesd.domain.ownership import Owner, owner_of
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
-from hermesd.domain.profile import Home
+from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, Launch, Runtime
 
 _RESTART_CODE = 75
 _CONFIGURATION_CODE = 78
+_NOT_THE_PROFILES = frozenset({Owner.RUNTIME, Owner.SHARED, Owner.OURS})
+FRESH_SETTINGS = ("config.yaml", ".env", "SOUL.md")
+"""What a clone of the settings takes over, by hermesd's own layout of a home."""
 
 
 class CommandAgent:
@@ -94,6 +101,33 @@ class CommandAgent:
 
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Nothing is known of what a program keeps."""
+        return []
+
+    def credentials(self, home: Home) -> list[Credential]:
+        """None: nobody knows what a program connects to."""
+        return []
+
+    def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
+        """The files every profile begins with, or all there is."""
+        whole = order.extent is Extent.EVERYTHING
+        return ClonePlan(copied=("all files",)) if whole else ClonePlan(FRESH_SETTINGS, ("all other files",))
+
+    def clone(
+        self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
+    ) -> list[str]:
+        """Copies the tree, but for what belongs to all profiles and to processes."""
+        root = source.path if source.name.is_default else source.path.parent.parent
+        copy = Order(
+            source.path,
+            target,
+            root / "profiles" / name.text,
+            is_wanted=lambda names: owner_of(names, is_root=source.name.is_default) not in _NOT_THE_PROFILES,
+            is_cancelled=is_cancelled,
+        )
+        return copy_home(copy) if order.extent is Extent.EVERYTHING else copy_files(copy, FRESH_SETTINGS)
+
+    def settle_clone(self, source: Home, home: Home) -> list[str]:
+        """Nothing is known of what a program keeps elsewhere."""
         return []
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:

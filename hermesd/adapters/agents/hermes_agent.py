@@ -5,10 +5,19 @@ of the two). Must not know when, or who keeps the processes.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hermesd.adapters.agents import hermes_api, hermes_rename, hermes_setup, hermes_state
+from hermesd.adapters.agents import (
+    hermes_api,
+    hermes_channels,
+    hermes_clone,
+    hermes_plan,
+    hermes_rename,
+    hermes_setup,
+    hermes_state,
+)
+from hermesd.adapters.agents.hermes_clone import Clone
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, SKILL, read_facts, variables
 from hermesd.adapters.agents.hermes_probe import judge
 from hermesd.adapters.agents.hermes_terminal import (
@@ -20,11 +29,13 @@ from hermesd.adapters.agents.hermes_terminal import (
 from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_flag
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.textfile import edit_command
+from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
+from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
-from hermesd.domain.profile import Home
+from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 
 
@@ -33,9 +44,10 @@ class HermesAgent:
 
     kind = HERMES_AGENT
 
-    def __init__(self, user_home: Path | None = None) -> None:
+    def __init__(self, user_home: Path | None = None, *, copy_workers: int = WORKERS) -> None:
         """`user_home` is where libraries of the agent keep what all profiles share; `None` leaves that alone."""
         self._user_home = user_home
+        self._copy_workers = copy_workers
 
     def version(self, executable: Path) -> str:
         """What the executable says, asked without leaving a trace in any home."""
@@ -124,6 +136,25 @@ class HermesAgent:
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Honcho's blocks, cron jobs, the workplace, sessions, routing and task boards."""
         return hermes_rename.follow_rename(before, after, self._user_home)
+
+    def credentials(self, home: Home) -> list[Credential]:
+        """Of `.env`, the configuration and logins of platforms that keep a directory of their own."""
+        return hermes_channels.read_credentials(home.path)
+
+    def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
+        """By what lies at the top of the home."""
+        return hermes_plan.plan_clone(Clone(source, source.name, source.path, order, self._user_home))
+
+    def clone(
+        self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
+    ) -> list[str]:
+        """Copies what belongs to the profile, then brings it to its own name, place and port."""
+        clone = Clone(source, name, target, order, self._user_home)
+        return hermes_clone.make_clone(clone, is_cancelled, workers=self._copy_workers)
+
+    def settle_clone(self, source: Home, home: Home) -> list[str]:
+        """Honcho's block, in the root or in what all programs share."""
+        return hermes_clone.settle(source, home, self._user_home)
 
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """Where the agent itself looks, in a wheel's environment or in a source checkout; none that is empty."""

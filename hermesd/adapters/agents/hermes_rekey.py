@@ -3,9 +3,10 @@
 Owns: which tables and columns those are (hermes-agent 0.19.0; what an older one lacks is left out). Each database
 is changed in one transaction. Run by path, with the standard library alone; must not import anything of hermesd.
 
-    python -I -S hermes_rekey.py BEFORE AFTER BEFORE_PATH AFTER_PATH ROOT
+    python -I -S hermes_rekey.py STATE BEFORE AFTER BEFORE_PATH AFTER_PATH [ROOT]
 
-Each database that could not be changed is a line on stdout: its path, a tab, and why.
+STATE is the profile's own database; with ROOT, the boards that all profiles share are changed too. Each database
+that could not be changed is a line on stdout: its path, a tab, and why.
 """
 
 import sqlite3
@@ -85,12 +86,15 @@ def _boards(root: Path) -> Iterator[Path]:
     yield from sorted((root / "kanban" / "boards").glob("*/kanban.db"))
 
 
-def main(before: str, after: str, before_path: str, after_path: str, root: str) -> None:
+def main(state_path: str, before: str, after: str, before_path: str, after_path: str, root: str = "") -> None:
     """Changes every database there is."""
-    state = Path(after_path) / "state.db"
+    state = Path(state_path)
     works: list[tuple[Path, Callable[[sqlite3.Connection], None]]] = [
         (state, lambda database: rekey_state(database, before, after, before_path, after_path)),
-        *((board, lambda database: rekey_board(database, before, after)) for board in _boards(Path(root))),
+        *(
+            (board, lambda database: rekey_board(database, before, after))
+            for board in (_boards(Path(root)) if root else ())
+        ),
     ]
     for path, change in works:
         if path.is_file() and (why := _changed(path, change)):

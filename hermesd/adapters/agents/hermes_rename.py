@@ -5,40 +5,41 @@ Files that people write are changed in the one key that would break; any other m
 know when a profile is renamed.
 """
 
-import json
-import re
-import stat
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hermesd.adapters.agents.hermes_files import CONFIG, ENV
-from hermesd.adapters.atomic import write_atomic
+from hermesd.adapters.agents.hermes_files import CONFIG
+from hermesd.adapters.agents.hermes_moves import (
+    JOBS,
+    STATE,
+    Move,
+    change_json,
+    mentions,
+    move_paths,
+    move_workplace,
+    rekey,
+)
 from hermesd.adapters.textfile import read_text
-from hermesd.adapters.yamlfile import parse_yaml, with_values
+from hermesd.adapters.yamlfile import parse_yaml
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.profile import DEFAULT, Home
 
 HONCHO = "honcho.json"
-JOBS = Path("cron") / "jobs.json"
-REKEY = Path(__file__).with_name("hermes_rekey.py")
-REKEY_LIMIT_S = 120.0
 
 
 def follow_rename(before: Home, after: Home, user_home: Path | None) -> list[str]:
     """See the port. `user_home` is where Honcho keeps what all programs share; `None` leaves that alone."""
     root = after.path.parent.parent
     shared = [] if user_home is None else [user_home / ".honcho" / "config.json"]
+    move = Move(before.name, before.path, after.name, after.path)
     told: list[str] = []
     for path in (after.path / HONCHO, root / HONCHO, *shared):
-        told += _changed(path, partial(_move_host, before, after, path))
-    told += _changed(after.path / JOBS, partial(_move_paths, before, after))
-    told += _move_workplace(before, after)
-    told += _rekey(before, after, root)
-    told += _mentions(before, after)
+        told += change_json(path, partial(_move_host, before, after, path))
+    told += change_json(after.path / JOBS, partial(move_paths, move))
+    told += move_workplace(after.path, move)
+    told += _rekey(move, root)
+    told += [f"{path} still names {before.path}" for path in mentions(after.path, before.path)]
     told += _routes(before, root)
     return told
 
@@ -46,23 +47,6 @@ def follow_rename(before: Home, after: Home, user_home: Path | None) -> list[str
 def host_key(name: str) -> str:
     """The key of a profile's block in Honcho's files."""
     return f"hermes_{name.strip('_')}"
-
-
-def _changed(path: Path, change: Callable[[dict[str, Any]], list[str]]) -> list[str]:
-    """Changes a JSON file if there is anything to change, keeping its mode; says what stood in the way."""
-    try:
-        text = read_text(path)
-        data = json.loads(text) if text else None
-    except (ConfigInvalid, ValueError):
-        return [f"{path} cannot be read, and may still name the profile as before"]
-    if not isinstance(data, dict):
-        return []
-    unchanged = json.dumps(data)
-    told = change(data)
-    if json.dumps(data) != unchanged:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), mode)
-    return told
 
 
 def _move_host(before: Home, after: Home, path: Path, data: dict[str, Any]) -> list[str]:
@@ -85,60 +69,19 @@ def _move_host(before: Home, after: Home, path: Path, data: dict[str, Any]) -> l
     return []
 
 
-def _move_paths(before: Home, after: Home, data: dict[str, Any]) -> list[str]:
-    """Jobs that work inside the home go on there."""
-    jobs = data.get("jobs")
-    for job in jobs if isinstance(jobs, list) else []:
-        for key in ("workdir", "script"):
-            if isinstance(job, dict) and (moved := _moved(job.get(key), before, after)):
-                job[key] = moved
-    return []
-
-
-def _move_workplace(before: Home, after: Home) -> list[str]:
-    """The directory that conversations start in; without it none would start."""
-    path = after.path / CONFIG
-    try:
-        text = read_text(path)
-        terminal = parse_yaml(text, path).get("terminal")
-        moved = _moved(terminal.get("cwd"), before, after) if isinstance(terminal, dict) else None
-        if moved:
-            write_atomic(path, with_values(text, {("terminal", "cwd"): moved}, path).encode())
-    except ConfigInvalid as error:
-        return [error.message]
-    return []
-
-
-def _rekey(before: Home, after: Home, root: Path) -> list[str]:
+def _rekey(move: Move, root: Path) -> list[str]:
     """The databases, in a process of their own: no profile's database is ever opened in the daemon."""
-    databases = [after.path / "state.db", root / "kanban.db", *(root / "kanban" / "boards").glob("*/kanban.db")]
+    state = move.after_path / STATE
+    databases = [state, root / "kanban.db", *(root / "kanban" / "boards").glob("*/kanban.db")]
     if not any(path.is_file() for path in databases):
         return []
-    words = (before.name.text, after.name.text, str(before.path), str(after.path), str(root))
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", str(REKEY), *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=REKEY_LIMIT_S,
-            check=True,
-        )
-    except (subprocess.SubprocessError, OSError) as error:
-        return [f"the agent's databases still know '{before.name}': {error}"]
-    lines = (line.partition("\t") for line in done.stdout.splitlines())
-    return [f"{path} still knows '{before.name}': {why}" for path, _, why in lines]
-
-
-def _mentions(before: Home, after: Home) -> Iterator[str]:
-    """Files of people that name the old place."""
-    place = re.compile(re.escape(str(before.path)) + r"(?![A-Za-z0-9_-])")
-    for path in (after.path / CONFIG, after.path / ENV):
-        try:
-            if place.search(read_text(path)):
-                yield f"{path} still names {before.path}"
-        except ConfigInvalid:  # told with every look at the profile
-            continue
+    failures = rekey(state, move, root)
+    return [
+        f"{path} still knows '{move.before}': {why}"
+        if path
+        else f"the agent's databases still know '{move.before}': {why}"
+        for path, why in failures
+    ]
 
 
 def _routes(before: Home, root: Path) -> list[str]:
@@ -161,11 +104,3 @@ def _routes(before: Home, root: Path) -> list[str]:
 def _names(home: Home, routes: object) -> bool:
     entries = [one for one in routes if isinstance(one, dict)] if isinstance(routes, list) else []
     return any(str(one.get("profile", "")).strip().lower() == home.name.text for one in entries)
-
-
-def _moved(value: object, before: Home, after: Home) -> str | None:
-    """A path inside the home as it is now; `None` for anything else."""
-    old = str(before.path)
-    if not isinstance(value, str) or not (value == old or value.startswith(f"{old}/")):
-        return None
-    return f"{after.path}{value.removeprefix(old)}"

@@ -124,7 +124,7 @@ def _plan_api(
 ) -> None:
     if hermes_api.read_api_server(config, variables(config, env)).is_enabled:
         return
-    port = _choose_port(asked_port, taken_ports)
+    port = choose_port(asked_port, taken_ports)
     plan.variables |= {
         hermes_api.ENABLED: "true",
         hermes_api.KEY: secrets.token_urlsafe(32),
@@ -134,7 +134,7 @@ def _plan_api(
     plan.changes.append(f"the API server listens on {_LOOPBACK}:{port}, with a fresh key in {ENV}")
 
 
-def _choose_port(asked_port: int, taken_ports: frozenset[int]) -> int:
+def choose_port(asked_port: int, taken_ports: frozenset[int]) -> int:
     """The asked port if it can be had, else the lowest free one."""
     if not 0 <= asked_port <= _LAST_PORT:
         raise ArgumentInvalid(f"{asked_port} is not a port", hint=f"a port is 1 to {_LAST_PORT}")
