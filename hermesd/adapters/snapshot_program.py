@@ -13,6 +13,7 @@ while; or `errno`, a tab, its number and whether the `source` or the `target` re
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 PATIENCE_S = 30.0
 """How long others may keep a database to themselves."""
 
+POLL_S = 0.0005
 STEP_PAGES = 4096
 CHUNK_BYTES = 8 * 1024 * 1024
 TRIES = 5
@@ -79,15 +81,30 @@ def _is_with_writers(source: Path) -> bool:
 
 def _copy_in_use(source: Path, target: Path) -> None:
     """Through SQLite, in one transaction, which no writer ends and which ends none."""
-    with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, timeout=PATIENCE_S)) as old:
+    with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True, timeout=0)) as old:
         old.isolation_level = None
         old.execute("BEGIN")
-        old.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        _begin_reading(old)
         _remove(target)
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with closing(sqlite3.connect(target)) as new:
             new.execute("PRAGMA synchronous=OFF")
             old.backup(new, pages=STEP_PAGES, progress=_go_on)
+
+
+def _begin_reading(database: sqlite3.Connection) -> None:
+    """Waits for the moment between two writes, asking often: SQLite itself waits ever longer, and misses it."""
+    give_up_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_s:
+                raise
+            time.sleep(POLL_S)
+            _go_on()
+        else:
+            return
 
 
 def _copy_at_rest(source: Path, target: Path) -> str:

@@ -27,17 +27,13 @@ class Snapshots:
     """Copies of databases in the making. As a context manager it leaves no process behind."""
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
-        """Begins at once."""
+        """They are begun with the block."""
         self._pairs = pairs
-        self._words = b"".join(os.fsencode(path) + b"\0" for pair in pairs for path in pair)
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         if self._pairs:
-            argv = [sys.executable, "-I", "-S", str(PROGRAM)]
-            pipe = subprocess.PIPE
-            self._child = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
-            self._feed(self._child)
+            self._child = self._begun()
         return self
 
     def __exit__(
@@ -67,16 +63,19 @@ class Snapshots:
             raise HermesError(f"cannot copy {self._pairs[len(lines)][0]}: {last or 'its program was ended'}")
         return told
 
-    def _feed(self, child: "subprocess.Popen[bytes]") -> None:
-        """Hands over what is to be done; the program reads it all before it begins."""
-        assert child.stdin is not None
+    def _begun(self) -> "subprocess.Popen[bytes]":
+        """Starts the program with all it is to do in a file in memory: neither side ever waits for the other."""
+        words = os.memfd_create("pairs")
         try:
-            child.stdin.write(self._words)
-            child.stdin.close()
-        except BrokenPipeError:  # it has ended, and what it said will tell why
-            return
+            rest = memoryview(b"".join(os.fsencode(path) + b"\0" for pair in self._pairs for path in pair))
+            while rest:
+                rest = rest[os.write(words, rest) :]
+            os.lseek(words, 0, os.SEEK_SET)
+            argv = [sys.executable, "-I", "-S", str(PROGRAM)]
+            pipe = subprocess.PIPE
+            return subprocess.Popen(argv, stdin=words, stdout=pipe, stderr=pipe, start_new_session=True)
         finally:
-            child.stdin = None
+            os.close(words)
 
     def _outcome(self, child: "subprocess.Popen[bytes]", is_cancelled: Callable[[], bool]) -> tuple[bytes, bytes]:
         while True:

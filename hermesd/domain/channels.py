@@ -121,7 +121,8 @@ def _identities(channel: Channel, names: str, values: Sequence[str], where: str)
     name = names.partition("@")[0]
     if not values[0].strip():
         return
-    for one in values[0].split(",") if name in _LISTS else values[:1]:
+    parts = values[0].split(",") if name in _LISTS else values[:1]
+    for one in filter(str.strip, parts):
         yield channel.platform, where + name, "@".join([one.strip(), *values[1:]])
 
 

@@ -34,13 +34,17 @@ def read_api_server(config: Mapping[str, Any], variables: Mapping[str, str]) -> 
     settings = {key: str(value) for key, value in _mapping(section.get("extra")).items() if value is not None}
     named = {"host": variables.get(HOST, ""), "port": variables.get(PORT, "")}
     named = {key: value for key, value in named.items() if value}
-    is_named = is_true(variables.get(ENABLED, "")) or bool(variables.get(KEY))
-    chosen = settings | named if is_named else named | settings
+    chosen = settings | named if is_named(variables) else named | settings
     return ApiServer(
-        is_enabled=is_named or is_true(str(section.get("enabled", ""))),
+        is_enabled=is_named(variables) or is_true(str(section.get("enabled", ""))),
         host=chosen.get("host", ApiServer.host),
         port=_port(chosen.get("port", "")),
     )
+
+
+def is_named(variables: Mapping[str, str]) -> bool:
+    """Whether it is variables that enable the API, so that they win over the configuration."""
+    return is_true(variables.get(ENABLED, "")) or bool(variables.get(KEY))
 
 
 def key_problem(config: Mapping[str, Any], variables: Mapping[str, str]) -> str:

@@ -185,7 +185,9 @@ def _separate_api(clone: Clone) -> list[str]:
         return []
     try:
         port = choose_port(0, frozenset(_ports(clone.root)))
-        values = {hermes_api.ENABLED: "true", hermes_api.PORT: str(port)}
+        values = {hermes_api.PORT: str(port)}
+        if not hermes_api.is_named(known):  # else the port that `config.yaml` names would win
+            values[hermes_api.ENABLED] = "true"
         changed = dotenvfile.with_values(text, values, clone.target / ENV)
     except (HermesError, ValueError) as error:
         fix = f"set another {hermes_api.PORT} in {clone.target / ENV}"

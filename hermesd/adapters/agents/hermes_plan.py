@@ -60,12 +60,15 @@ def plan_clone(clone: Clone) -> ClonePlan:
 def _present(home: Path) -> list[str]:
     """What lies in a home, directories only if there is something in them."""
     with os.scandir(home) as entries:
-        return sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False) or _holds(entry))
+        return sorted(entry.name for entry in entries if _holds(entry))
 
 
-def _holds(directory: "os.DirEntry[str]") -> bool:
+def _holds(entry: "os.DirEntry[str]") -> bool:
+    """Whether there is anything to speak of: a file, a link, or a directory that is not empty."""
+    if not entry.is_dir(follow_symlinks=False):
+        return entry.is_symlink() or entry.is_file(follow_symlinks=False)
     try:
-        with os.scandir(directory) as entries:
+        with os.scandir(entry) as entries:
             return next(entries, None) is not None
     except OSError:  # what cannot be looked at is told when it is copied
         return True
