@@ -507,8 +507,6 @@ class Setup:
     enable_api_server: bool = False
     api_server_port: int = 0
     """0 takes the lowest free one from `FIRST_API_PORT`."""
-    description: str = ""
-    """What it is for, in a person's words. Empty keeps what is there."""
 
 
 FIRST_API_PORT = 8643

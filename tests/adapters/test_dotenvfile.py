@@ -7,7 +7,7 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermesd.adapters.dotenvfile import parse_env, read_env, with_values
+from hermesd.adapters.dotenvfile import names, parse_env, read_env, with_values, without
 from hermesd.domain.errors import ConfigInvalid
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -119,3 +119,30 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"A=1\nB=\xff\n")
     with pytest.raises(ConfigInvalid, match="line 2"):
         read_env(path)
+
+
+@given(FILES, st.sampled_from([{"A"}, {"A", "C", "D"}, {"Z"}, {"B", "KEY"}]))
+def test_taking_keys_out_leaves_the_others_as_they_were(text: str, keys: set[str]) -> None:
+    """By value and by line; taking them out again changes nothing."""
+    before = parse_env(text)
+    try:
+        left = without(text, keys, FILE)
+    except ConfigInvalid:
+        return
+    assert parse_env(left) == {key: value for key, value in before.items() if key not in keys}
+    assert names(left) == names(text) - keys
+    assert without(left, keys, FILE) == left
+
+
+def test_only_the_lines_of_the_keys_go() -> None:
+    """With the values that run over lines, but not the comments and blank lines before them."""
+    text = "\ufeff# top\nA=1\n\n# of the token\nexport T='x\ny' # why\r\n  T2=2\nB=2\nT=3"
+    assert without(text, {"T", "T2"}, FILE) == "\ufeff# top\nA=1\n\n# of the token\nB=2\n"
+
+
+@pytest.mark.parametrize("text", ["A=1T=2\n", "A='\nT=2'\n", "A=1\nB=\0\n"])
+def test_a_key_that_another_reader_would_find_is_a_refusal(text: str) -> None:
+    """hermes-agent mends what runs together before it reads; no value is named."""
+    with pytest.raises(ConfigInvalid) as refusal:
+        without(text, {"T"}, FILE)
+    assert "2" not in refusal.value.message

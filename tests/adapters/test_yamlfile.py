@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermesd.adapters.yamlfile import read_yaml, with_values
+from hermesd.adapters.yamlfile import parse_yaml, read_yaml, with_values, without
 from hermesd.domain.errors import ConfigInvalid
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -211,3 +211,49 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
     """A directory says so, and a pipe cannot hold up the reader."""
     with pytest.raises(ConfigInvalid, match="not a file"):
         read_yaml(tmp_path)
+
+
+def pruned(data: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """What is meant by taking an entry out."""
+    if keys[0] not in data or (len(keys) > 1 and not isinstance(data[keys[0]], dict)):
+        return data
+    below = pruned(data[keys[0]], keys[1:]) if len(keys) > 1 else {}
+    if len(keys) > 1 and below == data[keys[0]]:
+        return data
+    return {key: below if key == keys[0] else value for key, value in data.items() if key != keys[0] or below}
+
+
+@given(texts(), PATHS)
+def test_taking_an_entry_out_leaves_the_others(text: str, keys: tuple[str, ...]) -> None:
+    """As they were, each line of them too; a text that cannot be changed safely is refused."""
+    try:
+        before = parse_yaml(text, FILE)
+        left = without(text, [keys], FILE)
+    except ConfigInvalid:
+        return
+    assert repr(parse_yaml(left, FILE)) == repr(pruned(before, keys))
+    assert without(left, [keys], FILE) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("p:\n  t:\n    x: 1\n    # inner\n  # of d\n  d: 1\nm: 2\n", "p:\n    # inner\n  # of d\n  d: 1\nm: 2\n"),
+        ("# top\np:\n  t: 1 # why\n\n# end\nm: 2\n", "# top\n\n# end\nm: 2\n"),
+        ("p: {t: {x: 1}, d: 2}\n", "p: {d: 2}\n"),
+        ("p: {d: 2, t: 1} # why\n", "p: {d: 2} # why\n"),
+        ("m: 1\r\np:\r\n  t: |\r\n    a\r\n    b\r\n", "m: 1\r\n"),
+        ("m: 1\np: {t: 1}", "m: 1\n"),
+        ("g: {}\np: 1\n", "g: {}\np: 1\n"),
+    ],
+)
+def test_only_the_lines_of_an_entry_go(text: str, left: str) -> None:
+    """With the sections that hold nothing else."""
+    assert without(text, [("p", "t"), ("g", "p", "t")], FILE) == left
+
+
+@pytest.mark.parametrize("text", ["- a\n", "p: &a {t: 1}\nq: *a\n", "p:\n  d: 3\n  t: 1\n  t: 2\n", "{p: {t: 1"])
+def test_an_entry_that_cannot_be_taken_out_safely_is_a_refusal(text: str) -> None:
+    """One that something else refers to, that is there twice, or in a text that is no mapping."""
+    with pytest.raises(ConfigInvalid):
+        without(text, [("p", "t")], FILE)

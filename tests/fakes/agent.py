@@ -153,7 +153,6 @@ class ScriptedAgent:
             raise refusal
         before = self.facts(home)
         after = _with_endpoint(before, setup.endpoint)
-        after = replace(after, description=setup.description or before.description)
         if setup.enable_api_server and not before.api_server.is_enabled:
             after = replace(after, api_server=_api_server(setup.api_server_port, taken_ports))
         self.known_facts[home.name.text] = after
@@ -277,8 +276,6 @@ def _differences(before: ProfileFacts, after: ProfileFacts) -> list[str]:
         changes.append(f"model is {after.model}")
     if after.base_url != before.base_url:
         changes.append(f"model address is {after.base_url}")
-    if after.description != before.description:
-        changes.append("the description is new")
     if after.api_server != before.api_server:
         changes.append(f"API server listens on {after.api_server.host}:{after.api_server.port}")
     return changes

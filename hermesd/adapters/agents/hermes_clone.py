@@ -13,7 +13,7 @@ from hermesd.adapters import dotenvfile, yamlfile
 from hermesd.adapters.agents import hermes_api, hermes_channels, hermes_cron, hermes_honcho
 from hermesd.adapters.agents.clones import copy_files, copy_home
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, variables
-from hermesd.adapters.agents.hermes_moves import JOBS, STATE, Move, mentions, move_workplace, rekey
+from hermesd.adapters.agents.hermes_moves import STATE, Move, mentions, move_workplace, rekey
 from hermesd.adapters.agents.hermes_setup import choose_port
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.oserrors import translating
@@ -146,18 +146,25 @@ def _bring_home(clone: Clone) -> list[str]:
 
 def _bring_all_home(clone: Clone) -> list[str]:
     """What else goes by the source's name or place, jobs and conversations."""
-    told = []
-    if (clone.target / JOBS).is_file():
-        paused = hermes_cron.adapt_jobs(clone.target, clone.move, keeps_active=clone.order.keeps_cron)
-        if paused:
-            resume = f"hermesctl -p {clone.name} cron resume JOB"
-            told.append(f"{paused} scheduled job{'s' * (paused > 1)} paused, to start one: {resume}")
+    told = _bring_jobs_home(clone)
     if (clone.target / STATE).is_file():
         failures = rekey(clone.target / STATE, clone.move, None)
         told += [f"{path or STATE} still knows '{clone.source.name}': {why}" for path, why in failures]
     if '"refresh_token"' in _text(clone.target / LOGINS):
         told.append(f"both profiles have the logins in {LOGINS}: a provider that renews one may end the other's")
     return told
+
+
+def _bring_jobs_home(clone: Clone) -> list[str]:
+    """Jobs, paused unless that is not wanted; where it is, nobody can read them but the agent may yet."""
+    try:
+        paused = hermes_cron.adapt_jobs(clone.target, clone.move, keeps_active=clone.order.keeps_cron)
+    except ConfigInvalid as error:
+        if not clone.order.keeps_cron:
+            raise
+        return [error.message]
+    resume = f"hermesctl -p {clone.name} cron resume JOB"
+    return [f"{paused} scheduled job{'s' * (paused > 1)} paused, to start one: {resume}"] if paused else []
 
 
 def _describe(clone: Clone, order: Order) -> list[str]:
