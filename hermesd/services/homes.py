@@ -86,12 +86,16 @@ class KnownHomes:
         raise ProfileNotFound("the profile's home is gone")
 
     async def forget(self, profile_id: str) -> None:
-        """Drops the id of a home that is gone for good, with all that is remembered under it."""
+        """Drops the id of a home that is gone for good, with all that is remembered under it.
+
+        Whoever is just learning which homes there are may have seen that one, and would miss its id.
+        """
         bindings = await self._known()
-        for binding in [one for one in bindings.values() if one.id == profile_id]:
-            del bindings[binding.home]
-        self._last.pop(profile_id, None)
-        await self._ports.store.forget_profile(profile_id)
+        async with self._learning:
+            for binding in [one for one in bindings.values() if one.id == profile_id]:
+                del bindings[binding.home]
+            self._last.pop(profile_id, None)
+            await self._ports.store.forget_profile(profile_id)
 
     async def expect(self, profile_id: str, identity: HomeIdentity, name: ProfileName) -> None:
         """Gives the id of a forgotten profile to the home that is about to be its own again.

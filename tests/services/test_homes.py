@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hermesd.domain.errors import DiskFull, ProfileNotFound
+from hermesd.domain.ports import Binding
 from hermesd.domain.profile import ProfileName
 from hermesd.services.homes import KnownHomes
 from tests.fakes.homes import MemoryHomes
@@ -94,3 +95,26 @@ async def test_two_looks_at_once_give_a_home_one_id(known: KnownHomes) -> None:
     """Whoever comes second waits for the first, and knows what that has made."""
     first, second = await asyncio.gather(known.scan(), known.scan())
     assert first == second
+
+
+async def test_a_home_that_goes_while_another_one_is_learnt_keeps_its_id_as_long(
+    house: House, homes: MemoryHomes, known: KnownHomes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody lists profiles while one is deleted and another one appears: nobody gets an error for it."""
+    coder = await known.get(ProfileName("coder"))
+    await known.scan()
+    homes.add("third")
+    bind = house.store.bind
+
+    async def slow(binding: Binding) -> None:
+        homes.drop("coder")
+        deleting.append(asyncio.create_task(known.forget(coder.id)))
+        await asyncio.sleep(0)
+        await bind(binding)
+
+    deleting: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(house.store, "bind", slow)
+    await known.scan()
+    await asyncio.gather(*deleting)
+    assert [one.home.name.text for one in await known.scan()] == ["default", "third", "writer"]
+    assert coder.id not in {binding.id for binding in await house.store.bindings()}
