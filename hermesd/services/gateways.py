@@ -213,16 +213,18 @@ class Gateways:
         for line in await asyncio.to_thread(self._ports.logs.tail, known.id, lines):
             yield line
 
-    async def remove(self, known: Identified, job: Job) -> None:
-        """Ends the gateway of a profile that is being deleted, for good.
+    async def forget(self, known: Identified) -> None:
+        """Lets go of the gateway of a profile that was deleted, after a `hold`.
 
         Raises:
-            GatewayForeign, GatewayStuck: it cannot be ended.
+            ProfileBusy: something of the gateway still lives.
         """
-        keeper = await self._keepers.of(known)
-        await self._refuse_foreign(keeper)
-        await self._stop(keeper, job)
         await self._keepers.forget(known.id)
+
+    def is_up(self, known: Identified) -> bool:
+        """Whether the gateway runs as it is wished, so that whoever takes it down has to start it again."""
+        gateway = self._keepers.record_of(known.id).gateway
+        return gateway.state in LIVE and gateway.wanted_up
 
     async def check(self, name: ProfileName) -> None:
         """Refuses what a start would be refused for now.
@@ -233,7 +235,7 @@ class Gateways:
         await self._checked(name)
 
     async def hold(self, known: Identified, job: Job) -> None:
-        """Ends the gateway of a profile that is being moved, if it runs, and starts none until `release`.
+        """Ends the gateway of a profile that is moved or deleted, if it runs, and starts none until `release`.
 
         Raises:
             GatewayForeign, GatewayStuck: it cannot be ended, and is kept as before.

@@ -6,14 +6,16 @@ rolls back. Must not know files or formats.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hermesd.domain import layout
 from hermesd.domain.alias import Alias
 from hermesd.domain.errors import (
     AliasTaken,
     DiskFull,
+    HermesError,
     NotPermitted,
     ProfileExists,
     ProfileNameInvalid,
@@ -28,6 +30,8 @@ from hermesd.services.gateways import Gateways, GatewayView
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
+
+Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True)
@@ -256,23 +260,60 @@ class Profiles:
         async def work(job: Job) -> None:
             known = await self._still_there(name, profile_id)
             if known is not None:
-                await self._gateways.remove(known, job)
-                job.report("remove data")
-                async with self._choosing:
-                    await asyncio.to_thread(self._clear_sticky_default, name)
-                if purge:
-                    await asyncio.to_thread(self._ports.homes.purge, known.home)
-                else:
-                    note = await asyncio.to_thread(self._trash_note, known, job.operation)
-                    await asyncio.to_thread(self._ports.homes.move_to_trash, known.home, note)
+                await self._take_away(known, job, purge=purge)
             await self._homes.forget(profile_id)
             job.report("remove alias")
-            await asyncio.to_thread(self._remove_aliases, name)
+            await self._attempt(self._remove_aliases, name, job=job)
             if purge:
-                await asyncio.to_thread(self._ports.logs.remove, profile_id)
+                await self._attempt(self._ports.logs.remove, profile_id, job=job)
             await self._events.record("profile.deleted", f"profile {name} was deleted", profile=name.text)
 
         return work
+
+    async def _attempt(self, work: Callable[[Subject], None], subject: Subject, *, job: Job) -> None:
+        """Does what a profile that is gone leaves to do; what cannot be done is told, and hinders nothing."""
+        try:
+            await asyncio.to_thread(work, subject)
+        except HermesError as error:
+            job.warn(error.message)
+
+    async def _take_away(self, known: Identified, job: Job, *, purge: bool) -> None:
+        """Ends the gateway and takes the home out of the tree. A failure leaves both as they were."""
+        name, is_up = known.home.name, self._gateways.is_up(known)
+        await self._gateways.hold(known, job)
+        job.report("remove data")
+        try:
+            await self._remove_home(known, job, purge=purge)
+        except HermesError as error:
+            if await self._still_there(name, known.id) is not None:
+                await self._gateways.release(known, job, is_up=is_up)
+                raise
+            job.warn(f"profile '{name}' is gone, but not all of its data: {error.message}")
+        await self._gateways.forget(known)
+
+    async def _remove_home(self, known: Identified, job: Job, *, purge: bool) -> None:
+        """Nobody chooses it as the sticky default meanwhile, for a dangling one locks hermes-agent's users out."""
+        name, homes = known.home.name, self._ports.homes
+        async with self._choosing:
+            was_sticky = await asyncio.to_thread(homes.sticky_default) == name
+            if was_sticky:  # before the home goes: afterwards a dangling default would read as none, and stay
+                await asyncio.to_thread(homes.write_sticky_default, ProfileName(DEFAULT))
+            try:
+                if purge:
+                    await asyncio.to_thread(homes.purge, known.home)
+                else:
+                    note = await asyncio.to_thread(self._trash_note, known, job.operation)
+                    await asyncio.to_thread(homes.move_to_trash, known.home, note)
+            except HermesError:
+                if was_sticky and await self._still_there(name, known.id) is not None:
+                    await self._choose_again(name, job)
+                raise
+
+    async def _choose_again(self, name: ProfileName, job: Job) -> None:
+        try:
+            await asyncio.to_thread(self._ports.homes.write_sticky_default, name)
+        except HermesError as error:
+            job.warn(f"'{name}' is not the sticky default any more: {error.message}")
 
     async def _still_there(self, name: ProfileName, profile_id: str) -> Identified | None:
         """The profile that is being deleted; `None` once it is out of the way, whoever has its name now."""
@@ -297,11 +338,6 @@ class Profiles:
         for alias in self._ports.aliases.scan():
             if alias.profile == name and alias.is_ours:
                 self._ports.aliases.remove(alias)
-
-    def _clear_sticky_default(self, name: ProfileName) -> None:
-        """Before the home goes: afterwards a dangling default would read as none, and stay."""
-        if self._ports.homes.sticky_default() == name:
-            self._ports.homes.write_sticky_default(ProfileName(DEFAULT))
 
     def _resume_delete(self, operation: Operation) -> Resumption | None:
         profile_id, purge = json.loads(operation.parameters)

@@ -18,9 +18,8 @@ from hermesd.domain.errors import (
     ProfileNameInvalid,
     ProfileNotFound,
 )
-from hermesd.domain.gateway import LIVE
 from hermesd.domain.operation import Operation
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
@@ -100,7 +99,7 @@ class Renames:
             what = "is its name already" if before == after else "is the name of another profile"
             raise ProfileExists(f"cannot rename '{before}': '{after}' {what}", profile=after.text)
         self._refuse_other_program(before, after)
-        plan = _Plan(before, after, known.id, _is_up((await self._gateways.view(known)).record))
+        plan = _Plan(before, after, known.id, self._gateways.is_up(known))
         if plan.is_up:
             await self._gateways.check(before)
         return await self._operations.start(_request(plan), requester, self._renaming(plan))
@@ -201,10 +200,6 @@ class Renames:
 
 def _request(plan: _Plan) -> Request:
     return Request(KIND, plan.before.text, plan.parameters, is_exclusive=True, other_profile=plan.after.text)
-
-
-def _is_up(record: GatewayRecord) -> bool:
-    return record.gateway.state in LIVE and record.gateway.wanted_up
 
 
 async def _attempt(work: Awaitable[None], job: Job, what: str) -> None:
