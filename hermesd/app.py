@@ -12,7 +12,7 @@ import signal
 import sys
 import sysconfig
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -140,7 +140,8 @@ async def _serve(places: Places, settings: Settings) -> None:
     await asyncio.to_thread(_publish_launcher, places)
     async with _ports(places, settings) as ports:
         services = services_on(ports, settings)
-        await asyncio.to_thread(ports.homes.recover)
+        for recover in (ports.homes.recover, ports.aliases.recover):
+            await asyncio.to_thread(_clean_up, recover)
         await services.runtimes.recover()
         await services.terminals.recover()
         await services.keepers.recover()
@@ -286,6 +287,14 @@ def _publish_launcher(places: Places) -> None:
         Launcher(interpreter, Path(__file__).parents[1], _client()).publish(places.share)
     except (HermesError, OSError) as error:
         log.warning("launcher=%s not published: %s", places.launcher, error)
+
+
+def _clean_up(recover: Callable[[], None]) -> None:
+    """Litter that cannot be removed, of whoever's making, is no reason not to keep gateways."""
+    try:
+        recover()
+    except (HermesError, OSError) as error:
+        log.warning("not cleaned up: %s", error)
 
 
 def _client() -> Path:

@@ -5,18 +5,24 @@ alias file says: that is `domain/alias.py`.
 """
 
 import os
+import re
 import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
 
-from hermesd.adapters.atomic import write_atomic
+from hermesd.adapters.atomic import TEMPORARY_SUFFIX, sync_directory, write_atomic
+from hermesd.adapters.ids import LENGTH
 from hermesd.adapters.oserrors import translating
-from hermesd.domain.alias import RECOGNISED_BYTES, Alias, check_name, recognise, render
+from hermesd.adapters.trees import ensure_shared
+from hermesd.domain.alias import BEGINNING, RECOGNISED_BYTES, Alias, check_name, recognise, render
 from hermesd.domain.errors import AliasTaken
 from hermesd.domain.profile import NAME_PATTERN, ProfileName
 
 ALIAS_MODE = 0o755
+
+UNFINISHED = re.compile(rf"\.{NAME_PATTERN.pattern}\.[a-z0-9]{{{LENGTH}}}{re.escape(TEMPORARY_SUFFIX)}")
+"""Names of aliases that are being written."""
 
 
 class AliasesInBin:
@@ -62,6 +68,7 @@ class AliasesInBin:
             found = self._read(alias.name)
             if found is not None and found.is_ours and found.profile == alias.profile:
                 found.path.unlink(missing_ok=True)
+                sync_directory(self._directory)
 
     def repoint(self, alias: Alias, profile: ProfileName) -> Alias:
         """Replaces the file of an alias that is still ours and still this profile's, in one step."""
@@ -72,9 +79,18 @@ class AliasesInBin:
         write_atomic(found.path, render(self._launcher, profile).encode(), ALIAS_MODE)
         return replace(found, profile=profile)
 
+    def recover(self) -> None:
+        """Removes aliases that were cut off while they were written; what is not the beginning of one stays."""
+        with translating(self._directory, "clean up"):
+            for entry in _entries(self._directory):
+                if UNFINISHED.fullmatch(entry.name) and not entry.is_symlink():
+                    head = _head(entry, len(BEGINNING))
+                    if BEGINNING.startswith(head):
+                        entry.unlink(missing_ok=True)
+
     def _publish(self, alias: Alias, wanted: bytes) -> Alias:
         with translating(self._directory, "make"):
-            self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+            ensure_shared(self._directory)
         try:
             write_atomic(alias.path, wanted, ALIAS_MODE, exclusive=True)
         except FileExistsError as error:  # somebody was faster

@@ -22,7 +22,7 @@ from hermesd.adapters.atomic import leftovers, sync_directory, write_atomic
 from hermesd.adapters.ids import new_id
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.syscalls import Entry, identify, rename_exclusive
-from hermesd.adapters.trees import build_private, ensure_private, remove_tree
+from hermesd.adapters.trees import build_private, ensure_private, refuse_mounts, remove_tree
 from hermesd.domain.errors import ArgumentInvalid, HermesError, NotFound, ProfileExists, ProfileNotFound
 from hermesd.domain.layout import PURGING, STAGING
 from hermesd.domain.profile import DEFAULT, NAME_PATTERN, Home, HomeIdentity, ProfileName
@@ -101,6 +101,7 @@ class HomesOnDisk:
             ArgumentInvalid, ProfileNotFound: as for `move_to_trash`.
         """
         doomed = self._trash / f"{PURGING}{home.name}-{new_id()}"
+        refuse_mounts(home.path)
         self._take_away(home, doomed)
         with translating(doomed, "delete"):
             remove_tree(doomed)
@@ -121,17 +122,17 @@ class HomesOnDisk:
         return Home(name, target, home.identity)
 
     def recover(self) -> None:
-        """Removes unpublished homes, completes deletions, and drops notes of nothing and cut-off writes."""
+        """Removes unpublished homes, completes deletions, and drops notes of nothing and cut-off writes.
+
+        What cannot be removed hinders nothing else from being so, and is told at the end.
+        """
         with translating(self._profiles, "clean up"):
-            for unpublished in _entries(self._new):
-                remove_tree(unpublished)
-            for entry in _entries(self._trash):
-                if entry.name.startswith(PURGING):
-                    remove_tree(entry)
-            for note in trashnotes.litter(self._trash):
-                note.unlink(missing_ok=True)
-            for temporary in [*leftovers(self._sticky), *leftovers(self._previous)]:
-                temporary.unlink(missing_ok=True)
+            doomed = [entry for entry in _entries(self._trash) if entry.name.startswith(PURGING)]
+            litter = [*trashnotes.litter(self._trash), *leftovers(self._sticky), *leftovers(self._previous)]
+            failures = [_failure(one) for one in (*_entries(self._new), *doomed, *litter)]
+            for failure in failures:
+                if failure is not None:
+                    raise failure
 
     def sticky_default(self) -> ProfileName:
         """The sticky default; `default` when the file does not name a home."""
@@ -227,6 +228,15 @@ class HomesOnDisk:
             yield building
         finally:
             remove_tree(building)  # published by now, unless making it failed
+
+
+def _failure(litter: Path) -> OSError | HermesError | None:
+    """Removes something; returns why it could not be."""
+    try:
+        remove_tree(litter)
+    except (OSError, HermesError) as error:
+        return error
+    return None
 
 
 def _exists(name: ProfileName, target: Path) -> ProfileExists:

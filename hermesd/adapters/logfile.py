@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hermesd.adapters.atomic import sync_directory
 from hermesd.adapters.lines import LineBuffer, last_bytes, last_lines, read_piece
 from hermesd.adapters.oserrors import translating
 from hermesd.domain.ports import Clock
@@ -100,6 +101,8 @@ class LogFiles:
             files = self._files(profile_id)
             for file in (*files, _copy_of(files[0])):
                 file.unlink(missing_ok=True)
+            if files[0].parent.is_dir():
+                sync_directory(files[0].parent)  # nobody would ever look for them again
             self._turn(profile_id)
 
     def _files(self, profile_id: str) -> list[Path]:

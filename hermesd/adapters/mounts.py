@@ -35,6 +35,12 @@ def network_file_system(path: Path, table: Path = MOUNT_TABLE) -> str:
     return kind if kind in NETWORK_FILE_SYSTEMS else ""
 
 
+def mounted_below(path: Path, table: Path = MOUNT_TABLE) -> list[Path]:
+    """Where other file systems are mounted below a canonical path, bind mounts included."""
+    points = [_point(line) for line in table.read_text(errors="surrogateescape").splitlines()]
+    return sorted(point for point in points if point != path and point.is_relative_to(path))
+
+
 def file_system(path: Path, table: str) -> str:
     """Kind of the file system that a canonical path lies on, by a mount table; empty if none covers it.
 
@@ -43,7 +49,12 @@ def file_system(path: Path, table: str) -> str:
     best, best_kind = -1, ""
     for line in table.splitlines():
         mount, _, source = line.partition(" - ")
-        point = Path(ESCAPED.sub(lambda found: chr(int(found.group(1), 8)), mount.split(" ")[4]))
+        point = _point(mount)
         if path.is_relative_to(point) and len(point.parts) >= best:
             best, best_kind = len(point.parts), source.split(" ")[0]
     return best_kind
+
+
+def _point(line: str) -> Path:
+    """Where a line of the mount table mounts something."""
+    return Path(ESCAPED.sub(lambda found: chr(int(found.group(1), 8)), line.split(" ")[4]))

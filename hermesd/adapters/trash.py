@@ -13,7 +13,7 @@ from hermesd.adapters import trashnotes
 from hermesd.adapters.atomic import sync_directory
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.syscalls import rename_exclusive
-from hermesd.adapters.trees import remove_tree
+from hermesd.adapters.trees import refuse_mounts, remove_tree
 from hermesd.domain.errors import NotFound, ProfileExists
 from hermesd.domain.layout import PURGING, STAGING
 from hermesd.domain.profile import Home, ProfileName
@@ -57,6 +57,7 @@ class TrashOnDisk:
     def remove(self, entry: Trashed) -> None:
         """Renames the home to a name that says it is being deleted, then deletes it."""
         doomed = entry.path.with_name(f"{PURGING}{entry.path.name}")
+        refuse_mounts(entry.path)
         with translating(entry.path, "delete"):
             try:
                 rename_exclusive(entry.path, doomed)

@@ -13,6 +13,9 @@ from hermesd.domain.profile import NAME_PATTERN, NAME_RULE, RESERVED, ProfileNam
 
 MARK = "# hermesd alias"
 
+BEGINNING = f"#!/bin/sh\n{MARK}".encode()
+"""How the file of every alias of ours begins."""
+
 INTERPRETER, SCRIPT = "python3", "launch.py"
 """The files of a launcher's directory."""
 

@@ -251,6 +251,9 @@ class Aliases(Protocol):
         Raises `DiskFull`, `NotPermitted`.
         """
 
+    def recover(self) -> None:
+        """Removes what a crash left of an alias that was being written. Raises `NotPermitted`."""
+
 
 class Backend(Protocol):
     """Keeps a gateway's process tree together."""

@@ -9,6 +9,7 @@ import pytest
 
 from hermesd.adapters.aliases import AliasesInBin
 from hermesd.adapters.atomic import write_atomic
+from hermesd.domain.alias import BEGINNING
 from hermesd.domain.errors import AliasTaken
 from hermesd.domain.profile import ProfileName
 
@@ -135,3 +136,22 @@ def test_bin_directory_by_another_way_is_not_another_program(
     (tmp_path / "link").symlink_to(directory)
     aliases = AliasesInBin(directory, launcher, f"{tmp_path}/link:{directory}/:")
     assert aliases.create("coder", CODER) == aliases.create("coder", CODER)
+
+
+@pytest.mark.parametrize("written", [b"", b"#!/bin/s", BEGINNING, BEGINNING + b": hermes -p coder"])
+def test_what_a_crash_left_of_an_alias_is_removed(aliases: AliasesInBin, directory: Path, written: bytes) -> None:
+    """However far it came. What only looks like one by its name or by its text is somebody's."""
+    directory.mkdir(parents=True)
+    kept = {".coder.abcdefghijkl.tmp": b"mine", ".coder.tmp": BEGINNING, "coder.abcdefghijkl.tmp": BEGINNING}
+    for name, text in kept.items():
+        (directory / name).write_bytes(text)
+    (directory / ".dev-bot.abcdefghijkl.tmp").write_bytes(written)
+    (directory / ".dev-bot.abcdefghijk2.tmp").symlink_to("coder.abcdefghijkl.tmp")
+    aliases.recover()
+    assert {path.name for path in directory.iterdir()} == {*kept, ".dev-bot.abcdefghijk2.tmp"}
+
+
+def test_without_a_bin_directory_there_is_nothing_to_remove(aliases: AliasesInBin, directory: Path) -> None:
+    """And none is made for it."""
+    aliases.recover()
+    assert not directory.exists()

@@ -53,6 +53,9 @@ class MemoryAliases:
         self._aliases[alias.name] = replace(found, profile=profile)
         return self._aliases[alias.name]
 
+    def recover(self) -> None:
+        self.faults.trip("recover")
+
     def remove(self, alias: Alias) -> None:
         self.faults.trip("remove")
         found = self._aliases.get(alias.name)

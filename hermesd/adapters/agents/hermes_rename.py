@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV
-from hermesd.adapters.atomic import write_atomic
+from hermesd.adapters.atomic import leftovers, write_atomic
 from hermesd.adapters.textfile import read_text
 from hermesd.adapters.yamlfile import parse_yaml, with_values
 from hermesd.domain.errors import ConfigInvalid
@@ -33,6 +33,7 @@ def follow_rename(before: Home, after: Home, user_home: Path | None) -> list[str
     root = after.path.parent.parent
     shared = [] if user_home is None else [user_home / ".honcho" / "config.json"]
     told: list[str] = []
+    _clear_litter(after)
     for path in (after.path / HONCHO, root / HONCHO, *shared):
         told += _changed(path, partial(_move_host, before, after, path))
     told += _changed(after.path / JOBS, partial(_move_paths, before, after))
@@ -41,6 +42,13 @@ def follow_rename(before: Home, after: Home, user_home: Path | None) -> list[str
     told += _mentions(before, after)
     told += _routes(before, root)
     return told
+
+
+def _clear_litter(home: Home) -> None:
+    """Removes what a rename left of these files that was cut off while it wrote them."""
+    for path in (home.path / HONCHO, home.path / JOBS, home.path / CONFIG):
+        for litter in leftovers(path):
+            litter.unlink(missing_ok=True)
 
 
 def host_key(name: str) -> str:
