@@ -29,8 +29,12 @@ class Crash(BaseException):
 class Injector:
     """Fails the `number`-th call, counted from 1."""
 
-    def __init__(self, number: int, error: BaseException, *, only: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, number: int, error: BaseException, *, only: frozenset[str] | None = None, lasts: bool = False
+    ) -> None:
+        """With `lasts` every later call of these fails alike; without, only a crash lasts."""
         self.has_fired = False
+        self._lasts = lasts or isinstance(error, Crash)
         self._left = number
         self._error = error
         self._only = only
@@ -48,12 +52,14 @@ class Injector:
         return counted
 
     def _is_due(self, name: str, arguments: tuple[Any, ...]) -> bool:
-        if self.has_fired:
-            return isinstance(self._error, Crash)
+        if self.has_fired and (not self._lasts or isinstance(self._error, Crash)):
+            return self._lasts
         if self._only is not None and name not in self._only:
             return False
         if name == "open" and not arguments[1] & os.O_CREAT:
             return False
+        if self.has_fired:
+            return True
         self._left -= 1
         self.has_fired = self._left == 0
         return self.has_fired
