@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from hermesd.domain.errors import BudgetSpent, GatewayStuck, HermesError, ProfileBusy
+from hermesd.domain.errors import BudgetSpent, GatewayStuck, HermesError, ProfileBusy, ProfileNotFound
 from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, State, Timer, step, timer
 from hermesd.domain.policy import Policy, delay_s
 from hermesd.domain.ports import GatewayRecord, Ports
@@ -74,6 +74,7 @@ class Keeper:
         self._ending_for = ExitCause.STOPPED
         self._ending_detail = ""
         self._is_halted = False
+        self._is_let_go = False
 
     async def run(self) -> None:
         """Applies facts one after the other, for ever."""
@@ -91,7 +92,10 @@ class Keeper:
 
         Raises:
             DiskFull, StateCorrupt, NotPermitted: it could not be recorded, and nothing has changed.
+            ProfileNotFound: the profile is gone, and its gateway is kept no more.
         """
+        if self._is_let_go:
+            raise _gone(self.home)
         recorded = asyncio.get_running_loop().create_future()
         self._facts.put_nowait(Fact(event, recorded=recorded))
         await recorded
@@ -111,8 +115,15 @@ class Keeper:
         self._wake()
 
     async def changed(self) -> None:
-        """Returns after the next change of the record."""
-        await self._change.wait()
+        """Returns after the next change of the record.
+
+        Raises:
+            ProfileNotFound: the profile is gone, and its gateway is kept no more.
+        """
+        if not self._is_let_go:
+            await self._change.wait()
+        if self._is_let_go:
+            raise _gone(self.home)
 
     async def resume(self) -> None:
         """Takes up a record that an earlier daemon left: adopts its process, or learns that it is lost."""
@@ -183,6 +194,16 @@ class Keeper:
         """Stops watching; the gateway lives on and the next daemon adopts it."""
         self._disarm()
         self._stop_watching()
+
+    def let_go(self) -> None:
+        """The same for ever, for the profile is gone: whoever waits for this gateway is told so."""
+        self.close()
+        self._is_let_go = True
+        while not self._facts.empty():
+            fact = self._facts.get_nowait()
+            if fact.recorded is not None:
+                fact.recorded.set_exception(_gone(self.home))
+        self._wake()
 
     async def _wait_on(self) -> None:
         """Waits again for what the state waits for, at most until the moment that was recorded."""
@@ -454,6 +475,10 @@ def _refuse(fact: Fact, home: Home) -> None:
     """Answers whoever waits for a command that came while the gateway is held."""
     if fact.recorded is not None:
         fact.recorded.set_exception(ProfileBusy(f"profile '{home.name}' is being changed", profile=home.name.text))
+
+
+def _gone(home: Home) -> ProfileNotFound:
+    return ProfileNotFound(f"profile '{home.name}' is gone", profile=home.name.text)
 
 
 def _at_rest(record: GatewayRecord, gateway: Gateway) -> GatewayRecord:

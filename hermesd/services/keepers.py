@@ -95,7 +95,7 @@ class Keepers:
 
     def _drop(self, profile_id: str) -> None:
         """Lets go of a keeper whose gateway is at rest."""
-        self._keepers.pop(profile_id).close()
+        self._keepers.pop(profile_id).let_go()
         self._tasks.pop(profile_id).cancel()
 
     async def refuse_predecessor(self, keeper: Keeper) -> None:
