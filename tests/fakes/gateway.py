@@ -13,8 +13,11 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import sys
+import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +42,11 @@ def main() -> None:
         print(f"line {number}")
     if flags.daemon:
         fork_daemon(flags)
+    if flags.writes:
+        threading.Thread(target=write_for_ever, args=(flags.writes, flags.journal), daemon=True).start()
+    if flags.tells:
+        os.write(flags.tells, b".")
+        os.close(flags.tells)
     if flags.ready_after is not None:
         finish_if_signalled(flags, flags.ready_after)
         write_state("running")
@@ -59,6 +67,14 @@ def parse_flags() -> argparse.Namespace:
     add("--daemon", action="store_true", help="leave a daemon behind that keeps every descriptor")
     add("--daemon-clears-environment", action="store_true", help="it has no environment variable")
     add("--daemon-ignores-term", action="store_true", help="it ignores SIGTERM")
+    add(
+        "--writes",
+        type=float,
+        default=0.0,
+        help="write database, memory and a skill every so many seconds, for ever",
+    )
+    add("--journal", default="", help="a file to which each write is added once it is durable")
+    add("--tells", type=int, default=0, help="a descriptor to say on that it is up")
     add("--ready-after", type=float, help="say `running` in the state file after that many seconds; else never")
     add("--exit-after", type=float, help="end after that many seconds; else wait for a signal")
     add("--code", type=int, default=0, help="end with this code when the time is over")
@@ -132,6 +148,28 @@ def write_state(state: str, *, exit_reason: str | None = None, restart_requested
     draft.replace(Path(home) / STATE_FILE)
 
 
+def write_for_ever(every_s: float, journal: str) -> None:
+    """Works as the agent does: by the path of its home, and making whatever directory is not there."""
+    home = Path(os.environ["HERMES_HOME"])
+    for number in range(sys.maxsize):
+        word = f"{os.getpid()}-{number}"
+        for directory in (home / "memories", home / "skills" / "live"):
+            directory.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(home / "state.db", timeout=30)) as database, database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("CREATE TABLE IF NOT EXISTS messages (word TEXT)")
+            database.execute("INSERT INTO messages VALUES (?)", (word,))
+        with (home / "memories" / "MEMORY.md").open("a") as memory:
+            memory.write(f"{word}\n")
+        draft = home / "skills" / "live" / f".{word}"
+        draft.write_text(word)
+        draft.replace(home / "skills" / "live" / "SKILL.md")
+        if journal:
+            with Path(journal).open("a") as told:
+                told.write(f"{word} {home}\n")
+        time.sleep(every_s)
+
+
 def start_time() -> int:
     """Start of this process in clock ticks since boot."""
     return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
@@ -151,10 +189,11 @@ def fork_daemon(flags: argparse.Namespace) -> None:
         os._exit(0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN if flags.daemon_ignores_term else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-    script = "import os, sys, time; os.write(int(sys.argv[1]), b'.'); time.sleep(3600)"
     environment = {} if flags.daemon_clears_environment else dict(os.environ)
     os.set_inheritable(writing, True)
-    os.execve(sys.executable, [sys.executable, "-I", "-c", script, str(writing)], environment)
+    words = ["--tells", str(writing), "--writes", str(flags.writes), "--journal", flags.journal]
+    words += ["--ignore-term"] if flags.daemon_ignores_term else []
+    os.execve(sys.executable, [sys.executable, "-I", __file__, *words], environment)
 
 
 def die_by(number: int) -> None:
