@@ -56,6 +56,7 @@ from hermesd.domain.errors import HermesError
 from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
+from hermesd.services.drift import Drift
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
@@ -112,6 +113,7 @@ class Services:
     renames: Renames
     terminals: Terminals
     trash: Trash
+    drift: Drift
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -147,11 +149,13 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.keepers.recover()
         await services.operations.recover(services.resumers)
         services.trash.open()
+        services.drift.open()
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
         services.trash.close()
+        services.drift.close()
         await services.operations.close()
         await services.keepers.close(drain=ending.drain)
 
@@ -204,7 +208,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     terminals = Terminals(ports, homes, runtimes)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
     trash = Trash(ports, settings, events, operations, homes)
-    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash)
+    drift = Drift(ports, events, operations, homes)
+    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash, drift)
 
 
 def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:
