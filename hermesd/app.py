@@ -67,6 +67,7 @@ from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
 from hermesd.services.descriptions import Descriptions
 from hermesd.services.doctor import Doctor
+from hermesd.services.drift import Drift
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
@@ -139,6 +140,7 @@ class Services:
     descriptions: Descriptions
     souls: Souls
     aliases: Aliases
+    drift: Drift
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -175,11 +177,13 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.keepers.recover()
         await services.operations.recover(services.resumers)
         services.trash.open()
+        services.drift.open()
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
         services.trash.close()
+        services.drift.close()
         await services.operations.close()
         await services.keepers.close(drain=ending.drain)
 
@@ -249,6 +253,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     deletion_plans = DeletionPlans(ports, settings, operations, runtimes, profiles, usage, leftovers)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
     trash = Trash(ports, settings, events, operations, homes)
+    drift = Drift(ports, events, operations, homes)
     descriptions = Descriptions(ports, events, operations, homes, runtimes)
     souls = Souls(ports, events, operations, homes, runtimes, gateways)
     aliases = Aliases(ports, events, operations, homes)
@@ -280,6 +285,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         descriptions=descriptions,
         souls=souls,
         aliases=aliases,
+        drift=drift,
     )
 
 

@@ -149,7 +149,7 @@ def assert_gone(daemon: Daemon, lock: Path) -> None:
     "watched_s", [pytest.param(1.5, marks=pytest.mark.ci), pytest.param(120.0, marks=pytest.mark.full)]
 )
 def test_a_profile_that_is_deleted_under_fire_stays_away(daemon: Daemon, watched_s: float) -> None:
-    """Its gateway and a job of it write, somebody reads its database: it is gone once that is said, and stays so."""
+    """Its gateway and a job of it write, somebody reads its database: once that is said it stays away."""
     furnish_fire(daemon)
     machine, library = daemon.machine, Library(daemon.client)
     lock = daemon.lock_of(daemon.gateway("coder"))
