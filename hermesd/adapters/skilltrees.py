@@ -34,7 +34,7 @@ SUPPORT = frozenset({"references", "templates", "assets", "scripts"})
 
 
 RACY_NS = 50_000_000
-"""A file that changed this shortly before it was looked at may change again without any sign: clocks tick slowly."""
+"""A file that changed this shortly before it was looked at may change again without a sign: clocks tick slowly."""
 
 
 @dataclass(frozen=True)
