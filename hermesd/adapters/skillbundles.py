@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from hermesd.adapters.skilltrees import (
-    EXCLUDED,
+    SKILL_FILE,
     Hashes,
     Part,
+    directories_below,
     look,
     name_of,
-    skills_below,
     trace,
 )
 from hermesd.domain.errors import HermesError
@@ -69,20 +69,21 @@ class SkillBundles:
         descriptions: dict[str, str] = {}
         for source in sources:
             root = Path(os.path.realpath(source))
-            for skill in self._skills_of(root):
+            found = dict(directories_below(root))
+            for skill in self._skills_of(root, [path for path, files in found.items() if SKILL_FILE in files]):
                 chosen.offer(skill)
-            for path in _descriptions_of(root):
-                descriptions.setdefault(path, str(root / path))
+            for path, files in found.items():
+                if DESCRIPTION in files and not chosen.has(path):
+                    descriptions.setdefault(f"{path}/{DESCRIPTION}", f"{root}/{path}/{DESCRIPTION}")
         ordered = tuple(sorted(chosen.skills, key=lambda one: one.path))
         return Bundle(ordered, tuple(sorted(descriptions.items())), _digest(ordered, descriptions))
 
-    def _skills_of(self, root: Path) -> Iterator[BundledSkill]:
-        outer: list[str] = []
-        paths = list(skills_below(root))
+    def _skills_of(self, root: Path, paths: Sequence[str]) -> Iterator[BundledSkill]:
+        outer = "/"
         for path in paths:
-            if outer and path.startswith(f"{outer[-1]}/"):
+            if path.startswith(f"{outer}/"):
                 continue
-            outer.append(path)
+            outer = path
             within = [one for one in paths if one.startswith(f"{path}/")]
             yield self._skill(root, path, within)
 
@@ -120,30 +121,23 @@ class _Chosen:
         self._above: set[PurePath] = set()
         """Directories that hold one of them."""
 
+    def has(self, path: str) -> bool:
+        """Whether a directory is a part of one of them."""
+        place = PurePath(path)
+        return not self._places.isdisjoint([place, *place.parents])
+
     def offer(self, skill: BundledSkill) -> None:
         """Takes a skill, unless it collides with one that was taken."""
         place = PurePath(skill.path)
         names = {skill.name, *(one.name for one in skill.inner)}
         if ":" in skill.name or not skill.name.isprintable() or names & self._names:
             return
-        if place in self._above or not self._places.isdisjoint([place, *place.parents]):
+        if place in self._above or self.has(skill.path):
             return
         self.skills.append(skill)
         self._names |= names
         self._places.add(place)
         self._above.update(place.parents)
-
-
-def _descriptions_of(root: Path) -> Iterator[str]:
-    """Texts about categories, relative to the bundle; a text within a skill is a part of that."""
-    for directory, names, files in os.walk(root):
-        if "SKILL.md" in files and directory != str(root):
-            names.clear()
-            continue
-        names[:] = sorted(set(names) - EXCLUDED)
-        relative = os.path.relpath(directory, root)
-        if DESCRIPTION in files and relative != ".":
-            yield f"{relative}/{DESCRIPTION}"
 
 
 def _digest(skills: Sequence[BundledSkill], descriptions: Iterable[str]) -> str:

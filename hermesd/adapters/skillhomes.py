@@ -33,6 +33,7 @@ class SkillHome:
     def __init__(self, home: Path) -> None:
         self.path = Path(os.path.realpath(home))
         self.skills = self.path / "skills"
+        self._root = str(self.skills)
         self._reach: dict[str, str] = {}
         """By directory: what is in the way to it; empty if nothing is."""
 
@@ -93,32 +94,33 @@ class SkillHome:
     def obstacle(self, path: str) -> str:
         """What is in the way to a skill, a sentence; empty if nothing is."""
         if not self._reach:
-            self._reach[""] = _obstacle(self.skills) or self._manifest_obstacle()
+            self._reach[""] = _obstacle(str(self.skills)) or self._manifest_obstacle()
         at = ""
         for part in path.split("/"):
             if self._reach[at]:
                 break
             inside = f"{at}/{part}" if at else part
             if inside not in self._reach:
-                self._reach[inside] = _obstacle(self.skills / inside)
+                self._reach[inside] = _obstacle(f"{self._root}/{inside}")
             at = inside
         return self._reach[at]
 
     @cached_property
     def surroundings(self) -> str:
         """Stands for the files that say what is wanted here, without the manifest, which we write as well."""
-        files = (self.skills / SUPPRESSED, self.skills / HUB_LOCK, self.path / OPT_OUT, self.path / CONFIG)
-        return str([_status(path, follows=True) for path in files])
+        home = str(self.path)
+        files = (f"skills/{SUPPRESSED}", f"skills/{HUB_LOCK}", OPT_OUT, CONFIG)
+        return str([_status(f"{home}/{name}", follows=True) for name in files])
 
     @cached_property
     def control(self) -> str:
         """Stands for everything here but the skills themselves: who sees it unchanged need not look again."""
-        place = _status(self.skills)
+        place = _status(str(self.skills))
         text = f"{place[:2] if place else None} {self.surroundings}\n".encode()
         return hashlib.sha256(text + (self.manifest if self.manifest is not None else b"\0")).hexdigest()
 
     def _manifest_obstacle(self) -> str:
-        status = _status(self.skills / MANIFEST)
+        status = _status(f"{self.skills}/{MANIFEST}")
         if status is None or stat.S_ISREG(status[0]):
             return ""
         return f"{self.skills / MANIFEST} is no file, and is left alone"
@@ -159,7 +161,7 @@ def _read(path: Path, *, follows: bool = True) -> bytes | None:
             return None
 
 
-def _status(path: Path, *, follows: bool = False) -> tuple[int, int, int, int] | None:
+def _status(path: str, *, follows: bool = False) -> tuple[int, int, int, int] | None:
     try:
         status = os.stat(path, follow_symlinks=follows)  # noqa: PTH116 - asked for hundreds of homes
     except OSError:
@@ -167,7 +169,7 @@ def _status(path: Path, *, follows: bool = False) -> tuple[int, int, int, int] |
     return status.st_mode, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _obstacle(path: Path) -> str:
+def _obstacle(path: str) -> str:
     status = _status(path)
     if status is None or stat.S_ISDIR(status[0]):
         return ""

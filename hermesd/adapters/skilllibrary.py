@@ -4,6 +4,7 @@ Owns: which homes are looked at how closely, and what is remembered afterwards. 
 are, or when they are synced.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from hermesd.adapters.skillworks import Work, carry_out_all, work_of
 from hermesd.domain.errors import HermesError
 from hermesd.domain.layout import STAGING
 from hermesd.domain.skills import WRITES, Decision, SkillSync, settled
+
+log = logging.getLogger(__name__)
 
 Outcome = SkillSync | HermesError
 
@@ -51,8 +54,7 @@ class SkillsOnDisk:
         if not is_dry_run:
             if busy := [work for work in works if not work.is_empty]:
                 carry_out_all(self._staging, busy)
-            for work in works:
-                self._remember(work, bundle)
+            self._remember(works, bundle)
         return [_outcome(one, is_dry_run=is_dry_run) if isinstance(one, Work) else one for one in planned]
 
     def recover(self) -> None:
@@ -66,21 +68,23 @@ class SkillsOnDisk:
         """Forgets all homes but these."""
         self._records.keep_only(homes)
 
-    def _plan(self, home: Path, bundle: Bundle, *, verify: bool) -> Work | HermesError:
+    def _plan(self, home: Path, bundle: Bundle, *, verify: bool) -> Work | Outcome:
+        """What is to be done; only how it is told if nothing can have to be."""
         try:
             with translating(home, "look at"):
-                return work_of(Planner(home, self._records.read(home), bundle, verify=verify).plan(), bundle)
+                planner = Planner(home, self._records.read(home), bundle, verify=verify)
+                return planner.known or work_of(planner.plan(), bundle)
         except HermesError as error:
             return error
 
-    def _remember(self, work: Work, bundle: Bundle) -> None:
-        record = _record_after(work, bundle)
-        if record == work.plan.record:
-            return
+    def _remember(self, works: Sequence[Work], bundle: Bundle) -> None:
+        """Without this, all that was done is done, and the next sync only looks closer."""
+        records = {work.home: _record_after(work, bundle) for work in works}
+        changed = {work.home: records[work.home] for work in works if records[work.home] != work.plan.record}
         try:
-            self._records.write(work.home, record)
+            self._records.write(changed)
         except HermesError as error:
-            work.error = work.error or error
+            log.warning("records of skills are not kept: %s", error.message)
 
 
 def _outcome(work: Work, *, is_dry_run: bool) -> Outcome:

@@ -107,6 +107,11 @@ class Planner:
         self._is_known = not verify and record.control != "" and record.control == self._home.control
         """Whether nothing but the bundle can be another reason to do something."""
 
+    @property
+    def known(self) -> SkillSync | None:
+        """How it is told if nothing has changed at all."""
+        return self._record.sync if self._is_known and self._record.bundle == self._bundle.digest else None
+
     def plan(self) -> Plan:
         """What is to be done.
 

@@ -7,21 +7,22 @@ be read is no record. Must not know what becomes of a skill.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from hermesd.adapters.ids import new_id
 from hermesd.adapters.oserrors import translating
-from hermesd.adapters.syscalls import identify
+from hermesd.adapters.syscalls import identify, sync_file_system
 from hermesd.adapters.trees import ensure_private
-from hermesd.domain.skills import Decision, Version
+from hermesd.domain.skills import Decision, SkillSync, Version
 
 FORMAT = 1
 SUFFIX = ".json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SkillRecord:
     """What is remembered of one skill in one home."""
 
@@ -36,7 +37,7 @@ class SkillRecord:
     """Of that copy; empty if it cannot be relied on."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class HomeRecord:
     """What is remembered of one home."""
 
@@ -44,10 +45,15 @@ class HomeRecord:
     """What the files beside the skills were like; empty if something is left to be done."""
     bundle: str = ""
     """Digest of what was bundled."""
-    skills: dict[str, SkillRecord] = field(default_factory=dict)
+    skills: Mapping[str, SkillRecord] = field(default_factory=dict)
     descriptions: frozenset[str] = frozenset()
     """Texts about categories that were put there once."""
     problems: tuple[str, ...] = ()
+
+    @cached_property
+    def sync(self) -> SkillSync:
+        """How it is told if nothing has changed since."""
+        return SkillSync({name: one.decision for name, one in self.skills.items()}, self.problems)
 
 
 class SkillRecords:
@@ -55,35 +61,52 @@ class SkillRecords:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._known: dict[Path, HomeRecord] = {}
+        """As they are on disk: nobody else writes them."""
 
     def read(self, home: Path) -> HomeRecord:
         """The record of a home; an empty one if there is none."""
-        try:
-            return _parse(json.loads(self._path(home).read_bytes()))
-        except (OSError, ValueError, LookupError, TypeError):
-            return HomeRecord()
+        path = self._path(home)
+        if path not in self._known:
+            try:
+                self._known[path] = _parse(json.loads(path.read_bytes()))
+            except (OSError, ValueError, LookupError, TypeError):
+                return HomeRecord()
+        return self._known[path]
 
-    def write(self, home: Path, record: HomeRecord) -> None:
-        """Replaces the record of a home.
+    def write(self, records: Mapping[Path, HomeRecord]) -> None:
+        """Replaces the records of these homes.
+
+        All of them are flushed at once: a file system flushes by itself, and one by one, what is renamed onto
+        another file before it is flushed.
 
         Raises:
-            DiskFull, NotPermitted: it cannot be written.
+            DiskFull, NotPermitted: they cannot be written.
         """
-        path = self._path(home)
-        temporary = path.with_suffix(f".{new_id()}.tmp")
-        with translating(path):
+        if not records:
+            return
+        temporaries: dict[Path, tuple[Path, HomeRecord]] = {}
+        with translating(self._directory):
             ensure_private(self._directory)
             try:
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                    file.write(json.dumps(_rendered(record), separators=(",", ":")))
-                temporary.replace(path)
+                for home, record in records.items():
+                    path = self._path(home)
+                    temporary = path.with_suffix(f".{new_id()}.tmp")
+                    temporaries[temporary] = (path, record)
+                    _write(temporary, json.dumps(_rendered(record), separators=(",", ":")))
+                sync_file_system(self._directory)
+                for temporary, (path, record) in temporaries.items():
+                    temporary.replace(path)
+                    self._known[path] = record
             finally:
-                temporary.unlink(missing_ok=True)
+                for temporary, (path, record) in temporaries.items():
+                    if self._known.get(path) is not record:
+                        temporary.unlink(missing_ok=True)
 
     def keep_only(self, homes: Iterable[Path]) -> None:
         """Drops the records of all other homes, and what writers left that were cut off."""
         kept = {self._path(home) for home in homes}
+        self._known = {path: record for path, record in self._known.items() if path in kept}
         with translating(self._directory, "clean up"):
             for path in self._directory.glob("*"):
                 if path not in kept:
@@ -92,6 +115,12 @@ class SkillRecords:
     def _path(self, home: Path) -> Path:
         found = identify(home)
         return self._directory / f"{found.device:x}-{found.inode:x}-{found.birth_ns:x}{SUFFIX}"
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
 
 
 def _rendered(record: HomeRecord) -> dict[str, object]:
@@ -150,6 +179,7 @@ def _parse_skill(fields: list[str]) -> SkillRecord:
     )
 
 
+@lru_cache(4096)
 def _parse_version(text: str) -> Version:
     md5, _, digest = text.partition(" ")
     return Version(md5, digest)

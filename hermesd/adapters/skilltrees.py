@@ -84,17 +84,31 @@ def look(directory: str, *, is_source: bool = False) -> Look:
 
 
 def trace(directory: str, *, is_source: bool = False) -> Trace:
-    """What tells that the skill is still as it is now; raises as `look` does."""
-    hashed = hashlib.blake2b(digest_size=16)
+    """What tells that the skill is still as it is now; raises as `look` does.
+
+    Whatever happens to a file changes the time of its last change, which nobody can set. This is done for each
+    copy in each profile, so it is written for speed.
+    """
+    seen = []
     newest_ns = 0
-    for path, status in sorted(_walk(directory, is_source=is_source)):
-        if stat.S_ISDIR(status.st_mode):
-            hashed.update(os.fsencode(f"{path}\0{status.st_ino}\n"))
-            continue
-        seen = f"{status.st_ino} {status.st_mode} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
-        hashed.update(os.fsencode(f"{path}\0{seen}\n"))
-        newest_ns = max(newest_ns, status.st_ctime_ns)
-    return Trace(hashed.hexdigest(), newest_ns < time.time_ns() - RACY_NS)
+    pending = [(directory, "")]
+    while pending:
+        at, prefix = pending.pop()
+        with os.scandir(at) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=is_source and entry.is_file())
+                path = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((entry.path, f"{path}/"))
+                    seen.append(f"{path}/{status.st_ino}")
+                    continue
+                changed_ns = status.st_ctime_ns
+                seen.append(f"{path}\0{status.st_ino} {status.st_size} {changed_ns}")
+                if changed_ns > newest_ns:
+                    newest_ns = changed_ns
+    seen.sort()
+    fingerprint = hashlib.blake2b(os.fsencode("\n".join(seen)), digest_size=16).hexdigest()
+    return Trace(fingerprint, newest_ns < time.time_ns() - RACY_NS)
 
 
 def version_of(directory: str) -> Version:
@@ -178,12 +192,17 @@ def skills_below(root: Path) -> Iterator[str]:
 
     The directory itself is never one. No link to a directory is followed. What cannot be read holds none.
     """
+    return (relative for relative, files in directories_below(root) if SKILL_FILE in files)
+
+
+def directories_below(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every directory that can be a skill, relative to this one, in order, with the names of its files."""
+    start = len(os.fspath(root)) + 1
     for directory, names, files in os.walk(root):
-        is_skill = SKILL_FILE in files
-        relative = os.path.relpath(directory, root)
-        if is_skill and relative != ".":
-            yield relative
-        names[:] = sorted(set(names) - EXCLUDED - (SUPPORT if is_skill else frozenset()))
+        relative = directory[start:]
+        if relative:
+            yield relative, files
+        names[:] = sorted(set(names) - EXCLUDED - (SUPPORT if SKILL_FILE in files else frozenset()))
 
 
 def _walk(directory: str, *, is_source: bool, prefix: str = "") -> list[tuple[str, os.stat_result]]:
