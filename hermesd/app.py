@@ -37,6 +37,7 @@ from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
 from hermesd.adapters.runtimefile import write_runtime_file
 from hermesd.adapters.settingsfile import read_settings
+from hermesd.adapters.skilllibrary import SkillsOnDisk
 from hermesd.adapters.socketfile import SocketFile
 from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.terminalfiles import TerminalFiles
@@ -49,6 +50,7 @@ from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.runtimes import RuntimesServicer
 from hermesd.api.server import Servicers, make_server
+from hermesd.api.skills import SkillsServicer
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.api.trash import TrashServicer
 from hermesd.domain import environment
@@ -65,6 +67,7 @@ from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
 from hermesd.services.runtimes import Runtimes
+from hermesd.services.skills import Skills
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
 from hermesd.services.trash import Trash
@@ -110,13 +113,19 @@ class Services:
     gateways: Gateways
     profiles: Profiles
     renames: Renames
+    skills: Skills
     terminals: Terminals
     trash: Trash
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
         """How operations are taken up that an earlier daemon left running, by kind."""
-        return {**self.profiles.resumers, **self.renames.resumers, **self.trash.resumers}
+        return {
+            **self.profiles.resumers,
+            **self.renames.resumers,
+            **self.skills.resumers,
+            **self.trash.resumers,
+        }
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -141,6 +150,7 @@ async def _serve(places: Places, settings: Settings) -> None:
     async with _ports(places, settings) as ports:
         services = services_on(ports, settings)
         await asyncio.to_thread(ports.homes.recover)
+        await asyncio.to_thread(ports.skills.recover)
         await services.runtimes.recover()
         await services.terminals.recover()
         await services.keepers.recover()
@@ -169,6 +179,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             store=store,
             homes=HomesOnDisk(places.root),
             trash=TrashOnDisk(places.root),
+            skills=SkillsOnDisk(places.root, places.skills, Path(__file__).parent / "skills"),
             aliases=AliasesInBin(places.bin, places.launcher, inherited.get("PATH", "")),
             backend=backend,
             processes=KernelProcesses(),
@@ -202,8 +213,9 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways)
     terminals = Terminals(ports, homes, runtimes)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
+    skills = Skills(ports, events, operations, homes, runtimes)
     trash = Trash(ports, settings, events, operations, homes)
-    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash)
+    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, skills, terminals, trash)
 
 
 def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:
@@ -225,6 +237,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         operations=OperationsServicer(services.operations),
         events=EventsServicer(services.events),
         runtimes=RuntimesServicer(services.runtimes),
+        skills=SkillsServicer(services.skills),
         terminals=TerminalsServicer(services.terminals),
         trash=TrashServicer(services.trash),
         daemon=DaemonServicer(daemon, ending.ask),

@@ -35,6 +35,8 @@ WRITERS = {
     "hermesd/adapters/atomic.py": "durable files: the one place that writes them",
     "hermesd/adapters/locks.py": "lock files, of which only the lock matters",
     "hermesd/adapters/logfile.py": "rotated copies of a gateway's log, which may be lost in a crash",
+    "hermesd/adapters/skillrecords.py": "what was seen of skills, which may be lost, flushed together",
+    "hermesd/adapters/skillstaging.py": "copies of skills, flushed together before any of them is exchanged",
     "hermesd/adapters/spawn.py": "a gateway's log, opened to be inherited",
     "hermesd/adapters/store.py": "the database, created private before SQLite opens it",
     "hermesd/adapters/terminalfiles.py": "records of commands on terminals, which end with the machine",

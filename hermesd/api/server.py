@@ -16,6 +16,7 @@ from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.reflection import SERVICE, Reflection
 from hermesd.api.runtimes import RuntimesServicer
+from hermesd.api.skills import SkillsServicer
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.api.trash import TrashServicer
 from hermesd.v1 import (
@@ -31,6 +32,8 @@ from hermesd.v1 import (
     profiles_pb2_grpc,
     runtimes_pb2,
     runtimes_pb2_grpc,
+    skills_pb2,
+    skills_pb2_grpc,
     terminals_pb2,
     terminals_pb2_grpc,
     trash_pb2,
@@ -38,7 +41,8 @@ from hermesd.v1 import (
 )
 
 FILES = (
-    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2, daemon_pb2,
+    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, skills_pb2, terminals_pb2, trash_pb2,
+    daemon_pb2,
 )  # fmt: skip
 
 
@@ -51,6 +55,7 @@ class Servicers:
     operations: OperationsServicer
     events: EventsServicer
     runtimes: RuntimesServicer
+    skills: SkillsServicer
     terminals: TerminalsServicer
     trash: TrashServicer
     daemon: DaemonServicer
@@ -64,6 +69,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(servicers.operations, server)
     events_pb2_grpc.add_EventsServiceServicer_to_server(servicers.events, server)
     runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(servicers.runtimes, server)
+    skills_pb2_grpc.add_SkillsServiceServicer_to_server(servicers.skills, server)
     terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
     trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)

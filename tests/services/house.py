@@ -28,6 +28,7 @@ from tests.fakes.homes import MemoryHomes
 from tests.fakes.installer import MemoryInstaller
 from tests.fakes.logs import MemoryLogs
 from tests.fakes.processes import MemoryProcesses
+from tests.fakes.skills import MemorySkills
 from tests.fakes.store import MemoryStore
 from tests.fakes.terminals import MemoryTerminals
 from tests.fakes.trash import MemoryTrash
@@ -56,6 +57,7 @@ class House:
     store: MemoryStore = field(default_factory=MemoryStore)
     homes: MemoryHomes = field(default_factory=MemoryHomes)
     aliases: MemoryAliases = field(default_factory=MemoryAliases)
+    skills: MemorySkills = field(default_factory=MemorySkills)
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
     terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
@@ -85,6 +87,7 @@ class House:
             homes=self.homes,
             trash=self.trash,
             aliases=self.aliases,
+            skills=self.skills,
             backend=self.backend,
             processes=self.processes,
             terminals=self.terminals,
