@@ -46,7 +46,7 @@ def sync(session: Session, profiles: tuple[str, ...], is_all: bool, dry_run: boo
     done = follow(session, session.client.skills.SyncSkills(request))
     if session.form.is_text:
         refuse_if_only_failure(done.results)
-        warn_of_failures(session, done.results)
+    warn_of_failures(session, done.results)
     told = line(done.results)
     said = f"{'Skills to sync' if dry_run else 'Skills synced'}: {told}\n" if told else ""
     session.renderer.single("Operation", done, name=done.id, text=lambda: "" if session.is_quiet else said)

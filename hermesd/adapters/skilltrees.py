@@ -3,7 +3,7 @@
 Owns: reading a skill so that two can be compared, cheaply by what the file system says of its files, and exactly
 by their bytes. Must not know where skills come from or what becomes of them.
 
-A name is what hermes-agent 0.19.0 takes for it (its module `tools.skills_sync`), and so is the first of the two hashes.
+A name is what hermes-agent 0.19.0 takes for it, and so is the first of the two hashes.
 """
 
 import hashlib

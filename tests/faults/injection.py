@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hermesd.adapters import atomic, homes, trash
+from hermesd.adapters import atomic, homes, skillstaging, skillswaps, skillworks, trash
 
 CALLS = ("open", "write", "fsync", "mkdir", "chmod", "fchmod", "rename", "replace", "unlink", "rmdir")
 FILLING = frozenset({"open", "write", "fsync", "mkdir", "rename", "replace", "rename_exclusive"})
@@ -65,8 +65,11 @@ def injected(injector: Injector) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in CALLS:
             patch.setattr(os, name, injector.wrap(name, getattr(os, name)))
-        for module in (atomic, homes, trash):
+        for module in (atomic, homes, skillswaps, trash):
             patch.setattr(module, "rename_exclusive", injector.wrap("rename_exclusive", module.rename_exclusive))
+        patch.setattr(skillswaps, "exchange", injector.wrap("exchange", skillswaps.exchange))
+        for flushing in (skillstaging, skillworks):
+            patch.setattr(flushing, "sync_file_system", injector.wrap("fsync", flushing.sync_file_system))
         yield
 
 

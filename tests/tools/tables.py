@@ -1,7 +1,7 @@
-"""Writes the gateway machine's whole table as text, and that of skills, or checks that the recorded ones are current.
+"""Writes the tables of the gateway machine and of skills as text, or checks that the recorded ones are current.
 
-`python -m tests.tools.tables` writes `tests/domain/gateway_table.txt` and `tests/domain/skills_table.txt`; `--check`
-fails if that would change them.
+`python -m tests.tools.tables` writes `tests/domain/gateway_table.txt` and `tests/domain/skills_table.txt`;
+`--check` fails if that would change them.
 The text is there to be read in a diff: whoever changes a cell sees, and shows, everything that changed with it.
 """
 
@@ -68,9 +68,11 @@ def _gateway(gateway: Gateway) -> str:
 
 SKILLS = RECORDED.with_name("skills_table.txt")
 SKILLS_HEADER = """\
-What becomes of a bundled skill; written by `python -m tests.tools.tables`. Rows: what the manifest says was installed,
-and what is in the profile. Columns: what is bundled, by who else brings a skill of the name. Beyond the table: who
-opted out gets `opted-out`, what is suppressed `suppressed`, and what a link is in the way to `out-of-reach`.
+What becomes of a bundled skill; written by `python -m tests.tools.tables`. Rows: what the manifest says was
+installed, and what is in the profile. Columns: what is bundled, by who else brings a skill of the name.
+
+Beyond the table: who opted out gets `opted-out`, what is suppressed `suppressed`, and what a link is in the way to
+`out-of-reach`.
 """
 COPIES = {
     "nothing": None,
