@@ -20,6 +20,14 @@ AGENT_VERBS = frozenset(
 AGENT_PLUGIN_VERBS = frozenset({"honcho", "meet", "photon", "teams-pipeline"})
 """Commands that plugins which come with hermes-agent add once they are enabled."""
 
+AGENT_SKILLS_VERBS = frozenset(
+    (
+        "browse search install inspect list check update audit uninstall reset list-modified diff opt-out opt-in "
+        "repair-official publish snapshot tap config"
+    ).split()
+)
+"""What stands under `skills`, which is the agent's but for what we add."""
+
 AGENT_VALUE_OPTIONS = frozenset(
     (
         "-z --oneshot -m --model --provider -t --toolsets -r --resume -s --skills --usage-file"  # their values are

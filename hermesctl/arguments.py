@@ -28,6 +28,10 @@ REFUSED_PROFILE_VERBS = frozenset("export import info install update".split())
 """Verbs of the agent that stand under nouns of ours, and that we have no equal of."""
 
 GATEWAY_NOUNS = frozenset({"gateway", "gw"})
+SKILLS = "skills"
+OUR_SKILLS_VERBS = frozenset({"sync"})
+"""All other words under this noun are the agent's."""
+
 PROFILE_NOUNS = frozenset({"profile", "p"})
 
 OUR_VALUE_OPTIONS = frozenset({"-o", "--output", "--color"})
@@ -140,6 +144,8 @@ def _by_verb(
         return _for_agent(["gateway", *rest], profile, ours)
     if verb in PROFILE_NOUNS and own in REFUSED_PROFILE_VERBS:
         refuse(["profile", own], "")
+    if verb == SKILLS and own not in OUR_SKILLS_VERBS and (own or not HELP & set(rest)):
+        return _for_agent([verb, *rest], profile, ours)
     if verb in nouns or verb == "--":
         return OwnCommand(tuple(argv))
     if verb in AGENT_VERBS or verb in AGENT_PLUGIN_VERBS:

@@ -39,6 +39,7 @@ from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
 from hermesd.adapters.runtimefile import write_runtime_file
 from hermesd.adapters.settingsfile import read_settings
+from hermesd.adapters.skilllibrary import SkillsOnDisk
 from hermesd.adapters.socketfile import SocketFile
 from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.terminalfiles import TerminalFiles
@@ -53,6 +54,7 @@ from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.runtimes import RuntimesServicer
 from hermesd.api.server import Servicers, make_server
+from hermesd.api.skills import SkillsServicer
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.api.trash import TrashServicer
 from hermesd.domain import environment
@@ -81,6 +83,7 @@ from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.sharing import Sharing
+from hermesd.services.skills import Skills
 from hermesd.services.souls import Souls
 from hermesd.services.tasks import background
 from hermesd.services.terminals import Terminals
@@ -131,6 +134,7 @@ class Services:
     gateways: Gateways
     profiles: Profiles
     renames: Renames
+    skills: Skills
     terminals: Terminals
     trash: Trash
     usage: Usage
@@ -145,7 +149,7 @@ class Services:
     @property
     def resumers(self) -> Mapping[str, Resume]:
         """How operations are taken up that an earlier daemon left running, by kind."""
-        resumed = (self.creations, self.profiles, self.renames, self.trash)
+        resumed = (self.creations, self.profiles, self.renames, self.skills, self.trash)
         return {kind: resume for service in resumed for kind, resume in service.resumers.items()}
 
 
@@ -170,7 +174,7 @@ async def _serve(places: Places, settings: Settings) -> None:
     await asyncio.to_thread(_publish_launcher, places)
     async with _ports(places, settings) as ports:
         services = services_on(ports, settings)
-        for recover in (ports.homes.recover, ports.aliases.recover):
+        for recover in (ports.homes.recover, ports.aliases.recover, ports.skills.recover):
             await asyncio.to_thread(_clean_up, recover)
         await services.runtimes.recover()
         await services.terminals.recover()
@@ -202,6 +206,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             store=store,
             homes=HomesOnDisk(places.root),
             trash=TrashOnDisk(places.root),
+            skills=SkillsOnDisk(places.root, places.skills, Path(__file__).parent / "skills"),
             aliases=AliasesInBin(places.bin, places.launcher, inherited.get("PATH", "")),
             home_inspector=HomeInspectorOnDisk(),
             machine_inspector=_machine_inspector(places),
@@ -257,9 +262,10 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     descriptions = Descriptions(ports, events, operations, homes, runtimes)
     souls = Souls(ports, events, operations, homes, runtimes, gateways)
     aliases = Aliases(ports, events, operations, homes)
+    skills = Skills(ports, events, operations, homes, runtimes)
     sharing = Sharing(homes, runtimes, gateways)
     plans = CreationPlans(ports, homes, runtimes, sharing)
-    creations = Creations(ports, events, operations, homes, runtimes, plans, sharing)
+    creations = Creations(ports, events, operations, homes, runtimes, plans, sharing, skills)
     doctor = Doctor(
         ports,
         operations,
@@ -286,6 +292,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         souls=souls,
         aliases=aliases,
         drift=drift,
+        skills=skills,
     )
 
 
@@ -316,6 +323,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         operations=OperationsServicer(services.operations),
         events=EventsServicer(services.events),
         runtimes=RuntimesServicer(services.runtimes),
+        skills=SkillsServicer(services.skills),
         terminals=TerminalsServicer(services.terminals),
         trash=TrashServicer(services.trash),
         doctor=DoctorServicer(services.doctor),

@@ -24,6 +24,7 @@ from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation, WatchO
 from hermesd.v1.operations_pb2_grpc import OperationsServiceStub
 from hermesd.v1.profiles_pb2_grpc import ProfilesServiceStub
 from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceStub
+from hermesd.v1.skills_pb2_grpc import SkillsServiceStub
 from hermesd.v1.terminals_pb2_grpc import TerminalsServiceStub
 from hermesd.v1.trash_pb2_grpc import TrashServiceStub
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from hermesd.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from hermesd.v1.profiles_pb2_grpc import ProfilesServiceAsyncStub
     from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceAsyncStub
+    from hermesd.v1.skills_pb2_grpc import SkillsServiceAsyncStub
     from hermesd.v1.terminals_pb2_grpc import TerminalsServiceAsyncStub
     from hermesd.v1.trash_pb2_grpc import TrashServiceAsyncStub
 
@@ -86,6 +88,7 @@ class AsyncClient:
         self.operations: OperationsServiceAsyncStub = OperationsServiceStub(self._channel)
         self.events: EventsServiceAsyncStub = EventsServiceStub(self._channel)
         self.runtimes: RuntimesServiceAsyncStub = RuntimesServiceStub(self._channel)
+        self.skills: SkillsServiceAsyncStub = SkillsServiceStub(self._channel)
         self.terminals: TerminalsServiceAsyncStub = TerminalsServiceStub(self._channel)
         self.trash: TrashServiceAsyncStub = TrashServiceStub(self._channel)
         self.doctor: DoctorServiceAsyncStub = DoctorServiceStub(self._channel)

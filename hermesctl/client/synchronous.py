@@ -24,6 +24,7 @@ from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation, WatchO
 from hermesd.v1.operations_pb2_grpc import OperationsServiceStub
 from hermesd.v1.profiles_pb2_grpc import ProfilesServiceStub
 from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceStub
+from hermesd.v1.skills_pb2_grpc import SkillsServiceStub
 from hermesd.v1.terminals_pb2_grpc import TerminalsServiceStub
 from hermesd.v1.trash_pb2_grpc import TrashServiceStub
 
@@ -43,6 +44,7 @@ class Client:
         self.operations = OperationsServiceStub(self._channel)
         self.events = EventsServiceStub(self._channel)
         self.runtimes = RuntimesServiceStub(self._channel)
+        self.skills = SkillsServiceStub(self._channel)
         self.terminals = TerminalsServiceStub(self._channel)
         self.trash = TrashServiceStub(self._channel)
         self.doctor = DoctorServiceStub(self._channel)

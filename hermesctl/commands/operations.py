@@ -5,9 +5,11 @@ Owns: the verbs and their results. Must not know what an operation does.
 
 import click
 
+from hermesctl.errors import ExitCode
 from hermesctl.gateway_view import moment_long
 from hermesctl.options import Group, name_argument, timeout_option
 from hermesctl.progress import follow
+from hermesctl.results import exit_code
 from hermesctl.session import Session
 from hermesctl.shapes import span, word
 from hermesctl.tables import EMPTY, Column, page
@@ -54,10 +56,12 @@ def show(session: Session, name: str) -> None:
 @name_argument
 @timeout_option
 @click.pass_obj
-def wait(session: Session, name: str, timeout_s: float | None) -> None:
+def wait(session: Session, name: str, timeout_s: float | None) -> ExitCode:
     """Follow an operation until it ends; the exit code is what the command that began it would have had."""
     found = session.client.operations.GetOperation(v1.GetOperationRequest(id=name))
-    _show(session, follow(session, found, timeout_s=timeout_s))
+    done = follow(session, found, timeout_s=timeout_s)
+    _show(session, done)
+    return exit_code(done)
 
 
 @operations.command()
@@ -90,4 +94,7 @@ def _page(session: Session, found: v1.Operation) -> str:
         ("Asked by", found.requester),
     ]
     text = page(f"{clean(found.id)} · {clean(found.kind)} · {_state(found)}", fields)
+    text += "".join(
+        f"  {clean(one.profile)}: {clean(one.summary or one.error.message)}\n" for one in found.results
+    )
     return text + "".join(f"  ! {clean(message)}\n" for message in found.warnings)

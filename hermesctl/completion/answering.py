@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from hermesctl.arguments import AgentCommand, OwnCommand, split
+from hermesctl.arguments import SKILLS, AgentCommand, OwnCommand, split
 from hermesctl.completion.typed import Typed
 from hermesctl.errors import HermesError
 from hermesctl.text import clean, shorten
@@ -43,7 +43,7 @@ def answer(context: click.Context, typed: Typed) -> Answer:
         return Answer(is_files=True)
     nouns = cast("Group", context.find_root().command).nouns
     command = _split([*typed.words, STAND_IN], nouns)
-    if not isinstance(command, AgentCommand):
+    if not isinstance(command, AgentCommand) or command.arguments == (SKILLS, STAND_IN):
         return _of_ours(context, typed)
     is_profile = command.profile == STAND_IN or typed.unfinished.startswith(PROFILE_OPTION)
     return _profiles(context, typed) if is_profile else Answer(is_files=True)

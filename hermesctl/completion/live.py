@@ -122,6 +122,7 @@ BY_NOUN: Mapping[str, Callable[[Session], Named]] = {
     "gateway": profiles,
     "operations": operations,
     "runtime": runtimes,
+    "skills": profiles,
     "terminal": terminals,
     "trash": trash,
     "soul": profiles,

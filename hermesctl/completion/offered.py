@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.core import ParameterSource
 
-from hermesctl.agent_words import AGENT_VERBS
+from hermesctl.agent_words import AGENT_SKILLS_VERBS, AGENT_VERBS
 from hermesctl.refusals import AGENT_GATEWAY_VERBS, REFUSED
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hermesctl.session import Session
 
 OF_THE_AGENT = "of the agent"
+AGENT_VERBS_UNDER = {"gateway": AGENT_GATEWAY_VERBS, "skills": AGENT_SKILLS_VERBS}
+"""Verbs of the agent under nouns of ours."""
 
 
 def options(context: click.Context, unfinished: str) -> "list[CompletionItem]":
@@ -67,8 +69,8 @@ def aliases(context: click.Context, _: click.Parameter, unfinished: str) -> "lis
 
 
 def _agent_verbs(context: click.Context) -> frozenset[str]:
-    if context.command.name == "gateway":
-        return AGENT_GATEWAY_VERBS
+    if context.command.name in AGENT_VERBS_UNDER:
+        return AGENT_VERBS_UNDER[context.command.name]
     is_ours = any(_is_given(context, one) for one in _options(context.command.params) if not one.multiple)
     return AGENT_VERBS - REFUSED.keys() if context.parent is None and not is_ours else frozenset()
 

@@ -83,6 +83,11 @@ class Places:
         return self.state / "locks"
 
     @property
+    def skills(self) -> Path:
+        """What is remembered of the skills of each profile."""
+        return self.state / "skills"
+
+    @property
     def logs(self) -> Path:
         """What the daemon and its gateways write."""
         return self.state / "logs"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hermesd.domain.gateway import Gateway, ParkedFor, State
-from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress
+from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress, TargetResult
 from hermesd.domain.ports import Binding, GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
@@ -93,6 +93,7 @@ def operation_row(operation: Operation) -> Row:
         **asdict(operation),
         "progress": render_json(asdict(operation.progress)),
         "warnings": render_json(operation.warnings),
+        "results": render_json([asdict(result) for result in operation.results]),
         "error": render_json(asdict(operation.error)) if operation.error else None,
     }
 
@@ -109,10 +110,16 @@ def operation(row: sqlite3.Row) -> Operation:
         state=OperationState(row["state"]),
         progress=Progress(**json.loads(row["progress"])),
         warnings=tuple(json.loads(row["warnings"])),
+        results=tuple(_parse_result(fields) for fields in json.loads(row["results"])),
         error=OperationError(**json.loads(row["error"])) if row["error"] else None,
         finished_at_s=row["finished_at_s"],
         elapsed_s=row["elapsed_s"],
     )
+
+
+def _parse_result(fields: Row) -> TargetResult:
+    error = OperationError(**fields["error"]) if fields["error"] else None
+    return TargetResult(fields["profile"], fields["summary"], error)
 
 
 def happening(row: sqlite3.Row) -> Happening:

@@ -94,7 +94,10 @@ SECOND: Step = (
 )
 """`home` is JSON: name, path, device, inode, birth_ns."""
 
-STEPS: tuple[Step, ...] = (FIRST, SECOND)
+THIRD: Step = ("ALTER TABLE operations ADD COLUMN results TEXT NOT NULL DEFAULT '[]'",)
+"""`results` is JSON: a list of profile, summary, error."""
+
+STEPS: tuple[Step, ...] = (FIRST, SECOND, THIRD)
 """Step N leads from version N to version N + 1; an empty file has version 0."""
 
 

@@ -15,8 +15,7 @@ from hermesd.domain.errors import Incompatible
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
 AT_NO_AUTOMOUNT = 0x800
-RENAME_NOREPLACE = 1
-RENAME_EXCHANGE = 2
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 STATX_FLAGS = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
 STATX_TYPE, STATX_INO, STATX_BTIME = 0x001, 0x100, 0x800
 STATX_WANTED = STATX_TYPE | STATX_INO | STATX_BTIME
@@ -84,6 +83,19 @@ def sync_file_system(descriptor: int) -> None:
     if _libc.syncfs(descriptor) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def sync_file_system_of(path: Path) -> None:
+    """The same for the file system that a path lies on.
+
+    Raises:
+        OSError: as above, of what could not be written from now on.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sync_file_system(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def identify(path: Path) -> Entry:

@@ -219,7 +219,6 @@ def trashed(view: TrashedView) -> trash_pb2.TrashedProfile:
 
 def operation(done: operations.Operation) -> operations_pb2.Operation:
     """An operation."""
-    error = done.error
     return operations_pb2.Operation(
         id=done.id,
         kind=done.kind,
@@ -233,16 +232,25 @@ def operation(done: operations.Operation) -> operations_pb2.Operation:
             total=done.progress.total,
         ),
         warnings=done.warnings,
-        error=operations_pb2.OperationError(
-            reason=errors_pb2.Reason.Value(f"REASON_{error.reason}"),
-            message=error.message,
-            metadata=error.metadata,
-        )
-        if error
-        else None,
+        results=[_target_result(result) for result in done.results],
+        error=_operation_error(done.error),
         started_at=timestamp(done.started_at_s),
         finished_at=timestamp(done.finished_at_s),
         elapsed=duration(done.elapsed_s),
+    )
+
+
+def _target_result(result: operations.TargetResult) -> operations_pb2.TargetResult:
+    return operations_pb2.TargetResult(
+        profile=result.profile, summary=result.summary, error=_operation_error(result.error)
+    )
+
+
+def _operation_error(error: operations.OperationError | None) -> operations_pb2.OperationError | None:
+    if error is None:
+        return None
+    return operations_pb2.OperationError(
+        reason=errors_pb2.Reason.Value(f"REASON_{error.reason}"), message=error.message, metadata=error.metadata
     )
 
 

@@ -18,6 +18,7 @@ from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.reflection import SERVICE, Reflection
 from hermesd.api.runtimes import RuntimesServicer
+from hermesd.api.skills import SkillsServicer
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.api.trash import TrashServicer
 from hermesd.v1 import (
@@ -37,6 +38,8 @@ from hermesd.v1 import (
     profiles_pb2_grpc,
     runtimes_pb2,
     runtimes_pb2_grpc,
+    skills_pb2,
+    skills_pb2_grpc,
     terminals_pb2,
     terminals_pb2_grpc,
     trash_pb2,
@@ -44,8 +47,8 @@ from hermesd.v1 import (
 )
 
 FILES = (
-    profiles_pb2, aliases_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2,
-    doctor_pb2, daemon_pb2,
+    profiles_pb2, aliases_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, skills_pb2, terminals_pb2,
+    trash_pb2, doctor_pb2, daemon_pb2,
 )  # fmt: skip
 
 
@@ -58,6 +61,7 @@ class Servicers:
     operations: OperationsServicer
     events: EventsServicer
     runtimes: RuntimesServicer
+    skills: SkillsServicer
     terminals: TerminalsServicer
     trash: TrashServicer
     doctor: DoctorServicer
@@ -73,6 +77,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(servicers.operations, server)
     events_pb2_grpc.add_EventsServiceServicer_to_server(servicers.events, server)
     runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(servicers.runtimes, server)
+    skills_pb2_grpc.add_SkillsServiceServicer_to_server(servicers.skills, server)
     terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
     trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
     doctor_pb2_grpc.add_DoctorServiceServicer_to_server(servicers.doctor, server)

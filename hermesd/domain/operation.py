@@ -34,6 +34,17 @@ class OperationError:
 
 
 @dataclass(frozen=True)
+class TargetResult:
+    """What became of one of several profiles that an operation works on."""
+
+    profile: str
+    summary: str = ""
+    """What was done, a short phrase."""
+    error: OperationError | None = None
+    """Why it could not be done; `None` if it was."""
+
+
+@dataclass(frozen=True)
 class Operation:
     """One long-running piece of work. Times are seconds since the epoch."""
 
@@ -47,6 +58,8 @@ class Operation:
     state: OperationState = OperationState.RUNNING
     progress: Progress = Progress()
     warnings: tuple[str, ...] = ()
+    results: tuple[TargetResult, ...] = ()
+    """Of work on several profiles, in the order in which it was done."""
     error: OperationError | None = None
     finished_at_s: float | None = None
     elapsed_s: float = 0.0

@@ -5,7 +5,7 @@ contract suite. Methods that are not `async` may block on local files and are ca
 `HermesError` for what people can mend and never return a success flag.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
 from hermesd.domain.description import Description
+from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
 from hermesd.domain.operation import Happening, Operation
@@ -27,6 +28,7 @@ from hermesd.domain.process import (
 )
 from hermesd.domain.profile import Home, HomeIdentity, IgnoredEntry, ProfileName
 from hermesd.domain.runtime import InstallProgress, Launch, Runtime
+from hermesd.domain.skills import SkillSync
 from hermesd.domain.soul import Soul
 from hermesd.domain.terminal import Terminal
 from hermesd.domain.trash import Trashed, TrashNote
@@ -310,6 +312,35 @@ class MachineInspector(Protocol):
 
     def settings_problem(self) -> str:
         """Why the next daemon could not use the settings as they are now; empty if it could."""
+
+
+class SkillLibrary(Protocol):
+    """Bundled skills, and their copies in homes. What a person edited or deleted stays so.
+
+    A skill in a home is wholly the old one or wholly the new one at any moment. No link below a home is followed.
+    The skills that come with hermesd are always among those that are bundled.
+    """
+
+    def sync(self, home: Path, bundled: Sequence[Path]) -> SkillSync:
+        """Brings the skills in these directories into one home, which may still be in staging.
+
+        Raises `ChangedMeanwhile`, `DiskFull`, `Incompatible`, `NotPermitted`.
+        """
+
+    def sync_all(
+        self, homes: Sequence[Path], bundled: Sequence[Path], *, verify: bool = False, is_dry_run: bool = False
+    ) -> list[SkillSync | HermesError]:
+        """The same for many homes at once; the outcome of each, in their order: one that fails hinders no other.
+
+        Without `verify`, a home whose manifest and bundle are as they were is not looked at. Raises `DiskFull` or
+        `NotPermitted` if nothing could be begun.
+        """
+
+    def recover(self) -> None:
+        """Finishes or undoes what was cut off."""
+
+    def keep_only(self, homes: Iterable[Path]) -> None:
+        """Forgets what is remembered of all other homes."""
 
 
 class Aliases(Protocol):
@@ -672,6 +703,7 @@ class Ports:
     aliases: Aliases
     home_inspector: HomeInspector
     machine_inspector: MachineInspector
+    skills: SkillLibrary
     backend: Backend
     processes: Processes
     terminals: TerminalRecords
@@ -715,6 +747,7 @@ __all__ = [
     "Processes",
     "ProfileFacts",
     "Setup",
+    "SkillLibrary",
     "Store",
     "TerminalRecords",
     "Trash",

@@ -11,7 +11,8 @@ from hermesd.domain.errors import HermesError
 from hermesd.domain.ports import EVENTS_KEPT, Binding, Ports
 from hermesd.domain.profile import Home, ProfileName
 
-RENAMED = "profile.renamed"
+RENAMED = ("profile.renamed", "profile.renamed_elsewhere")
+"""What is recorded of a rename, whoever did it."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,13 @@ async def _in_trash(ports: Ports, name: ProfileName) -> Absence | None:
 
 
 async def _renamed(ports: Ports, name: ProfileName, homes: Collection[Home]) -> Absence | None:
-    told = await ports.store.events(after=0, profile="", limit=EVENTS_KEPT, kind=RENAMED)
-    after = next((one.profile for one in reversed(told) if one.facts.get("before") == name.text), "")
+    told = [
+        happening
+        for kind in RENAMED
+        for happening in await ports.store.events(after=0, profile="", limit=EVENTS_KEPT, kind=kind)
+        if happening.facts.get("before") == name.text
+    ]
+    after = max(told, key=lambda one: one.token).profile if told else ""
     if not any(home.name.text == after for home in homes):
         return None
     return Absence(f"it was renamed and is called '{after}' now", f"hermesctl profile show {after}")

@@ -6,7 +6,7 @@ is told. Must not know files or formats.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 
 from hermesd.domain import layout
@@ -21,6 +21,7 @@ from hermesd.services.homes import KnownHomes
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.sharing import Sharing
+from hermesd.services.skills import Skills
 
 UNPUBLISHED = HomeIdentity(0, 0, 0)
 """Stands for the identity of a home that nobody can find yet."""
@@ -38,6 +39,7 @@ class Creations:
         runtimes: Runtimes,
         plans: CreationPlans,
         sharing: Sharing,
+        skills: Skills,
     ) -> None:
         self._ports = ports
         self._events = events
@@ -46,6 +48,7 @@ class Creations:
         self._runtimes = runtimes
         self._plans = plans
         self._sharing = sharing
+        self._skills = skills
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -81,9 +84,14 @@ class Creations:
 
         async def work(job: Job) -> None:
             new = order.new
+            bundled = await self._skills.bundled_for(new.name)
             home = await asyncio.to_thread(self._ports.homes.find, new.name) if is_resumed else None
             if home is None:
-                home = await self._make(order, job)
+                home = await self._make(order, bundled, job)
+            if is_seeded(new):  # it is known by its place, which was another one until now
+                await _attempt(
+                    asyncio.to_thread(self._ports.skills.sync, home.path, bundled), job, "bundled skills"
+                )
             if new.source is not None:
                 job.report("settle")
                 await _attempt(self._settle(new.source, home, job), job, "what is kept beside profiles")
@@ -95,7 +103,7 @@ class Creations:
 
         return work
 
-    async def _make(self, order: Order, job: Job) -> Home:
+    async def _make(self, order: Order, bundled: Sequence[Path], job: Job) -> Home:
         """Builds and publishes the home; a failure leaves nothing."""
         new, source = order.new, await self._source(order)
         job.report("copy" if source else "create", f"from {new.source}" if source else "")
@@ -103,7 +111,7 @@ class Creations:
         told: list[str] = []
 
         def fill(staged: Path) -> None:
-            told.extend(self._fill(new, source, Home(new.name, staged, UNPUBLISHED), job))
+            told.extend(self._fill(new, source, Home(new.name, staged, UNPUBLISHED), bundled, job))
 
         files = layout.fresh_files(description=new.description, with_skills=new.with_skills)
         create = self._ports.homes.create
@@ -112,7 +120,9 @@ class Creations:
             job.warn(sentence)
         return home
 
-    def _fill(self, new: NewProfile, source: Home | None, staged: Home, job: Job) -> list[str]:
+    def _fill(
+        self, new: NewProfile, source: Home | None, staged: Home, bundled: Sequence[Path], job: Job
+    ) -> list[str]:
         """Makes a fresh home what was asked for, while nobody can see it; runs in a thread."""
         agent, told = self._runtimes.agent_of(new.name), list[str]()
         if source is not None:
@@ -122,13 +132,10 @@ class Creations:
         if new.model:
             agent.set_up(staged, Setup(ModelEndpoint(new.model)), taken_ports=frozenset())
         if is_seeded(new):
-            self._seed(staged)
+            self._ports.skills.sync(staged.path, bundled)
         if job.is_cancelled:
             raise Cancelled(f"the creation of '{new.name}' was cancelled", profile=new.name.text)
         return told
-
-    def _seed(self, staged: Home) -> None:
-        """Bundled skills reach a home when its agent first runs."""
 
     async def _source(self, order: Order) -> Home | None:
         """What is cloned, as it is now; raises `ProfileNotFound` if it is not the profile that was meant."""
@@ -181,7 +188,7 @@ def _source_gone(name: ProfileName) -> ProfileNotFound:
     return ProfileNotFound(f"the profile that was '{name}' is gone", profile=name.text)
 
 
-async def _attempt(work: Awaitable[None], job: Job, what: str) -> None:
+async def _attempt(work: Awaitable[object], job: Job, what: str) -> None:
     """Does what must not undo a creation; a failure is told."""
     try:
         await work

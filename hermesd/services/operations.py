@@ -6,11 +6,12 @@ a dead daemon left. Must not know what any operation does.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from hermesd.domain.errors import Cancelled, HermesError, Interrupted, NotFound, ProfileBusy
-from hermesd.domain.operation import Operation, OperationError, OperationState, Progress
+from hermesd.domain.operation import Operation, OperationError, OperationState, Progress, TargetResult
 from hermesd.domain.ports import OPERATIONS_KEPT, Ports
 from hermesd.services.events import Events
 
@@ -37,6 +38,10 @@ class Job:
     def warn(self, text: str) -> None:
         """Adds what the person should know although the work goes on."""
         self._changed(replace(self.operation, warnings=(*self.operation.warnings, text)))
+
+    def settle(self, result: TargetResult) -> None:
+        """Adds what became of one of the profiles that the work is about."""
+        self._changed(replace(self.operation, results=(*self.operation.results, result)))
 
 
 Work = Callable[[Job], Awaitable[None]]
@@ -91,6 +96,8 @@ class Operations:
         self._events = events
         self._jobs: dict[str, Job] = {}
         self._requests: dict[str, Request] = {}
+        self._held: dict[str, str] = {}
+        """Profiles that must not change for a while: by name, the operation that needs it."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._change = asyncio.Event()
 
@@ -142,6 +149,21 @@ class Operations:
         for id_, other in self._requests.items():
             if profile in other.profiles and other.is_exclusive:
                 raise _busy(self._jobs[id_].operation, profile)
+
+    @contextmanager
+    def holding(self, job: Job, profile: str) -> Iterator[None]:
+        """Keeps a profile from being changed itself, for a moment within an operation that works on several.
+
+        Raises:
+            ProfileBusy: it is being changed, or is held by another operation.
+        """
+        self.refuse_if_changing(profile)
+        self._refuse_if_held(profile)
+        self._held[profile] = job.operation.id
+        try:
+            yield
+        finally:
+            del self._held[profile]
 
     async def all(self, *, profile: str, limit: int) -> list[Operation]:
         """Newest first; running ones with their progress as of now."""
@@ -215,8 +237,14 @@ class Operations:
             for id_, other in self._requests.items():
                 if profile := other.hinders(request):
                     raise _busy(self._jobs[id_].operation, profile)
+            for profile in request.profiles:
+                self._refuse_if_held(profile)
         else:
             self.refuse_if_changing(request.profile)
+
+    def _refuse_if_held(self, profile: str) -> None:
+        if id_ := self._held.get(profile):
+            raise _busy(self._jobs[id_].operation, profile)
 
     def _launch(self, id_: str, work: Work) -> None:
         task = asyncio.create_task(self._run(self._jobs[id_], work), name=f"operation {id_}")

@@ -32,7 +32,9 @@ class SyncSkillsRequest(_message.Message):
     dry_run: _builtins.bool
     """Only say what would be done. Default: false."""
     verify: _builtins.bool
-    """Look at every file instead of trusting sizes and times. Default: false."""
+    """Look at every copy, instead of trusting that nobody but hermesd and the
+    agent changed one since the last time. Default: false.
+    """
     @_builtins.property
     def profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the profiles; empty (default) for all of them."""

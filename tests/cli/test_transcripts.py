@@ -76,6 +76,22 @@ SCENES = {
         "profile create lost --channels perhaps",
         "profile create coder --dry-run",
     ],
+    "skills": [
+        "skills sync",
+        "skills sync coder worker",
+        "skills sync --all",
+        "skills sync --all --dry-run --verify",
+        "skills sync --all -q",
+        "-p coder skills sync",
+        "-p coder skills sync worker",
+        "skills sync profile/coder -o json",
+        "skills sync --all -o name",
+        "skills sync --all coder",
+        "skills sync ghost",
+        "skills --help",
+        "skills sync --help",
+        "-o json skills list",
+    ],
     "trash": [
         "profile trash list",
         "profile trash empty",
@@ -325,6 +341,10 @@ def test_scripts_and_pipes_see_this(run: Run, daemon: FakeDaemon, world: World, 
     if name == "quickstart":
         del world.profiles["coder"], world.profiles["worker"]
         world.runtimes.clear()
+    if name == "skills":
+        world.synced = {"coder": "+2 new", "default": "up to date, 1 edited kept"}
+        busy = Refusal("PROFILE_BUSY", "profile.rename works on profile 'worker'", {"profile": "worker"})
+        world.unsynced["worker"] = busy
     compare(name, transcript(SCENES[name], run, tmp_path))
 
 

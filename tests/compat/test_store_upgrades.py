@@ -10,7 +10,7 @@ import pytest
 from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.store_schema import STEPS
 from hermesd.domain.gateway import Gateway, State
-from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress
+from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress, TargetResult
 from hermesd.domain.ports import Binding, GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
@@ -37,9 +37,9 @@ RECORD = GatewayRecord(
     is_enabled=False,
 )
 BINDING = Binding(RECORD.profile_id, PROFILE, "coder")
-RECORDS = {1: replace(RECORD, home=None), 2: RECORD}
+RECORDS = {1: replace(RECORD, home=None), 2: RECORD, 3: RECORD}
 """What each version could remember; the first did not know where a gateway was started."""
-BINDINGS = {1: replace(BINDING, name=""), 2: BINDING}
+BINDINGS = {1: replace(BINDING, name=""), 2: BINDING, 3: BINDING}
 OPERATION = Operation(
     id="a1b2c3d4e5f6",
     kind="gateway.start",
@@ -54,6 +54,12 @@ OPERATION = Operation(
     finished_at_s=1_700_000_060.0,
     elapsed_s=60.0,
 )
+RESULTS = (
+    TargetResult("coder", "+2 new"),
+    TargetResult("helper", error=OperationError("PROFILE_BUSY", "it is being deleted", {"profile": "helper"})),
+)
+OPERATIONS = {1: OPERATION, 2: OPERATION, 3: replace(OPERATION, results=RESULTS)}
+"""The first two knew no results."""
 EVENT = Happening(1, "gateway.crashed", "coder", "coder crashed", {"signal": "11"}, 1_700_000_100.25)
 RUNTIME = Runtime("system", HERMES_AGENT, "0.19.0", Path("/usr/local/bin/hermes"), is_managed=False)
 
@@ -83,7 +89,7 @@ async def test_old_database_is_read_whole(version: int, tmp_path: Path) -> None:
     store = await SqliteStore.open(load(version, tmp_path / "store.db"))
     assert await store.bindings() == [BINDINGS[version]]
     assert await store.gateways() == [RECORDS[version]]
-    assert await store.operations(profile="", limit=9) == [OPERATION]
+    assert await store.operations(profile="", limit=9) == [OPERATIONS[version]]
     assert await store.events(after=0, profile="", limit=9) == [EVENT]
     assert await store.registered_runtimes() == [RUNTIME]
     assert await store.current_runtime() == RUNTIME.name

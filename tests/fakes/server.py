@@ -43,6 +43,8 @@ from hermesd.v1 import (
     profiles_pb2_grpc,
     runtimes_pb2,
     runtimes_pb2_grpc,
+    skills_pb2,
+    skills_pb2_grpc,
     terminals_pb2,
     terminals_pb2_grpc,
     trash_pb2,
@@ -180,6 +182,10 @@ class World:
     """By kind of operation."""
     hanging: set[str] = field(default_factory=set)
     """Kinds of operation, and "log", that never end while somebody watches."""
+    synced: dict[str, str] = field(default_factory=dict)
+    """What a sync of skills does, by profile."""
+    unsynced: dict[str, Refusal] = field(default_factory=dict)
+    """Why it fails, by profile."""
     warnings: list[str] = field(default_factory=list)
     """What every operation that succeeds warns of."""
     environment_set: dict[str, str] = field(default_factory=dict)
@@ -625,6 +631,31 @@ class Aliases(_Servicer, aliases_pb2_grpc.AliasesServiceServicer):
         return aliases_pb2.RemoveAliasResponse(aliases=gone)
 
 
+class Skills(_Servicer, skills_pb2_grpc.SkillsServiceServicer):
+    """Skills from memory."""
+
+    def SyncSkills(
+        self, request: skills_pb2.SyncSkillsRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        names = list(request.profiles) or list(self.world.profiles)
+        for name in names:
+            self.world.find(context, name)
+
+        def effect() -> None:
+            for name in names:
+                result = begun.results.add(profile=name)
+                if refusal := self.world.unsynced.get(name):
+                    result.error.reason = errors_pb2.Reason.Value(f"REASON_{refusal.reason}")
+                    result.error.message = refusal.message
+                    result.error.metadata.update(refusal.metadata)
+                else:
+                    result.summary = self.world.synced.get(name, "up to date")
+
+        begun = self.world.begin("skills.sync", "", effect)
+        return begun
+
+
 class Operations(_Servicer, operations_pb2_grpc.OperationsServiceServicer):
     """Operations from memory."""
 
@@ -812,6 +843,7 @@ class FakeDaemon:
         events_pb2_grpc.add_EventsServiceServicer_to_server(Events(world), self._server)
         runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(Runtimes(world), self._server)
         terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(Terminals(world), self._server)
+        skills_pb2_grpc.add_SkillsServiceServicer_to_server(Skills(world), self._server)
         trash_pb2_grpc.add_TrashServiceServicer_to_server(Trash(world), self._server)
         doctor_pb2_grpc.add_DoctorServiceServicer_to_server(Doctor(world), self._server)
         aliases_pb2_grpc.add_AliasesServiceServicer_to_server(Aliases(world), self._server)

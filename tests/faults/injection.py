@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hermesd.adapters import atomic, homes, trash, unchanged
+from hermesd.adapters import atomic, homes, skillstaging, skillswaps, skillworks, trash, unchanged
 from hermesd.adapters.syscalls import rename_exchange
 
 CALLS = ("open", "write", "fsync", "mkdir", "chmod", "fchmod", "rename", "replace", "unlink", "rmdir")
@@ -74,10 +74,13 @@ def injected(injector: Injector) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in CALLS:
             patch.setattr(os, name, injector.wrap(name, getattr(os, name)))
-        for module in (atomic, homes, trash):
+        for module in (atomic, homes, skillswaps, trash):
             patch.setattr(module, "rename_exclusive", injector.wrap("rename_exclusive", module.rename_exclusive))
         exchange = injector.wrap("rename_exchange", rename_exchange)
-        patch.setattr(unchanged, "rename_exchange", exchange)
+        for exchanging in (unchanged, skillswaps):
+            patch.setattr(exchanging, "rename_exchange", exchange)
+        for flushing in (skillstaging, skillworks):
+            patch.setattr(flushing, "sync_file_system_of", injector.wrap("fsync", flushing.sync_file_system_of))
         yield
 
 

@@ -127,8 +127,10 @@ class Disk:
             Survival("nothing", frozenset(), has_data=False),
             Survival("all, without data", everything, has_data=False),
         ]
-        for number in range(1, len(self._pending)):
-            found.append(Survival(f"the first {number}", frozenset(self._pending[:number]), has_data=False))
+        found += [
+            Survival(f"the first {number}", frozenset(self._pending[:number]), has_data=False)
+            for number in range(1, len(self._pending))
+        ]
         for place in {change.place: None for change in self._pending}:
             kept = frozenset(self._needed([one for one in self._pending if one.place is place]))
             if kept != everything:
@@ -373,7 +375,11 @@ STEPS: dict[str, Step] = {
 }
 """Calls of `os`, and what they are on the disk."""
 
-LIBRARY_STEPS: dict[str, Step] = {"rename_exclusive": Disk._rename, "sync_file_system": Disk._sync_all}
+LIBRARY_STEPS: dict[str, Step] = {
+    "rename_exclusive": Disk._rename,
+    "sync_file_system": Disk._sync_all,
+    "sync_file_system_of": Disk._sync_all,
+}
 """The same of our own calls, in every adapter that has them."""
 
 
@@ -381,9 +387,9 @@ def _patch_everywhere(patch: pytest.MonkeyPatch, name: str, replaced: Callable[[
     """Replaces a call that modules have by name."""
     original = getattr(syscalls, name, None)
     for title, module in list(sys.modules.items()):
-        if original is not None and title.startswith("hermesd.adapters.") and title != syscalls.__name__:
-            if getattr(module, name, None) is original:
-                patch.setattr(module, name, replaced(original))
+        is_adapter = title.startswith("hermesd.adapters.") and title != syscalls.__name__
+        if is_adapter and original is not None and getattr(module, name, None) is original:
+            patch.setattr(module, name, replaced(original))
 
 
 def _path(path: Any, dir_fd: int | None) -> Path:

@@ -29,6 +29,7 @@ from tests.fakes.inspectors import MemoryHomeInspector, MemoryMachineInspector
 from tests.fakes.installer import MemoryInstaller
 from tests.fakes.logs import MemoryLogs
 from tests.fakes.processes import MemoryProcesses
+from tests.fakes.skills import MemorySkills
 from tests.fakes.store import MemoryStore
 from tests.fakes.terminals import MemoryTerminals
 from tests.fakes.trash import MemoryTrash
@@ -59,6 +60,7 @@ class House:
     aliases: MemoryAliases = field(default_factory=MemoryAliases)
     home_inspector: MemoryHomeInspector = field(default_factory=MemoryHomeInspector)
     machine_inspector: MemoryMachineInspector = field(default_factory=MemoryMachineInspector)
+    skills: MemorySkills = field(default_factory=MemorySkills)
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
     terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
@@ -90,6 +92,7 @@ class House:
             aliases=self.aliases,
             home_inspector=self.home_inspector,
             machine_inspector=self.machine_inspector,
+            skills=self.skills,
             backend=self.backend,
             processes=self.processes,
             terminals=self.terminals,

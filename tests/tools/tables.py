@@ -1,6 +1,7 @@
-"""Writes the gateway machine's whole table as text, or checks that the recorded one is current.
+"""Writes the tables of the gateway machine and of skills as text, or checks that the recorded ones are current.
 
-`python -m tests.tools.tables` writes `tests/domain/gateway_table.txt`; `--check` fails if that would change it.
+`python -m tests.tools.tables` writes `tests/domain/gateway_table.txt` and `tests/domain/skills_table.txt`;
+`--check` fails if that would change them.
 The text is there to be read in a diff: whoever changes a cell sees, and shows, everything that changed with it.
 """
 
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hermesd.domain.gateway import ALERT_AT, Event, Gateway, ParkedFor, State, step, timer
+from hermesd.domain.skills import Line, Provider, SkillState, Version, decide
 
 RECORDED = Path(__file__).resolve().parents[1] / "domain" / "gateway_table.txt"
 
@@ -64,14 +66,61 @@ def _gateway(gateway: Gateway) -> str:
     return " ".join(words)
 
 
+SKILLS = RECORDED.with_name("skills_table.txt")
+SKILLS_HEADER = """\
+What becomes of a bundled skill; written by `python -m tests.tools.tables`. Rows: what the manifest says was
+installed, and what is in the profile. Columns: what is bundled, by who else brings a skill of the name.
+
+Beyond the table: who opted out gets `opted-out`, what is suppressed `suppressed`, and what a link is in the way to
+`out-of-reach`.
+"""
+COPIES = {
+    "nothing": None,
+    "as installed": Version("a"),
+    "as bundled": Version("b"),
+    "something else": Version("c"),
+}
+ORIGINS = {
+    "nothing": (Line.NONE, None),
+    "a name alone": (Line.BARE, None),
+    "what is bundled": (Line.FULL, Version("b")),
+    "another version": (Line.FULL, Version("a")),
+    "nothing, but our record": (Line.NONE, Version("a")),
+}
+COLUMNS = {
+    "bundled": (Version("b"), Provider.NOBODY),
+    "a person has one": (Version("b"), Provider.PERSON),
+    "from a registry": (Version("b"), Provider.HUB),
+    "external": (Version("b"), Provider.EXTERNAL),
+    "not bundled": (None, Provider.NOBODY),
+}
+
+
+def skills_table() -> str:
+    """What becomes of a skill, as text."""
+    head = f"{'installed':26}{'in the profile':18}" + "".join(f"{title:18}" for title in COLUMNS)
+    rows = [
+        f"{installed:26}{there:18}"
+        + "".join(
+            f"{decide(SkillState(*origin, copy, bundled, provider=provider)):18}"
+            for bundled, provider in COLUMNS.values()
+        )
+        for installed, origin in ORIGINS.items()
+        for there, copy in COPIES.items()
+    ]
+    return SKILLS_HEADER + "\n" + "".join(f"{line.rstrip()}\n" for line in [head, *rows])
+
+
 def main(arguments: list[str]) -> int:
     """Runs the program; returns its exit code."""
+    tables = {RECORDED: render, SKILLS: skills_table}
     if arguments == ["--check"]:
-        is_current = RECORDED.exists() and RECORDED.read_text() == render()
-        if not is_current:
-            print("the gateway machine is not what its recorded table says: python -m tests.tools.tables")
-        return 0 if is_current else 1
-    RECORDED.write_text(render())
+        stale = [path for path, made in tables.items() if not path.exists() or path.read_text() != made()]
+        for path in stale:
+            print(f"{path.name} is not what the code does: python -m tests.tools.tables")
+        return 1 if stale else 0
+    for path, made in tables.items():
+        path.write_text(made())
     return 0
 
 
