@@ -17,6 +17,7 @@ import pytest
 
 from hermesd.adapters import atomic, homes, trash
 from hermesd.adapters.agents import clones
+from hermesd.adapters.syscalls import sync_file_system
 
 CALLS = (
     *("open", "write", "pwrite", "copy_file_range", "ftruncate", "fsync", "mkdir", "symlink"),
@@ -81,7 +82,7 @@ def injected(injector: Injector) -> Iterator[None]:
             patch.setattr(os, name, injector.wrap(name, getattr(os, name)))
         for module in (atomic, homes, trash):
             patch.setattr(module, "rename_exclusive", injector.wrap("rename_exclusive", module.rename_exclusive))
-        patch.setattr(clones, "sync_file_system", injector.wrap("sync_file_system", clones.sync_file_system))
+        patch.setattr(clones, "sync_file_system", injector.wrap("sync_file_system", sync_file_system))
         yield
 
 

@@ -10,6 +10,7 @@ from contextlib import closing
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,8 +49,8 @@ def furnish(root: Path) -> Path:
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(text)
     (home / "skills" / "link").symlink_to("a")
-    for path in home.rglob("*"):
-        os.utime(path, (LONG_AGO_S, LONG_AGO_S), follow_symlinks=False)
+    for entry in home.rglob("*"):
+        os.utime(entry, (LONG_AGO_S, LONG_AGO_S), follow_symlinks=False)
     return root
 
 
@@ -117,8 +118,7 @@ def test_crash_while_cloning_leaves_all_or_nothing(tmp_path: Path, order: CloneO
     assert step > len(whole)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize(("order", "code"), [(ORDERS[0], errno.EDQUOT), (ORDERS[1], errno.ENOSPC)])
 def test_full_disk_while_cloning_leaves_all_or_nothing(tmp_path: Path, order: CloneOrder, code: int) -> None:
     """At any step: it is said, and nothing half made is left, without any recovery."""
     place = roots(tmp_path)
@@ -153,6 +153,32 @@ def steps_of(work: Callable[[], object]) -> int:
     with injected(injector):
         work()
     return sys.maxsize - injector.left
+
+
+def test_all_of_a_clone_is_durable_before_it_is_published(tmp_path: Path) -> None:
+    """What was copied is flushed as a whole, what is written afterwards file by file."""
+    root = furnish(tmp_path)
+    done: list[str] = []
+
+    class Recorder(Injector):
+        """Notes every call, and makes it."""
+
+        def wrap(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+            def noted(*arguments: Any, **options: Any) -> Any:
+                done.append(name)
+                return call(*arguments, **options)
+
+            return noted
+
+    with injected(Recorder(1, Crash())):
+        clone(root, ORDERS[1])
+    flushed = done.index("sync_file_system")
+    last_copy = max(number for number, name in enumerate(done) if name in {"copy_file_range", "symlink"})
+    published = max(number for number, name in enumerate(done) if name == "rename_exclusive")
+    assert last_copy < flushed < published
+    after = [name for name in done[flushed:published] if name in {"write", "fsync", "replace"}]
+    assert after
+    assert after == ["write", "fsync", "replace", "fsync"] * (len(after) // 4)
 
 
 def test_where_nobody_may_write_nothing_is_made() -> None:
