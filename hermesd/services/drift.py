@@ -6,7 +6,6 @@ follow. Must not know gateways: whoever keeps them follows a home by itself.
 
 import asyncio
 import logging
-from collections.abc import Mapping
 
 from hermesd.domain.errors import HermesError
 from hermesd.domain.ports import Ports
@@ -33,7 +32,7 @@ class Drift:
         self._events = events
         self._operations = operations
         self._homes = homes
-        self._last: Mapping[str, ProfileName] = {}
+        self._last: dict[str, ProfileName] = {}
         """What each id was called at the last look."""
         self._looking: asyncio.Task[None] | None = None
 

@@ -1,7 +1,6 @@
 """What of a hermes-agent home a clone takes over, and what is brought to its own name, place and port."""
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from tests.faults.injection import snapshot
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
 TOKEN = "1234567890:secret-of-the-bot"
+SETTINGS = CloneOrder()
 WHOLE = CloneOrder(Extent.EVERYTHING)
 
 
@@ -51,7 +51,7 @@ class Place:
         assert found is not None
         return found
 
-    def clone(self, order: CloneOrder = CloneOrder(), *, source: str = "coder", name: str = "work") -> list[str]:
+    def clone(self, order: CloneOrder = SETTINGS, *, source: str = "coder", name: str = "work") -> list[str]:
         """Clones as the daemon does; returns what was told. The source's bytes and times stay."""
         before = {path: path.lstat().st_mtime_ns for path in self.home(source).path.rglob("*")}
         bytes_before = snapshot(self.home(source).path)
@@ -131,9 +131,9 @@ def test_settings_that_are_links_are_read_inside_the_home_alone(place: Place) ->
 def furnish(home: Path) -> None:
     """Something of everything."""
     for path in (
-        "memories/MEMORY.md sessions/s1.json skills/mine/SKILL.md cron/output/1/a.md plugins/p/plugin.py hooks/h.py "
-        "auth.json cache/images/a.png workspace/notes.txt scripts/run.sh thing.bin platforms/whatsapp/session/creds.json "
-        "pairing/telegram.json"
+        "memories/MEMORY.md sessions/s1.json skills/mine/SKILL.md cron/output/1/a.md plugins/p/plugin.py "
+        "hooks/h.py auth.json cache/images/a.png workspace/notes.txt scripts/run.sh thing.bin "
+        "platforms/whatsapp/session/creds.json pairing/telegram.json"
     ).split():
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(f"kept {path}")
@@ -236,7 +236,12 @@ def test_jobs_arrive_paused_as_the_agent_pauses_them(place: Place, wrap: Any) ->
     jobs = [ACTIVE, {"id": "b"}, {"id": "c", "enabled": False, "state": "completed"}, "damaged"]
     write(place.source.path / "cron" / "jobs.json", wrap(jobs))
     assert place.agent.plan_clone(place.source, WHOLE).paused_jobs == 2
-    assert place.clone(WHOLE) == ["2 scheduled jobs paused, to start one: hermesctl -p work cron resume JOB"]
+    assert place.clone(WHOLE) == [
+        (
+            "2 scheduled jobs paused (hermesctl -p work cron list --all),"
+            " to start one: hermesctl -p work cron resume JOB"
+        )
+    ]
     data = json.loads((place.home("work").path / "cron" / "jobs.json").read_text())
     first, second, third, _ = data["jobs"] if isinstance(data, dict) else data
     for job in (first, second):
@@ -544,6 +549,6 @@ def test_a_cancelled_clone_leaves_nothing(place: Place) -> None:
 
     with pytest.raises(Cancelled):
         HomesOnDisk(place.root).create(ProfileName("work"), {}, [], fill=fill)
-    assert os.listdir(place.root / "profiles" / ".hermesd" / "new") == []
+    assert list((place.root / "profiles" / ".hermesd" / "new").iterdir()) == []
     with pytest.raises(ProfileExists):
         HomesOnDisk(place.root).create(ProfileName("coder"), {}, [])

@@ -83,7 +83,7 @@ def test_a_database_at_rest_leaves_no_trace_of_its_copy(place: Path, mode: str) 
     before = looks(place)
     assert taken(path) == []
     assert looks(place) == before
-    assert os.listdir(place / "copies") == ["state.db"]
+    assert [path.name for path in (place / "copies").iterdir()] == ["state.db"]
     assert copy_of(path).stat().st_mode & 0o777 == 0o600
     assert copy_of(path).stat().st_mtime_ns == path.stat().st_mtime_ns
     assert count(copy_of(path)) == ROWS
@@ -147,7 +147,7 @@ def test_what_a_writer_left_when_it_died_is_brought_to_an_end_in_the_copy_alone(
     assert count(copy_of(logged)) == ROWS + 1
     with closing(sqlite3.connect(copy_of(cut))) as database:
         assert database.execute("SELECT count(*) FROM t WHERE b = 'changed'").fetchone() == (0,)
-    assert sorted(os.listdir(place / "copies")) == ["cut.db", "logged.db"]
+    assert sorted(path.name for path in (place / "copies").iterdir()) == ["cut.db", "logged.db"]
 
 
 def test_a_damaged_database_is_copied_as_it_is_and_told(place: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.domain import layout
+from hermesd.domain.cloning import CloneOrder, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ArgumentInvalid, Cancelled, ChangedMeanwhile, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
@@ -247,6 +248,79 @@ def test_a_program_is_started_as_the_settings_say(home: Home, tmp_path: Path) ->
     assert program.version(Path(sys.executable)) == ""
     with pytest.raises(Incompatible, match="settings"):
         program.launch(runtime, home_at(tmp_path / "other", "other"))
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Where a clone is being made."""
+    made = tmp_path / "profiles" / ".hermesd" / "new" / "work-1"
+    made.mkdir(parents=True)
+    return made
+
+
+WORK = ProfileName("work")
+ORDERS = [CloneOrder(extent, has_channels=keeps) for extent in Extent for keeps in (True, False)]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_empty_home_can_be_cloned_without_a_word(
+    subject: Subject, home: Home, target: Path, order: CloneOrder
+) -> None:
+    """Nothing in it connects to a platform, nothing is paused, and nothing is made beside homes."""
+    plan = subject.agent.plan_clone(home, order)
+    assert (plan.paused_jobs, plan.credentials) == (0, ())
+    assert subject.agent.clone(home, WORK, target, order, lambda: False) == []
+    assert list(target.iterdir()) == []
+    published = replace(home, name=WORK, path=target.rename(home.path.with_name("work")))
+    for _ in range(2):
+        assert subject.agent.settle_clone(home, published) == []
+    assert subject.agent.credentials(published) == []
+    assert subject.agent.facts(published) == ProfileFacts()
+    assert list(home.path.iterdir()) == []
+
+
+def test_a_home_that_is_gone_names_no_bot(subject: Subject, home: Home) -> None:
+    """It may vanish between being found and being read."""
+    assert subject.agent.credentials(replace(home, path=home.path / "gone")) == []
+
+
+@pytest.mark.parametrize("has_channels", [True, False])
+def test_a_clone_has_its_sources_bots_unless_they_are_left_out(
+    agent: Agent, home: Home, target: Path, has_channels: bool
+) -> None:
+    """The plan names what both would have, by the very fingerprints."""
+    (home.path / ".env").write_text("TELEGRAM_BOT_TOKEN=1:a\n")
+    if isinstance(agent, ScriptedAgent):
+        agent.known_credentials["coder"] = [Credential("telegram", "TELEGRAM_BOT_TOKEN", "ab12")]
+    order = CloneOrder(has_channels=has_channels)
+    (bot,) = agent.credentials(home)
+    assert (bot.platform, bot.variable) == ("telegram", "TELEGRAM_BOT_TOKEN")
+    shared = [bot] if has_channels else []
+    assert list(agent.plan_clone(home, order).credentials) == shared
+    agent.clone(home, WORK, target, order, lambda: False)
+    assert agent.credentials(replace(home, name=WORK, path=target)) == shared
+
+
+def test_a_clone_has_its_sources_model(agent: Agent, home: Home, target: Path) -> None:
+    """And its own way to be reached, if it has one."""
+    agent.set_up(home, Setup(ModelEndpoint("m", OLLAMA)), taken_ports=frozenset())
+    agent.clone(home, WORK, target, CloneOrder(), lambda: False)
+    facts = agent.facts(replace(home, name=WORK, path=target))
+    assert (facts.model, facts.base_url) == ("m", OLLAMA)
+
+
+@pytest.mark.parametrize("kind", ["command", "hermes"])
+def test_a_whole_clone_holds_the_persons_files(kind: str, home: Home, target: Path) -> None:
+    """Settings alone do not; what belongs to all profiles and to processes never comes along."""
+    agent = subjects()[kind]
+    for name in ("config.yaml", "notes.txt", "gateway.pid"):
+        (home.path / name).write_text("")
+    agent.clone(home, WORK, target, CloneOrder(), lambda: False)
+    assert [path.name for path in target.iterdir()] == ["config.yaml"]
+    agent.clone(home, WORK, target, CloneOrder(Extent.EVERYTHING), lambda: False)
+    assert sorted(path.name for path in target.iterdir()) == ["config.yaml", "notes.txt"]
+    with pytest.raises(Cancelled):
+        agent.clone(home, WORK, target, CloneOrder(Extent.EVERYTHING), lambda: True)
 
 
 def test_a_fresh_home_follows_a_rename_without_a_word(subject: Subject, home: Home) -> None:

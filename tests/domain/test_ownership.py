@@ -9,9 +9,10 @@ from hermesd.domain.ownership import NEVER_COPIED, Owner, owner_of
 pytestmark = [pytest.mark.fast, pytest.mark.domain]
 
 KNOWN = (
-    "config.yaml .env .env.bak auth.json SOUL.md memories memories/MEMORY.md state.db state.db-wal sessions skills "
-    "cron cron/jobs.json cron/.tick.lock plugins hooks cache cache/images cache/models platforms logs gateway.pid "
-    "profiles profiles/.hermesd bin honcho.json kanban.db workspace state state/gateway.heartbeat .x.tmp"
+    "config.yaml .env .env.bak auth.json SOUL.md memories memories/MEMORY.md state.db state.db-wal sessions "
+    "skills cron cron/jobs.json cron/.tick.lock plugins hooks cache cache/images cache/models platforms "
+    "logs gateway.pid profiles profiles/.hermesd bin honcho.json kanban.db workspace state state/gateway.heartbeat "
+    ".x.tmp"
 ).split()
 NAMES = st.one_of(
     st.sampled_from(sorted({name for path in KNOWN for name in path.split("/")} | {"__pycache__", "a.pyc"})),

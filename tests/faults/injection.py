@@ -16,13 +16,22 @@ from typing import Any
 import pytest
 
 from hermesd.adapters import atomic, homes, skillstaging, skillswaps, skillworks, trash, unchanged
-from hermesd.adapters.syscalls import rename_exchange
+from hermesd.adapters.agents import clones
+from hermesd.adapters.syscalls import rename_exchange, sync_file_system
 
-CALLS = ("open", "write", "fsync", "mkdir", "chmod", "fchmod", "rename", "replace", "unlink", "rmdir")
+CALLS = (
+    *("open", "write", "pwrite", "copy_file_range", "ftruncate", "fsync", "mkdir", "symlink"),
+    *("chmod", "fchmod", "utime", "rename", "replace", "unlink", "rmdir"),
+)
 FILLING = frozenset(
-    {"open", "write", "fsync", "mkdir", "rename", "replace", "rename_exclusive", "rename_exchange"}
+    {*("open", "write", "pwrite", "copy_file_range", "fsync", "mkdir", "symlink"), "rename", "replace"}
+    | {"rename_exclusive", "rename_exchange", "sync_file_system"}
 )
 """Calls that a full disk can fail."""
+
+
+FLUSHING = frozenset({"fsync", "sync_file_system"})
+"""Calls that change nothing a test could see, and take long."""
 
 
 class Crash(BaseException):
@@ -38,7 +47,8 @@ class Injector:
         """With `lasts` every later call of these fails alike; without, only a crash lasts."""
         self.has_fired = False
         self._lasts = lasts or isinstance(error, Crash)
-        self._left = number
+        self.left = number
+        """Calls until it fires."""
         self._error = error
         self._only = only
 
@@ -49,8 +59,10 @@ class Injector:
             if self._is_due(name, arguments):
                 if name == "write":
                     call(arguments[0], arguments[1][: len(arguments[1]) // 2])
+                if name == "copy_file_range":
+                    call(*arguments[:2], arguments[2] // 2, *arguments[3:])
                 raise self._error
-            return None if name == "fsync" else call(*arguments, **options)
+            return None if name in FLUSHING else call(*arguments, **options)
 
         return counted
 
@@ -63,8 +75,8 @@ class Injector:
             return False
         if self.has_fired:
             return True
-        self._left -= 1
-        self.has_fired = self._left == 0
+        self.left -= 1
+        self.has_fired = self.left == 0
         return self.has_fired
 
 
@@ -81,6 +93,7 @@ def injected(injector: Injector) -> Iterator[None]:
             patch.setattr(exchanging, "rename_exchange", exchange)
         for flushing in (skillstaging, skillworks):
             patch.setattr(flushing, "sync_file_system_of", injector.wrap("fsync", flushing.sync_file_system_of))
+        patch.setattr(clones, "sync_file_system", injector.wrap("sync_file_system", sync_file_system))
         yield
 
 
@@ -95,9 +108,14 @@ def crash_at(number: int, work: Callable[[], object], *, only: frozenset[str] | 
     return injector.has_fired
 
 
-def fill_disk_at(number: int, work: Callable[[], object], failure: type[Exception]) -> bool:
-    """Runs `work` with a disk that is full at one step; it must say so. Returns whether it had that many."""
-    injector = Injector(number, OSError(errno.ENOSPC, "full"), only=FILLING)
+def fill_disk_at(
+    number: int, work: Callable[[], object], failure: type[Exception], code: int = errno.ENOSPC
+) -> bool:
+    """Runs `work` with a disk that is full at one step; it must say so. Returns whether it had that many.
+
+    `code` is what the system says: a quota that is used up is a full disk too.
+    """
+    injector = Injector(number, OSError(code, "full"), only=FILLING)
     with injected(injector):
         try:
             work()

@@ -139,7 +139,7 @@ def _take_over_honcho(clone: Clone, order: Order) -> list[str]:
 
 def _bring_home(clone: Clone) -> list[str]:
     """What the settings say of the place."""
-    told = move_workplace(clone.target, clone.move)
+    told = move_workplace(clone.target, clone.move, only_existing=True)
     named = mentions(clone.target, clone.source.path)
     return told + [f"{path} still names {clone.source.path}" for path in named]
 
@@ -163,8 +163,12 @@ def _bring_jobs_home(clone: Clone) -> list[str]:
         if not clone.order.keeps_cron:
             raise
         return [error.message]
-    resume = f"hermesctl -p {clone.name} cron resume JOB"
-    return [f"{paused} scheduled job{'s' * (paused > 1)} paused, to start one: {resume}"] if paused else []
+    if not paused:
+        return []
+    cron = f"hermesctl -p {clone.name} cron"
+    return [
+        f"{paused} scheduled job{'s' * (paused > 1)} paused ({cron} list --all), to start one: {cron} resume JOB"
+    ]
 
 
 def _describe(clone: Clone, order: Order) -> list[str]:

@@ -76,17 +76,18 @@ def move_paths(move: Move, data: dict[str, Any]) -> list[str]:
     return []
 
 
-def move_workplace(home: Path, move: Move) -> list[str]:
+def move_workplace(home: Path, move: Move, *, only_existing: bool = False) -> list[str]:
     """The directory that conversations start in; without it none would start.
 
-    `home` is where the files are now; a directory that it has not got stays what it was.
+    `home` is where the files are now. With `only_existing`, a directory that it has not got stays what it was.
     """
     path = home / CONFIG
     try:
         text = read_text(path)
         terminal = parse_yaml(text, path).get("terminal")
         moved = move.moved(terminal.get("cwd")) if isinstance(terminal, dict) else None
-        if moved and Path(f"{home}{moved.removeprefix(str(move.after_path))}").is_dir():
+        is_there = moved and Path(f"{home}{moved.removeprefix(str(move.after_path))}").is_dir()
+        if moved and (is_there or not only_existing):
             write_atomic(path, with_values(text, {("terminal", "cwd"): moved}, path).encode())
     except ConfigInvalid as error:
         return [error.message]
