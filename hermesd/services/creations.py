@@ -84,14 +84,9 @@ class Creations:
 
         async def work(job: Job) -> None:
             new = order.new
-            bundled = await self._skills.bundled_for(new.name)
             home = await asyncio.to_thread(self._ports.homes.find, new.name) if is_resumed else None
             if home is None:
-                home = await self._make(order, bundled, job)
-            if is_seeded(new):  # it is known by its place, which was another one until now
-                await _attempt(
-                    asyncio.to_thread(self._ports.skills.sync, home.path, bundled), job, "bundled skills"
-                )
+                home = await self._make(order, job)
             if new.source is not None:
                 job.report("settle")
                 await _attempt(self._settle(new.source, home, job), job, "what is kept beside profiles")
@@ -103,11 +98,12 @@ class Creations:
 
         return work
 
-    async def _make(self, order: Order, bundled: Sequence[Path], job: Job) -> Home:
+    async def _make(self, order: Order, job: Job) -> Home:
         """Builds and publishes the home; a failure leaves nothing."""
         new, source = order.new, await self._source(order)
         job.report("copy" if source else "create", f"from {new.source}" if source else "")
         await self._homes.make_way(new.name)
+        bundled = await self._skills.bundled_for(new.name)
         told: list[str] = []
 
         def fill(staged: Path) -> None:
@@ -188,7 +184,7 @@ def _source_gone(name: ProfileName) -> ProfileNotFound:
     return ProfileNotFound(f"the profile that was '{name}' is gone", profile=name.text)
 
 
-async def _attempt(work: Awaitable[object], job: Job, what: str) -> None:
+async def _attempt(work: Awaitable[None], job: Job, what: str) -> None:
     """Does what must not undo a creation; a failure is told."""
     try:
         await work

@@ -11,7 +11,8 @@ pytestmark = [pytest.mark.fast, pytest.mark.domain]
 KNOWN = (
     "config.yaml .env .env.bak auth.json SOUL.md memories memories/MEMORY.md state.db state.db-wal sessions "
     "skills cron cron/jobs.json cron/.tick.lock plugins hooks cache cache/images cache/models platforms "
-    "logs gateway.pid profiles profiles/.hermesd bin honcho.json kanban.db workspace state state/gateway.heartbeat "
+    "logs gateway.pid profiles profiles/.hermesd bin honcho.json kanban.db workspace state "
+    "state/gateway.heartbeat "
     ".x.tmp"
 ).split()
 NAMES = st.one_of(
