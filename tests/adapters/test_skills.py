@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hermesd.adapters import skillswaps
+from hermesd.adapters import skillswaps, syscalls
 from hermesd.adapters.skillhomes import MANIFEST, parse_manifest
 from hermesd.adapters.skilllibrary import SkillsOnDisk
 from hermesd.adapters.skilltrees import name_of, version_of
@@ -239,7 +239,7 @@ def test_an_edit_at_the_last_moment_comes_back(desk: Desk, monkeypatch: pytest.M
     """It was displaced, seen, and exchanged again."""
     desk.sync()
     desk.write(desk.bundle, "arts/paint", "2")
-    original = skillswaps.exchange
+    original = syscalls.exchange
     copy = desk.skills / "arts/paint/SKILL.md"
 
     def edit_first(one: Path, other: Path) -> None:

@@ -14,7 +14,13 @@ from tests.faults.injection import snapshot
 pytestmark = [pytest.mark.full, pytest.mark.e2e]
 
 CODE = "import json; from tools.skills_sync import sync_skills; print(json.dumps(sync_skills(quiet=True)))"
-NOTHING = {"copied": [], "updated": [], "cleaned": [], "suppressed": [], "shadowed_by_external": []}
+NOTHING: dict[str, list[str]] = {
+    "copied": [],
+    "updated": [],
+    "cleaned": [],
+    "suppressed": [],
+    "shadowed_by_external": [],
+}
 
 
 class Desk:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from hermesd.adapters import atomic, homes, skillstaging, skillswaps, skillworks, trash
+from hermesd.adapters import atomic, homes, skillstaging, skillswaps, skillworks, syscalls, trash
 
 CALLS = ("open", "write", "fsync", "mkdir", "chmod", "fchmod", "rename", "replace", "unlink", "rmdir")
 FILLING = frozenset({"open", "write", "fsync", "mkdir", "rename", "replace", "rename_exclusive"})
@@ -67,7 +67,7 @@ def injected(injector: Injector) -> Iterator[None]:
             patch.setattr(os, name, injector.wrap(name, getattr(os, name)))
         for module in (atomic, homes, skillswaps, trash):
             patch.setattr(module, "rename_exclusive", injector.wrap("rename_exclusive", module.rename_exclusive))
-        patch.setattr(skillswaps, "exchange", injector.wrap("exchange", skillswaps.exchange))
+        patch.setattr(skillswaps, "exchange", injector.wrap("exchange", syscalls.exchange))
         for flushing in (skillstaging, skillworks):
             patch.setattr(flushing, "sync_file_system", injector.wrap("fsync", flushing.sync_file_system))
         yield

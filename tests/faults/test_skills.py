@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hermesd.adapters import skillswaps
+from hermesd.adapters import skillswaps, syscalls
 from hermesd.adapters.skilllibrary import SkillsOnDisk
 from hermesd.domain.errors import HermesError
 from hermesd.domain.skills import SkillSync
@@ -139,7 +139,7 @@ def test_an_edit_that_was_displaced_when_the_daemon_died_comes_back(
 ) -> None:
     """Between the exchange and the look at what was displaced."""
     cut = place()
-    original = skillswaps.exchange
+    original = syscalls.exchange
 
     def edit_and_die(one: Path, other: Path) -> None:
         (cut.root / SKILLS / "old" / "SKILL.md").write_text("just now")
@@ -160,7 +160,7 @@ def test_an_edit_that_was_displaced_when_the_daemon_died_comes_back(
 def test_two_syncs_at_once_do_no_harm(place: Callable[[], Place], monkeypatch: pytest.MonkeyPatch) -> None:
     """One exchanges everything in the moment before the other one would."""
     both = place()
-    original = skillswaps.exchange
+    original = syscalls.exchange
     library = partial(SkillsOnDisk, both.root, both.path / "records", both.path / "own")
 
     def other_first(one: Path, other: Path) -> None:
