@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
 
 from hermesd.adapters.skilltrees import (
@@ -49,6 +50,20 @@ class Bundle:
     """Texts about categories: where each goes, and its file."""
     digest: str
     """Stands for all of it."""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Of every skill, those within others too."""
+        return frozenset(
+            name for one in self.skills for name in (one.name, *(within.name for within in one.inner))
+        )
+
+    @cached_property
+    def places(self) -> frozenset[str]:
+        """Where each of them is."""
+        return frozenset(
+            path for one in self.skills for path in (one.path, *(within.path for within in one.inner))
+        )
 
 
 class SkillBundles:

@@ -107,9 +107,15 @@ def _record_after(work: Work, bundle: Bundle) -> HomeRecord:
         now.control if is_over and is_alone else "",
         bundle.digest,
         skills if not plan.home.is_opted_out else {name: skills[name] for name in plan.sync.decisions},
-        before.descriptions | {path for path, _ in bundle.descriptions if (now.skills / path).exists()},
+        _descriptions_after(work, bundle),
         plan.problems,
     )
+
+
+def _descriptions_after(work: Work, bundle: Bundle) -> frozenset[str]:
+    known = work.plan.record.descriptions
+    new = (path for path, _ in bundle.descriptions if path not in known)
+    return known | {path for path in new if (work.plan.home.skills / path).exists()}
 
 
 def _skill_after(one: PlannedSkill) -> SkillRecord:

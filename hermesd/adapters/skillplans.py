@@ -132,8 +132,7 @@ class Planner:
             else:
                 plan.skills.append(self._look_at(skill))
         self._leave_to_others(plan)
-        bundled = {name for one in self._bundle.skills for name in (one.name, *(x.name for x in one.inner))}
-        plan.orphans = tuple(name for name in self._home.lines if name not in bundled)
+        plan.orphans = tuple(name for name in self._home.lines if name not in self._bundle.names)
         plan.problems = self._problems(plan)
         return plan
 
@@ -183,7 +182,7 @@ class Planner:
         """Adds nothing of which the profile has another one by that name. To know that takes reading them all."""
         if not any(one.decision is Decision.ADD for one in plan.skills):
             return
-        taken = self._home.own_names(_places(self._bundle))
+        taken = self._home.own_names(self._bundle.places)
         for number, one in enumerate(plan.skills):
             if one.decision is Decision.ADD and one.skill.name in taken:
                 state = replace(one.state, provider=Provider.PERSON)
@@ -194,10 +193,6 @@ class Planner:
         out = [one.skill.path for one in plan.skills if one.decision is Decision.OUT_OF_REACH]
         found = [self._home.obstacle(path) for path in out]
         return tuple(dict.fromkeys([*(self._record.problems if plan.remembered else ()), *found]))
-
-
-def _places(bundle: Bundle) -> frozenset[str]:
-    return frozenset(path for one in bundle.skills for path in (one.path, *(x.path for x in one.inner)))
 
 
 def stale(record: HomeRecord, bundle: Bundle) -> Mapping[str, SkillRecord]:

@@ -167,7 +167,9 @@ class SkillSync:
         if self.count(Decision.OPTED_OUT):
             return "opted out"
         did = _phrases(self, ((("+", " new"), Decision.ADD), (("", " updated"), Decision.UPDATE), _YIELDED))
-        return ", ".join([*(did or ["up to date"]), *_phrases(self, _KEPT)])
+        if not did and not self.count(Decision.OUT_OF_REACH):
+            did = ["up to date"]
+        return ", ".join([*did, *_phrases(self, _KEPT)])
 
 
 _Phrase = tuple[tuple[str, str], Decision]

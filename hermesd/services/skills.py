@@ -92,6 +92,7 @@ class Skills:
                     raise Cancelled("skills were synced only in a part of the profiles")
                 job.report("sync", done=at, total=len(names))
                 await self._sync_some(names[at : at + AT_ONCE], order, job)
+            job.report("sync", done=len(names), total=len(names))
             if not order.profiles and not order.is_dry_run:
                 await self._forget_others()
 

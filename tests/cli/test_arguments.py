@@ -34,6 +34,12 @@ OURS = [
     "-p coder --version",
     "-h chat",
     "status -- -p x",
+    "skills sync --all",
+    "-p coder skills sync",
+    "skills -p coder sync",
+    "skills -o json sync",
+    "skills --help",
+    "skills -h",
 ]
 
 AGENTS = [
@@ -57,6 +63,11 @@ AGENTS = [
     ("chat -p", "", ["chat", "-p"]),
     ("mcp add x --args run -p other", "", ["mcp", "add", "x", "--args", "run", "-p", "other"]),
     ("-p coder gateway setup", "coder", ["gateway", "setup"]),
+    ("skills", "", ["skills"]),
+    ("skills list", "", ["skills", "list"]),
+    ("-p coder skills list --source hub", "coder", ["skills", "list", "--source", "hub"]),
+    ("skills -p coder list --help", "coder", ["skills", "list", "--help"]),
+    ("skills search sync", "", ["skills", "search", "sync"]),
     ("gateway enroll -p coder tok", "coder", ["gateway", "enroll", "tok"]),
     ("gw setup", "", ["gateway", "setup"]),
     ("honcho status", "", ["honcho", "status"]),

@@ -121,7 +121,7 @@ def test_equal_md5_is_not_enough() -> None:
         ([Decision.ADD, Decision.ADD, Decision.KEEP_EDITED], "+2 new, 1 edited kept"),
         ([Decision.UPDATE, Decision.PIN, Decision.CONFLICT], "1 updated, 1 edited kept, 1 in conflict kept"),
         ([Decision.YIELD], "1 left to an external directory"),
-        ([Decision.OUT_OF_REACH], "up to date, 1 out of reach"),
+        ([Decision.OUT_OF_REACH], "1 out of reach"),
         ([Decision.OPTED_OUT], "opted out"),
     ],
 )

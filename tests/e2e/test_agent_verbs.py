@@ -12,10 +12,11 @@ import pytest
 from hermesctl.agent_words import (
     AGENT_OPTIONAL_VALUE_OPTIONS,
     AGENT_OPTIONS,
+    AGENT_SKILLS_VERBS,
     AGENT_VALUE_OPTIONS,
     AGENT_VERBS,
 )
-from hermesctl.arguments import REFUSED_PROFILE_VERBS, split
+from hermesctl.arguments import OUR_SKILLS_VERBS, REFUSED_PROFILE_VERBS, split
 from hermesctl.cli import NOUNS
 from hermesctl.errors import HermesError
 from hermesctl.refusals import (
@@ -73,3 +74,10 @@ def test_every_command_under_a_noun_of_ours_is_decided_about(runtimes: dict[str,
     for agent in runtimes.values():
         assert verbs(usage(agent, tmp_path, "gateway")) <= gateway_verbs
         assert verbs(usage(agent, tmp_path, "profile")) <= profile_verbs
+
+
+def test_every_verb_of_skills_is_the_agents_but_ours(runtimes: dict[str, Path], tmp_path: Path) -> None:
+    """Ours is none of its own; all that it has is offered at a Tab."""
+    found = set.union(*(verbs(usage(agent, tmp_path, "skills")) for agent in runtimes.values()))
+    assert found == AGENT_SKILLS_VERBS
+    assert not found & OUR_SKILLS_VERBS
