@@ -73,7 +73,7 @@ _EVERYWHERE: Mapping[Owner, str] = {
     " .codex_gpt55_autoraise_notice chrome-debug .cache",
     Owner.RUNTIME: "gateway.pid gateway.lock gateway_state.json gateway-starts.log .clean_shutdown processes.json"
     " auth.lock cron.pid .gateway-planned-stop.json .gateway-takeover.json .drain_request.json"
-    " .gateway-launchd-unsupported .restart_* .update_* .*.tmp *.tmp"
+    " .gateway-launchd-unsupported .restart_* .update_* .*.tmp *.json.tmp *.yaml.tmp"
     " state/gateway.heartbeat state/*.tmp state/.*.tmp gateway/restart_loop.json gateway/*.tmp gateway/.*.tmp"
     " cron/.tick.lock cron/.jobs.lock cron/ticker_heartbeat cron/ticker_last_success cron/*.tmp cron/.*.tmp"
     " memories/*.lock memories/*.tmp memories/.*.tmp sessions/*.tmp sessions/.*.tmp"

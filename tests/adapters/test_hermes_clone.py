@@ -236,12 +236,8 @@ def test_jobs_arrive_paused_as_the_agent_pauses_them(place: Place, wrap: Any) ->
     jobs = [ACTIVE, {"id": "b"}, {"id": "c", "enabled": False, "state": "completed"}, "damaged"]
     write(place.source.path / "cron" / "jobs.json", wrap(jobs))
     assert place.agent.plan_clone(place.source, WHOLE).paused_jobs == 2
-    assert place.clone(WHOLE) == [
-        (
-            "2 scheduled jobs paused (hermesctl -p work cron list --all),"
-            " to start one: hermesctl -p work cron resume JOB"
-        )
-    ]
+    cron = "hermesctl -p work cron"
+    assert place.clone(WHOLE) == [f"2 scheduled jobs paused ({cron} list --all), to start one: {cron} resume JOB"]
     data = json.loads((place.home("work").path / "cron" / "jobs.json").read_text())
     first, second, third, _ = data["jobs"] if isinstance(data, dict) else data
     for job in (first, second):

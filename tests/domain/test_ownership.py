@@ -12,8 +12,7 @@ KNOWN = (
     "config.yaml .env .env.bak auth.json SOUL.md memories memories/MEMORY.md state.db state.db-wal sessions "
     "skills cron cron/jobs.json cron/.tick.lock plugins hooks cache cache/images cache/models platforms "
     "logs gateway.pid profiles profiles/.hermesd bin honcho.json kanban.db workspace state "
-    "state/gateway.heartbeat "
-    ".x.tmp"
+    "state/gateway.heartbeat .x.tmp"
 ).split()
 NAMES = st.one_of(
     st.sampled_from(sorted({name for path in KNOWN for name in path.split("/")} | {"__pycache__", "a.pyc"})),
@@ -52,6 +51,8 @@ PATHS = st.lists(NAMES, max_size=5)
         ("workspace/gateway.pid", Owner.PERSON),
         ("workspace/uv.lock", Owner.PERSON),
         ("notes.log", Owner.PERSON),
+        ("notes.tmp", Owner.PERSON),
+        ("channel_directory.json.tmp", Owner.RUNTIME),
     ],
 )
 @pytest.mark.parametrize("is_root", [True, False])
@@ -84,9 +85,9 @@ def test_every_path_has_one_owner(path: list[str], is_root: bool) -> None:
 def test_what_nobody_knows_is_the_persons(name: str, path: list[str], is_root: bool) -> None:
     """At the top, where the agent's own entries lie; and it is copied, but for what programs make again."""
     names = [f"?{name}", *path]
-    if "__pycache__" in names or names[-1].endswith((".pyc", ".pyo", ".db-wal", ".db-shm", ".db-journal", ".tmp")):
+    if "__pycache__" in names or names[-1].endswith((".pyc", ".pyo", ".db-wal", ".db-shm", ".db-journal")):
         return
-    if len(names) == 1 and names[0].endswith("_threads.json"):
+    if names[0].endswith(("_threads.json", ".json.tmp", ".yaml.tmp")):
         return
     assert owner_of(names, is_root=is_root) is Owner.PERSON
 
