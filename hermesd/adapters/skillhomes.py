@@ -16,11 +16,11 @@ from hermesd.adapters.oserrors import translating
 from hermesd.adapters.skilltrees import name_of, skills_below
 from hermesd.adapters.yamlfile import Data, read_yaml
 from hermesd.domain.errors import ConfigInvalid
+from hermesd.domain.layout import OPT_OUT
 from hermesd.domain.skills import Line
 
 MANIFEST = ".bundled_manifest"
 SUPPRESSED = ".curator_suppressed"
-OPT_OUT = ".no-bundled-skills"
 HUB_LOCK = ".hub/lock.json"
 CONFIG = "config.yaml"
 ENCODING = ("utf-8", "surrogateescape")

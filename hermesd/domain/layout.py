@@ -30,10 +30,11 @@ sure, and ask when a request can be read in more than one way. You prefer a shor
 one that impresses, and you finish what you start.
 """
 
+OPT_OUT = ".no-bundled-skills"
 OPT_OUT_TEXT = "Bundled skills are not copied into this profile. Delete this file to have them again.\n"
 
 
-FRESH_FILES = frozenset({".env", "SOUL.md", "profile.yaml", ".no-bundled-skills", "config.yaml"})
+FRESH_FILES = frozenset({".env", "SOUL.md", "profile.yaml", OPT_OUT, "config.yaml"})
 """Files that may lie in a home in which nobody has worked yet, hermes-agent's own fresh ones among them."""
 
 
@@ -47,7 +48,7 @@ def fresh_files(*, description: str, with_skills: bool) -> Mapping[str, str]:
     if description:
         files["profile.yaml"] = f"description: {_quoted(description)}\ndescription_auto: false\n"
     if not with_skills:
-        files[".no-bundled-skills"] = OPT_OUT_TEXT
+        files[OPT_OUT] = OPT_OUT_TEXT
     return files
 
 

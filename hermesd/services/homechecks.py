@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.domain.alias import Alias
+from hermesd.domain.cloning import Credential
 from hermesd.domain.conditions import Exposed, HomeCondition
 from hermesd.domain.errors import RuntimeMissing
 from hermesd.domain.findings import Severity, judge_disk, listed
@@ -164,24 +165,21 @@ class HomeChecks:
     async def _tokens(self, known: Identified, around: Surroundings) -> list[Found]:
         """Bots that another profile has too. Of two that are both wanted one cannot work."""
         told = []
-        is_up = (await self._gateways.view(known)).record.gateway.wanted_up
+        is_up = await self._is_wanted(known)
         for own in around.credentials.get(known.id, ()):
-            for other in around.homes:
-                same = [
-                    one.variable
-                    for one in around.credentials.get(other.id, ())
-                    if other.id != known.id and one.fingerprint == own.fingerprint
-                ]
-                if not same:
-                    continue
-                both = is_up and (await self._gateways.view(other)).record.gateway.wanted_up
-                what = f"{own.variable} is the {own.platform} bot of '{other.home.name}' too ({listed(same)})"
-                why = "only one gateway can be connected to it" if both else "their gateways cannot both run"
-                file = "config.yaml" if "." in own.variable else ".env"
-                severity = Severity.ERROR if both else Severity.WARNING
-                key = f"{own.variable} {other.id}"
-                told.append(Found(key, severity, f"{what}: {why}", _edit(known.home.path / file)))
+            holders = _holders(own, known, around)
+            if not holders:
+                continue
+            both = is_up and any([await self._is_wanted(other) for other, _ in holders])
+            what = f"{own.variable} is the {own.platform} bot of {listed([name for _, name in holders])} too"
+            why = "only one gateway can be connected to it" if both else "their gateways cannot both run"
+            file = "config.yaml" if "." in own.variable else ".env"
+            severity = Severity.ERROR if both else Severity.WARNING
+            told.append(Found(own.variable, severity, f"{what}: {why}", _edit(known.home.path / file)))
         return told
+
+    async def _is_wanted(self, known: Identified) -> bool:
+        return (await self._gateways.view(known)).record.gateway.wanted_up
 
     async def _gateway(self, known: Identified) -> Result:
         view = await self._gateways.view(known)
@@ -244,6 +242,19 @@ def _units(home: Home, around: Surroundings) -> list[Found]:
 def _mendable(key: str, severity: Severity, what: str, home: Home, mend: Mend) -> Found:
     name = home.name.text
     return Found(key, severity, what, f"hermesctl doctor {name} --fix", mend, owner=name)
+
+
+def _holders(own: Credential, known: Identified, around: Surroundings) -> list[tuple[Identified, str]]:
+    """Other profiles that have a credential, with their names, and where they keep it unless that is the same."""
+    found = []
+    for other in around.homes:
+        places = [
+            one.variable for one in around.credentials.get(other.id, ()) if one.fingerprint == own.fingerprint
+        ]
+        if places and other.id != known.id:
+            where = "" if own.variable in places else f" ({listed(places)})"
+            found.append((other, f"'{other.home.name}'{where}"))
+    return found
 
 
 def _names(home: Home, exposed: Sequence[Exposed]) -> str:

@@ -17,6 +17,7 @@ from hermesd.adapters.homes import HomesOnDisk
 from hermesd.domain import layout
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Extent
 from hermesd.domain.errors import Cancelled, ConfigInvalid, PortInUse, ProfileExists
+from hermesd.domain.layout import OPT_OUT
 from hermesd.domain.profile import Home, ProfileName
 from tests.adapters.test_hermes_rename import database, rows, write
 from tests.faults.injection import snapshot
@@ -473,12 +474,20 @@ def test_a_plan_says_what_comes_along(place: Place) -> None:
     before = snapshot(place.root)
     settings = place.agent.plan_clone(place.source, CloneOrder())
     assert settings.copied == (".env: 3 keys (A, B, …)", "SOUL.md")
-    assert {"memory", "sessions", "skills"} < set(settings.skipped)
+    assert {"memory", "sessions", "its skills"} < set(settings.skipped)
     assert [one.variable for one in settings.credentials] == ["TELEGRAM_BOT_TOKEN"]
     whole = place.agent.plan_clone(place.source, CloneOrder(Extent.EVERYTHING, has_channels=False))
     assert whole == ClonePlan(
         copied=(
-            *(".env: 2 keys (A, B)", "SOUL.md", "other logins", "memory", "sessions", "skills", "scheduled jobs"),
+            *(
+                ".env: 2 keys (A, B)",
+                "SOUL.md",
+                "other logins",
+                "memory",
+                "sessions",
+                "its skills",
+                "scheduled jobs",
+            ),
             *("plugins and hooks", "description", "scripts", "thing.bin", "workspace"),
         ),
         skipped=("messaging logins", "backups", "what belongs to running processes", "logs"),
@@ -548,3 +557,13 @@ def test_a_cancelled_clone_leaves_nothing(place: Place) -> None:
     assert list((place.root / "profiles" / ".hermesd" / "new").iterdir()) == []
     with pytest.raises(ProfileExists):
         HomesOnDisk(place.root).create(ProfileName("coder"), {}, [])
+
+
+def test_a_clone_of_who_does_without_bundled_skills_does_so_too(place: Place) -> None:
+    """The choice is among the settings, and is said before."""
+    assert place.agent.plan_clone(place.source, CloneOrder()).is_seeded
+    (place.source.path / OPT_OUT).touch()
+    for order in (CloneOrder(), WHOLE):
+        assert not place.agent.plan_clone(place.source, order).is_seeded
+    place.clone(CloneOrder())
+    assert (place.home("work").path / OPT_OUT).exists()

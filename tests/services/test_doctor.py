@@ -209,7 +209,7 @@ async def test_one_bot_of_two_profiles_is_told_of_both(house: House) -> None:
     one = await only(house)
     assert (one.check, one.severity) == ("tokens", Severity.WARNING)
     assert one.message == (
-        "TELEGRAM_BOT_TOKEN is the telegram bot of 'writer' too (platforms.telegram.token): "
+        "TELEGRAM_BOT_TOKEN is the telegram bot of 'writer' (platforms.telegram.token) too: "
         "their gateways cannot both run"
     )
     other = await only(house, "writer")

@@ -21,10 +21,11 @@ from hermesd.adapters.textfile import read_text
 from hermesd.adapters.treecopy import WORKERS, Names, Order
 from hermesd.domain.cloning import CloneOrder, Extent
 from hermesd.domain.errors import ConfigInvalid, HermesError
+from hermesd.domain.layout import OPT_OUT
 from hermesd.domain.ownership import NEVER_COPIED, Owner, owner_of
 from hermesd.domain.profile import NAME_PATTERN, Home, ProfileName
 
-SETTINGS = (CONFIG, ENV, "SOUL.md")
+SETTINGS = (CONFIG, ENV, "SOUL.md", OPT_OUT)
 """What a clone of the settings takes over."""
 
 ABOUT = "profile.yaml"

@@ -16,6 +16,7 @@ from hermesd.adapters.oserrors import translating
 from hermesd.adapters.textfile import read_text
 from hermesd.domain.channels import channel_of
 from hermesd.domain.cloning import ClonePlan
+from hermesd.domain.layout import OPT_OUT
 from hermesd.domain.ownership import Owner, owner_of
 
 _WORDS = {
@@ -24,7 +25,7 @@ _WORDS = {
     Owner.PERSONALITY: "other instructions",
     Owner.MEMORY: "memory",
     Owner.SESSIONS: "sessions",
-    Owner.SKILLS: "skills",
+    Owner.SKILLS: "its skills",
     Owner.CRON: "scheduled jobs",
     Owner.EXTENSIONS: "plugins and hooks",
     Owner.CHANNELS: "messaging logins",
@@ -36,6 +37,9 @@ _WORDS = {
     Owner.SHARED: "other profiles and what all share",
 }
 """What people call what belongs to each, in the order of a sentence; the person's own entries have names."""
+
+SPOKEN_OF = tuple(name for name in SETTINGS if name != OPT_OUT)
+"""Settings that have a name for people; that bundled skills are left out is said where they would be added."""
 
 _KEYS_NAMED = 2
 _ENTRIES_NAMED = 3
@@ -50,8 +54,12 @@ def plan_clone(clone: Clone) -> ClonePlan:
     pauses = clone.is_whole and not clone.order.keeps_cron
     shared = hermes_channels.read_credentials(clone.source.path) if clone.order.has_channels else []
     return ClonePlan(
-        copied=(*(_file(clone, name) for name in SETTINGS if name in taken), *_words(clone, taken)),
+        copied=(
+            *(_file(clone, name) for name in SETTINGS if name in taken and name != OPT_OUT),
+            *_words(clone, taken),
+        ),
         skipped=tuple(_words(clone, [name for name in present if name not in taken])),
+        is_seeded=OPT_OUT not in present,
         paused_jobs=hermes_cron.count_active(clone.source.path) if pauses else 0,
         credentials=tuple(shared),
     )
