@@ -32,7 +32,8 @@ from hermesd.adapters.daemonfile import DaemonLock, remove_daemon_file, write_da
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.adapters.installer import PipInstaller
 from hermesd.adapters.launcher import Launcher
-from hermesd.adapters.logfile import LogFiles
+from hermesd.adapters.logfile import LogFiles, TurnedFiles
+from hermesd.adapters.logreader import LogReaderOnDisk
 from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
 from hermesd.adapters.runtimefile import write_runtime_file
@@ -45,6 +46,7 @@ from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
+from hermesd.api.logs import LogsServicer
 from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.runtimes import RuntimesServicer
@@ -61,6 +63,7 @@ from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers
+from hermesd.services.logs import Logs
 from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
@@ -112,6 +115,7 @@ class Services:
     renames: Renames
     terminals: Terminals
     trash: Trash
+    logs: Logs
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -163,6 +167,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     store = await SqliteStore.open(places.store)
     inherited, person = account.inherited_environment(), account.account()
     hermes = HermesAgent(places.home)
+    logs = LogFiles(places.gateway_logs, clock)
     try:
         yield Ports(
             clock=clock,
@@ -173,7 +178,8 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             backend=backend,
             processes=KernelProcesses(),
             terminals=TerminalFiles(places.terminals),
-            logs=LogFiles(places.gateway_logs, clock),
+            logs=logs,
+            log_reader=LogReaderOnDisk(partial(TurnedFiles, logs), places.daemon_log, clock),
             installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person), hermes),
             agents={
                 HERMES_AGENT: hermes,
@@ -203,7 +209,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     terminals = Terminals(ports, homes, runtimes)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
     trash = Trash(ports, settings, events, operations, homes)
-    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash)
+    logs = Logs(ports, homes, runtimes)
+    return Services(events, operations, runtimes, keepers, gateways, profiles, renames, terminals, trash, logs)
 
 
 def servicers_of(services: Services, places: Places, ending: Ending) -> Servicers:
@@ -227,6 +234,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         runtimes=RuntimesServicer(services.runtimes),
         terminals=TerminalsServicer(services.terminals),
         trash=TrashServicer(services.trash),
+        logs=LogsServicer(services.logs),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

@@ -12,6 +12,7 @@ from hermesd.api.daemon import DaemonServicer
 from hermesd.api.errors import Translator
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
+from hermesd.api.logs import LogsServicer
 from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.reflection import SERVICE, Reflection
@@ -25,6 +26,8 @@ from hermesd.v1 import (
     events_pb2_grpc,
     gateways_pb2,
     gateways_pb2_grpc,
+    logs_pb2,
+    logs_pb2_grpc,
     operations_pb2,
     operations_pb2_grpc,
     profiles_pb2,
@@ -38,7 +41,8 @@ from hermesd.v1 import (
 )
 
 FILES = (
-    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2, daemon_pb2,
+    profiles_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, terminals_pb2, trash_pb2, logs_pb2,
+    daemon_pb2,
 )  # fmt: skip
 
 
@@ -53,6 +57,7 @@ class Servicers:
     runtimes: RuntimesServicer
     terminals: TerminalsServicer
     trash: TrashServicer
+    logs: LogsServicer
     daemon: DaemonServicer
 
 
@@ -66,6 +71,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(servicers.runtimes, server)
     terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
     trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
+    logs_pb2_grpc.add_LogsServiceServicer_to_server(servicers.logs, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

@@ -12,6 +12,7 @@ from hermesd.adapters import procfs
 from hermesd.domain.errors import Incompatible
 from hermesd.domain.gateway import Event
 from hermesd.domain.layout import FRESH_FILES
+from hermesd.domain.logs import LogFile
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home
@@ -37,6 +38,10 @@ class CommandAgent:
     def facts(self, home: Home) -> ProfileFacts:
         """Nothing is known."""
         return ProfileFacts()
+
+    def log_files(self) -> Sequence[LogFile]:
+        """None that we would know of."""
+        return ()
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether there is a file that no fresh home has: whatever a program keeps, it is not one of those."""
