@@ -26,6 +26,7 @@ COMMANDS = {
     "status": ("hermesctl.commands.status:status", "All gateways, what is wrong and what to do about it."),
     "profile": ("hermesctl.commands.profile:profile", "Create, choose, look at and delete profiles."),
     "gateway": ("hermesctl.commands.gateway:gateway", "Start, stop and look at gateways."),
+    "logs": ("hermesctl.commands.logs:logs", "What gateways, agents and the daemon wrote."),
     "runtime": ("hermesctl.commands.runtime:runtime", "List, install and choose agents."),
     "daemon": ("hermesctl.commands.daemon:daemon", "Run, start, stop and look at the daemon."),
     "operations": ("hermesctl.commands.operations:operations", "Follow and cancel what takes long."),

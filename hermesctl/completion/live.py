@@ -108,9 +108,10 @@ def _ask(session: Session, question: Callable[["Client"], Named]) -> Named:
 BY_NOUN: Mapping[str, Callable[[Session], Named]] = {
     "profile": profiles,
     "gateway": profiles,
+    "logs": profiles,
     "operations": operations,
     "runtime": runtimes,
     "terminal": terminals,
     "trash": trash,
 }
-"""What a noun's verbs are given the name of."""
+"""What a noun, or its verbs, are given the name of."""

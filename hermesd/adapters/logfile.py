@@ -6,22 +6,21 @@ of the copy and the emptying is lost; nothing else is.
 
     ID.log      being written        ID.log.1 .. ID.log.4    older, the highest number the oldest
 
-What a gateway prints seldom says when. So a file may have another beside it, `ID.log.times`, with marks: how long the
-file was at which moment. They are written now and then and may be lost.
+What a gateway prints seldom says when. So a file may have another beside it, `ID.log.times`, with marks: how long
+the file was at which moment. They are written now and then and may be lost.
 """
 
 import asyncio
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from hermesd.adapters.lines import LineBuffer, last_bytes, last_lines, read_piece
-from hermesd.adapters.logtape import Segment
+from hermesd.adapters.logtape import Key, Segment
 from hermesd.adapters.oserrors import translating
 from hermesd.domain.ports import Clock
 
@@ -123,7 +122,7 @@ class LogFiles:
 
     @contextmanager
     def still(self, profile_id: str) -> Iterator[tuple[int, list[Path]]]:
-        """How often the output was rotated, and every possible file, the newest first; none is rotated meanwhile."""
+        """How often it was rotated, and every possible file, the newest first; none is rotated meanwhile."""
         with translating(self.path(profile_id), "read"), self._turning:
             yield self._turned(profile_id), self._files(profile_id)
 
@@ -182,22 +181,25 @@ class TurnedFiles:
         self.problems: list[str] = []
 
     def all(self) -> list[Segment]:
+        """Every file, the oldest first."""
         with self._logs.still(self._id) as (turned, files):
             return [
-                _segment(turned - age, file) for age, file in reversed(list(enumerate(files))) if file.exists()
+                _segment((turned - age,), file) for age, file in reversed(list(enumerate(files))) if file.exists()
             ]
 
-    def newest(self) -> tuple[Hashable, int] | None:
+    def newest(self) -> tuple[Key, int] | None:
+        """The file being written and its size."""
         with self._logs.still(self._id) as (turned, files):
-            return (turned, _size(files[0])) if files[0].exists() else None
+            return ((turned,), _size(files[0])) if files[0].exists() else None
 
-    def read(self, key: Hashable, offset: int, size: int) -> bytes:
+    def read(self, key: Key, offset: int, size: int) -> bytes:
+        """Bytes of a file, wherever it was copied to."""
         with self._logs.still(self._id) as (turned, files):
-            found = dict(zip(range(turned, turned - len(files), -1), files, strict=True)).get(cast("int", key))
-            return read_piece(found, offset, size) if found else b""
+            age = turned - key[0]
+            return read_piece(files[age], offset, size) if age < len(files) else b""
 
 
-def _segment(key: int, file: Path) -> Segment:
+def _segment(key: Key, file: Path) -> Segment:
     status = file.stat()
     return Segment(key, status.st_size, status.st_mtime, _read_marks(file))
 

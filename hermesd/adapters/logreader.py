@@ -4,11 +4,11 @@ Owns: reading in bounded pieces, finding a moment without reading everything, an
 truncation. Must not know what is done with records, nor which files an agent has.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from hermesd.adapters.logtape import RenamedFiles, Segment, Segments, Tape
+from hermesd.adapters.logtape import Key, RenamedFiles, Segment, Segments, Tape
 from hermesd.domain.logs import (
     MOMENT,
     NEXT_TIMED,
@@ -124,14 +124,14 @@ class LogOnDisk:
         self._rest = data[:cut]
         return self._accepted(data[cut:], self._top + cut)[::-1]
 
-    def added(self) -> list[Record]:
+    def added(self) -> list[Record] | None:
         """What has been written since the last look, oldest first: whole lines, in bounded number."""
         data, has_more = self._tail.read()
         if self._tail.has_lost:
             self._losses += 1
             self._tail.has_lost = False
         if not data:
-            return []
+            return None
         cut = self._last_start(data) if has_more else 0
         cut = cut or data.rfind(b"\n") + 1
         if not cut and len(data) > ENDLESS_BYTES:
@@ -220,9 +220,9 @@ class Tail:
 
     def __init__(self, segments: Segments) -> None:
         self._segments = segments
-        self._key: Hashable | None = None
+        self._key: Key | None = None
         self._offset = 0
-        self._passed: set[Hashable] = set()
+        self._passed: set[Key] = set()
         """Files that were there when we last looked and are no news: the one at hand, and older ones."""
         self._is_leaving = False
         self._partial = b""

@@ -1,8 +1,8 @@
 """A log and its older files as one sequence of bytes that is only added to.
 
 Owns: what files there are, which byte of which file is meant after they were renamed, and what may be opened. A
-file is known by device and inode, so that it is the same one under any name. Only plain files are read, and no
-link inside a home is followed. Must not know what the bytes say.
+file is known by device, inode and birth time, so that it is the same one under any name: the inode alone is soon
+another file's. Only plain files are read, and no link inside a home is followed. Must not know what the bytes say.
 """
 
 import errno
@@ -10,22 +10,27 @@ import os
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from hermesd.adapters.syscalls import identify
+
 MOST_FILES = 100
 """Older files of one log that are looked at."""
+
+
+Key = tuple[int, ...]
+"""What a file is known by, whatever it is called."""
 
 
 @dataclass(frozen=True)
 class Segment:
     """One file of a log."""
 
-    key: Hashable
-    """What it is known by, whatever it is called."""
+    key: Key
     size: int
     written_s: float
     """When it was last written, seconds since the epoch."""
@@ -47,10 +52,10 @@ class Segments(Protocol):
     def all(self) -> list[Segment]:
         """Every file that can be read, the oldest first."""
 
-    def newest(self) -> tuple[Hashable, int] | None:
+    def newest(self) -> tuple[Key, int] | None:
         """What the file is known by that is being written, and its size; `None` if there is none."""
 
-    def read(self, key: Hashable, offset: int, size: int) -> bytes:
+    def read(self, key: Key, offset: int, size: int) -> bytes:
         """Bytes of a file; fewer, or none, where it ends or is gone."""
 
 
@@ -64,34 +69,39 @@ class RenamedFiles:
         self._path = top / path
         *self._directories, self._name = path.split("/")
         self._numbered = re.compile(re.escape(self._name) + r"\.(\d{1,4})")
-        self._names: dict[Hashable, str] = {}
+        self._names: dict[Key, str] = {}
         """What files were called when they were last looked at."""
 
     def all(self) -> list[Segment]:
+        """Every plain file, the oldest first."""
         try:
             with self._directory() as directory:
                 names = self._existing(directory)
-                found = [(name, os.stat(name, dir_fd=directory, follow_symlinks=False)) for name in names]
+                found = [(name, _key(directory, name), _status(directory, name)) for name in names]
         except FileNotFoundError:  # not there yet, or renamed while we looked
             return []
         except OSError as error:
             self._tell(error)
             return []
-        plain = [(name, status) for name, status in found if self._is_plain(name, status)]
-        self._names = {_key(status): name for name, status in plain}
-        return [Segment(_key(status), status.st_size, status.st_mtime) for _, status in plain]
+        plain = [one for one in found if self._is_plain(one[0], one[2])]
+        self._names = {key: name for name, key, _ in plain}
+        return [Segment(key, status.st_size, status.st_mtime) for _, key, status in plain]
 
-    def newest(self) -> tuple[Hashable, int] | None:
+    def newest(self) -> tuple[Key, int] | None:
+        """The file being written and its size."""
         try:
-            status = self._path.lstat()
-        except OSError:
+            with self._directory() as directory:
+                return _key(directory, self._name), _status(directory, self._name).st_size
+        except OSError:  # `all` says which
             return None
-        return _key(status), status.st_size
 
-    def read(self, key: Hashable, offset: int, size: int) -> bytes:
+    def read(self, key: Key, offset: int, size: int) -> bytes:
+        """Bytes of a file, under whatever name it has by now."""
         for name in self._candidates(key):
             try:
                 with self._directory() as directory:
+                    if _key(directory, name) != key:
+                        continue
                     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
                     file = os.open(name, flags, dir_fd=directory)
             except FileNotFoundError:  # renamed; the next look finds it
@@ -100,13 +110,13 @@ class RenamedFiles:
                 self._tell(error)
                 return b""
             try:
-                if _key(os.fstat(file)) == key:
+                if os.fstat(file).st_ino == key[1]:  # else it was renamed just now
                     return os.pread(file, size, offset)
             finally:
                 os.close(file)
         return b""
 
-    def _candidates(self, key: Hashable) -> Iterator[str]:
+    def _candidates(self, key: Key) -> Iterator[str]:
         """Names under which a file may be found, the last known one first."""
         known = self._names.get(key)
         if known is not None:
@@ -153,8 +163,13 @@ class RenamedFiles:
         self.problems.append(f"{self._path} is not read: {why}")
 
 
-def _key(status: os.stat_result) -> Hashable:
-    return status.st_dev, status.st_ino
+def _key(directory: int, name: str) -> tuple[int, int, int]:
+    entry = identify(Path(f"/proc/self/fd/{directory}/{name}"))
+    return entry.device, entry.inode, entry.birth_ns
+
+
+def _status(directory: int, name: str) -> os.stat_result:
+    return os.stat(name, dir_fd=directory, follow_symlinks=False)
 
 
 class Tape:

@@ -5,7 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesd.domain import operation as operations
 from hermesd.domain.gateway import State
-from hermesd.domain.logs import Record, Source
+from hermesd.domain.logs import Level, Record, Source
 from hermesd.domain.process import LastExit
 from hermesd.domain.runtime import Runtime
 from hermesd.domain.terminal import Terminal
@@ -36,6 +36,10 @@ STATES = {
 }
 
 
+LOG_LEVELS: dict[Level | None, logs_pb2.LogLevel.ValueType] = {
+    None: logs_pb2.LOG_LEVEL_UNSPECIFIED,
+    **{level: logs_pb2.LogLevel.Value(f"LOG_LEVEL_{level.name}") for level in Level},
+}
 LOG_SOURCES = {source: logs_pb2.LogSource.Value(f"LOG_SOURCE_{source.name}") for source in Source}
 
 
@@ -218,9 +222,9 @@ def log_record(record: Record) -> logs_pb2.LogRecord:
     return logs_pb2.LogRecord(
         profile=record.profile,
         source=LOG_SOURCES[record.source],
-        at=Timestamp(seconds=whole_s, nanos=round((record.at_s - whole_s) * 1e6) * 1000),
+        at=Timestamp(seconds=whole_s, nanos=min(999_999, round((record.at_s - whole_s) * 1e6)) * 1000),
         is_rough=record.is_rough,
-        level=record.level or 0,
+        level=LOG_LEVELS[record.level],
         logger=record.logger,
         session=record.session,
         text=record.text,

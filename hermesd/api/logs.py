@@ -20,6 +20,7 @@ SOURCES = {
     logs_pb2.LOG_SOURCE_GATEWAY: Source.GATEWAY,
     logs_pb2.LOG_SOURCE_DAEMON: Source.DAEMON,
 }
+LEVELS: dict[int, Level] = {number: level for level, number in convert.LOG_LEVELS.items() if level is not None}
 
 
 class LogsServicer(logs_pb2_grpc.LogsServiceServicer):
@@ -42,7 +43,7 @@ def _question(request: logs_pb2.ReadLogsRequest) -> Question:
         wanted=Wanted(
             since_s=_seconds(request.since) if request.HasField("since") else None,
             until_s=_seconds(request.until) if request.HasField("until") else None,
-            level=Level(request.level) if request.level else None,
+            level=LEVELS.get(request.level),
             contains=tuple(part for part in request.contains if part),
             session=request.session,
             loggers=tuple(request.loggers),

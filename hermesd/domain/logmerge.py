@@ -1,7 +1,7 @@
 """Several logs as one.
 
-Owns: the order of records from several logs, and telling that two files have the same one. Works in pieces, so that
-whoever asks decides how much is done at a time. Must not know where records come from.
+Owns: the order of records from several logs, and telling that two files have the same one. Works in pieces, so
+that whoever asks decides how much is done at a time. Must not know where records come from.
 """
 
 from bisect import bisect_right

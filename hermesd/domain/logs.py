@@ -1,15 +1,15 @@
 """What a line of a log says: when, how grave, who, in which session.
 
-Owns: where a record begins in the formats that we know, and what its parts mean. A level and a time are what stands
-in their place and never what is found in a text. Lines that begin no record belong to the one before. Must not
-know where the bytes lie.
+Owns: where a record begins in the formats that we know, and what its parts mean. A level and a time are what
+stands in their place and never what is found in a text. Lines that begin no record belong to the one before.
+Must not know where the bytes lie.
 
 hermes-agent 0.19.0 writes into its log files
 
     2026-11-23 09:12:40,123 INFO [session] gateway.run: text
 
-in the local time of its process, without a zone, and to its output `WARNING gateway.run: text`, without a time. The
-daemon's own log is in UTC and says so. Anything else is a text that does not say when it was written.
+in the local time of its process, without a zone, and to its output `WARNING gateway.run: text`, without a time.
+The daemon's own log is in UTC and says so. Anything else is a text that does not say when it was written.
 """
 
 import re

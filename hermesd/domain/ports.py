@@ -376,10 +376,10 @@ class Log(Protocol):
     def later(self) -> list[Record] | None:
         """The records after those given last, oldest first, perhaps none yet; `None` when there are no more."""
 
-    def added(self) -> list[Record]:
+    def added(self) -> list[Record] | None:
         """Records written since `begin` or the last call, oldest first; none twice, across rotation.
 
-        Whoever gets some asks again at once, for it may not have been all.
+        `None` if nothing was written. Otherwise there may be more at once, even where none was wanted of these.
         """
 
     def take_problems(self) -> list[str]:

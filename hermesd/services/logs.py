@@ -166,14 +166,16 @@ class Logs:
         return found, []
 
     async def _coming(self, opened: Sequence[_Opened], duplicates: Duplicates) -> AsyncIterator[Batch]:
-        def look() -> list[Record]:
-            return added([one.log.added() for one in opened], duplicates)
+        def look() -> tuple[list[Record], bool]:
+            pieces = [one.log.added() for one in opened]
+            may_be_more = any(piece is not None for piece in pieces)
+            return added([piece or [] for piece in pieces], duplicates), may_be_more
 
         while True:
-            records = await asyncio.to_thread(look)
+            records, may_be_more = await asyncio.to_thread(look)
             for batch in _batches(records, _notices(opened)):
                 yield batch
-            if not records:
+            if not may_be_more:
                 await self._clock.sleep_s(POLL_S)
 
 

@@ -28,7 +28,6 @@ from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentit
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 
-
 LOG_FILES = (
     LogFile(Source.AGENT, "logs/agent.log"),
     LogFile(Source.GATEWAY, "logs/gateway.log"),
