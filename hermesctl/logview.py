@@ -52,10 +52,10 @@ class _Run:
     """A record, and how often it was repeated since that was told."""
 
     record: v1.LogRecord
-    since_s: float
-    """When its repetition was told last, monotonic."""
+    """The last one of them."""
+    told_s: float
+    """When something was told of it, monotonic."""
     repeated: int = 0
-    until_s: float = 0.0
 
 
 class LogView:
@@ -70,42 +70,44 @@ class LogView:
         self._is_exact = terminal.columns is None
         self._runs: dict[tuple[str, int], _Run] = {}
         """The last record of each source of each profile."""
+        self._untold: dict[tuple[str, int], _Run] = {}
+        """Those of them that were repeated, and nobody knows how often."""
         self._moment = (-1, "")
 
     def lines(self, records: Iterable[v1.LogRecord]) -> str:
         """The next records as text; what repeats is counted, and told when something else or time comes."""
         if not self._is_folding:
             return "".join(map(self._line, records))
-        parts: list[str] = []
         now_s = self._terminal.monotonic_s()
-        for record in records:
-            place = (record.profile, record.source)
-            run = self._runs.get(place)
-            if run is not None and _is_same(run.record, record):
-                run.repeated += 1
-                run.until_s = seconds(record.at)
-                continue
-            if run is not None:
-                parts.append(self._told(run))
-            parts.append(self._line(record))
-            self._runs[place] = _Run(record, now_s)
-        for run in self._runs.values():
-            if run.repeated and now_s - run.since_s >= PATIENCE_S:
-                parts.append(self._told(run))
-                run.since_s = now_s
+        parts = [self._folded(record, now_s) for record in records]
+        parts += [self._told(place, now_s) for place, run in list(self._untold.items()) if _is_due(run, now_s)]
         return "".join(parts)
 
     def end(self) -> str:
         """What is still to be told."""
-        return "".join(self._told(run) for run in self._runs.values())
+        return "".join(self._told(place, 0.0) for place in list(self._untold))
 
-    def _told(self, run: _Run) -> str:
-        if not run.repeated:
+    def _folded(self, record: v1.LogRecord, now_s: float) -> str:
+        """What a record adds: nothing if it repeats the last one of its place."""
+        place = (record.profile, record.source)
+        run = self._runs.get(place)
+        if run is not None and _is_same(run.record, record):
+            run.repeated += 1
+            run.record = record
+            self._untold[place] = run
             return ""
-        times = "once" if run.repeated == 1 else f"{run.repeated} times"
-        until = self._time(run.until_s)
-        run.repeated = 0
-        return f"{self._prefix(run.record)}… repeated {times} until {until}\n"
+        self._runs[place] = _Run(record, now_s)
+        ended = [one for one, run in self._untold.items() if one == place or _is_over(run, record)]
+        return "".join(self._told(one, now_s) for one in ended) + self._line(record)
+
+    def _told(self, place: tuple[str, int], now_s: float) -> str:
+        run = self._untold.pop(place)
+        repeated, run.repeated, run.told_s = run.repeated, 0, now_s
+        if repeated == 1:
+            return self._line(run.record)
+        return (
+            f"{self._prefix(run.record)}… repeated {repeated} times until {self._time(seconds(run.record.at))}\n"
+        )
 
     def _line(self, record: v1.LogRecord) -> str:
         name, colour = LEVELS.get(record.level, ("", None))
@@ -133,3 +135,12 @@ class LogView:
 
 def _is_same(one: v1.LogRecord, other: v1.LogRecord) -> bool:
     return one.text == other.text and one.level == other.level and one.logger == other.logger
+
+
+def _is_due(run: _Run, now_s: float) -> bool:
+    return now_s - run.told_s >= PATIENCE_S
+
+
+def _is_over(run: _Run, record: v1.LogRecord) -> bool:
+    """Whether so much time lies between them that the repetition belongs before the record."""
+    return record.at.seconds - run.record.at.seconds >= PATIENCE_S

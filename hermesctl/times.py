@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 
+UNITS = ("d", "h", "m", "s")
 DAYS = {"today": 0, "yesterday": 1}
 TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?(z|[+-]\d\d:\d\d)?")
 MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d([t ]{TIME.pattern})?")
@@ -83,9 +84,9 @@ def parse_moment(text: str, now_s: float) -> float:
         return (today.replace(tzinfo=None) - timedelta(days=DAYS[folded])).timestamp()
     try:
         if TIME.fullmatch(folded):
-            return datetime.fromisoformat(f"{today.date()}T{folded}").timestamp()
+            return datetime.fromisoformat(f"{today.date()}T{folded.upper()}").timestamp()
         if MOMENT.fullmatch(folded):
             return datetime.fromisoformat(folded.upper()).timestamp()
-        return now_s - parse_span(folded)
+        return now_s - parse_span(folded if folded.endswith(UNITS) else "")  # a bare number could be a year
     except (ValueError, OverflowError):
         raise ValueError(f"'{text}' is no moment such as 10m, 09:00, 2026-11-23T09:00 or yesterday") from None

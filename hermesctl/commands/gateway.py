@@ -143,7 +143,10 @@ def is_active(session: Session, name: str) -> int:
 @reading_options
 @click.pass_obj
 def logs_(session: Session, /, **given: Any) -> None:
-    """Show what gateways printed and logged: `hermesctl logs --source gateway`, which says more of the options."""
+    """Show what gateways printed and logged.
+
+    The same as `hermesctl logs --source gateway`, whose help says more.
+    """
     show(session, Reading(**given, sources=("gateway",)))
 
 

@@ -218,7 +218,9 @@ def _meant(session: Session, name: str, known: Sequence[str]) -> list[str]:
     if _is_pattern(name):
         found = [one for one in known if fnmatchcase(one, name)]
         if not found:
-            raise HermesError("PROFILE_NOT_FOUND", f"no profile is called like '{name}'")
+            raise HermesError(
+                "PROFILE_NOT_FOUND", f"no profile is called like '{name}'", fixes=[Fix("hermesctl profile list")]
+            )
         return found
     if name in AGENT_LOGS and name not in known:
         raise HermesError(
@@ -275,12 +277,13 @@ class _Lines:
 class _Stream:
     """Writes JSON, a line each."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, kind: str) -> None:
         self._terminal = session.terminal
+        self._kind = kind
 
     def write(self, records: Iterable[v1.LogRecord]) -> None:
         """Writes the next records, in one piece."""
-        if text := "".join(json_line("log", plain(one)) for one in records):
+        if text := "".join(json_line(self._kind, plain(one)) for one in records):
             self._terminal.write(text)
 
     def stop(self) -> None:
@@ -315,4 +318,6 @@ def _writer(session: Session, reading: Reading, profiles: list[str]) -> _Lines |
         return _Lines(
             session, LogView(session.terminal, profiles, is_folding=not reading.is_unfolded, is_wide=is_wide)
         )
-    return _Stream(session) if reading.is_following or form is Format.JSONL else _Listing(session)
+    if reading.is_following:
+        return _Stream(session, "log")
+    return _Stream(session, "result") if form is Format.JSONL else _Listing(session)

@@ -103,7 +103,7 @@ def test_pieces_of_any_size_give_the_same_records(
 
 
 def test_a_follower_goes_on_across_renaming(disk: Disk, rotating: RotatingFileHandler) -> None:
-    """Also where it happens twice between looks, and where somebody still writes into the file that was renamed."""
+    """Also twice between looks, and while somebody still writes into the file that was renamed."""
     log = disk.agent(is_following=True)
     expected: list[str] = []
     for turn in range(8):

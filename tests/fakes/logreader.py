@@ -1,7 +1,7 @@
 """Logs in memory.
 
-Owns: what was written into them, and reading it with the domain's own parser. Must not know a file system; nothing is
-ever rotated away unless a test says so.
+Owns: what was written into them, and reading it with the domain's own parser. Must not know a file system;
+nothing is ever rotated away unless a test says so.
 """
 
 from dataclasses import dataclass, field
