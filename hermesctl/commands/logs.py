@@ -16,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesctl.agent_words import AGENT_COMPONENTS, AGENT_LOGS
 from hermesctl.errors import Fix, HermesError, usage
-from hermesctl.literals import Literals, literals
+from hermesctl.literals import NOTHING, Literals, literals
 from hermesctl.logview import LogView, plain
 from hermesctl.options import Command, names_argument
 from hermesctl.render import Format, json_line
@@ -150,7 +150,7 @@ def _literals(reading: Reading) -> Literals:
         HermesError: ARGUMENT_INVALID, it is no regular expression.
     """
     if reading.pattern is None:
-        return Literals("", False)
+        return NOTHING
     try:
         re.compile(reading.pattern, re.MULTILINE)
     except re.error as error:
@@ -171,7 +171,7 @@ def _request(session: Session, reading: Reading, found: Literals) -> v1.ReadLogs
         lines=lines,
         follow=reading.is_following,
         level=LEVELS[reading.level.lower()] if reading.level else v1.LOG_LEVEL_UNSPECIFIED,
-        contains=[found.needle] if found.needle else [],
+        contains=found.needles,
         session=reading.session,
         loggers=[one for name in reading.components for one in AGENT_COMPONENTS.get(name, (name,))],
     )

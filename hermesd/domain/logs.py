@@ -107,7 +107,7 @@ class Wanted:
     level: Level | None = None
     """The least one; a record that has none counts as information."""
     contains: tuple[str, ...] = ()
-    """Each must stand in what the record tells."""
+    """One must stand in what the record tells, if there are any."""
     session: str = ""
     loggers: tuple[str, ...] = ()
     """Names of which the record's logger is one, or is below one."""
@@ -123,16 +123,15 @@ class Wanted:
             and (not self.session or self.session in record.session)
             and (not self.profiles or record.profile in self.profiles)
             and (not self.loggers or _is_below(record.logger, self.loggers))
-            and all(part in record.told for part in self.contains)
+            and (not self.contains or _has_one(record.told, self.contains))
         )
 
     @property
     def needles(self) -> tuple[bytes, ...]:
         """Bytes of which one stands in every record that is asked for; empty if nothing is known of them."""
-        if self.contains:
-            longest = max((part for text in self.contains for part in _pieces(text)), key=len, default="")
-            if longest:
-                return (longest.encode(),)
+        longest = [max(_pieces(text), key=len).encode() for text in self.contains]
+        if longest and all(longest):
+            return tuple(longest)
         if self.session:
             return (self.session.encode(),)
         if self.level is not None and self.level > Level.INFO:
@@ -146,6 +145,10 @@ def _pieces(text: str) -> Sequence[str]:
     Between logger and text the file may have no colon, and bytes that are no text have been replaced.
     """
     return re.split("[:\ufffd\n\r]+", text)
+
+
+def _has_one(text: str, parts: Sequence[str]) -> bool:
+    return any(part in text for part in parts)
 
 
 def _is_below(logger: str, names: Sequence[str]) -> bool:

@@ -137,8 +137,8 @@ class ReadLogsRequest(_message.Message):
 
     @_builtins.property
     def contains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Each must stand in the record, in "logger: text" as it is sent, letter by
-        letter. Default: empty.
+        """One of these must stand in the record, in "logger: text" as it is sent,
+        letter by letter. Default: empty, any record.
         """
 
     @_builtins.property

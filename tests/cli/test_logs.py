@@ -1,12 +1,14 @@
 """`hermesctl logs`: what is asked of the daemon, and what people and scripts see of the answer."""
 
 import json
+import re
 from pathlib import Path
+from random import Random
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from hermesctl.literals import Literals, literals
+from hermesctl.literals import literals
 from hermesctl.logview import LogView
 from hermesd.v1 import logs_pb2 as v1
 from tests.cli.conftest import Run
@@ -93,6 +95,10 @@ def asked(world: World) -> v1.ReadLogsRequest:
     return request
 
 
+PLAIN = {"plain text", "one|two", r"a\.b \(c\)"}
+"""Expressions that say nothing but letters."""
+
+
 def ago(seconds: float) -> Timestamp:
     """So long before the client's present."""
     return Timestamp(seconds=int(NOW_S - seconds))
@@ -163,27 +169,37 @@ def test_a_profile_may_be_called_like_a_log(run: Run, daemon: FakeDaemon, world:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "expected"),
+    ("pattern", "needles"),
     [
-        ("plain text", Literals("plain text", True)),
-        (r"a\.b \(c\)", Literals("a.b (c)", True)),
-        (r"a\.\w+bcd", Literals("bcd", False)),
-        ("^start.*of$", Literals("start", False)),
-        ("colou?r", Literals("colo", False)),
-        ("ab*", Literals("a", False)),
-        ("ab+c", Literals("ab", False)),
-        ("a|b", Literals("", False)),
-        ("(?i)telegram", Literals("", False)),
-        ("x{3}abc", Literals("", False)),
-        (r"\x41bc", Literals("", False)),
-        (r"a(b)\1", Literals("", False)),
-        (r"\d\d", Literals("", False)),
-        ("", Literals("", False)),
+        ("plain text", ("plain text",)),
+        (r"a\.b \(c\)", ("a.b (c)",)),
+        (r"a\.\w+bcd", ("bcd",)),
+        ("^start.*of$", ("start",)),
+        ("colou?r", ("colo",)),
+        ("ab*", ("a",)),
+        ("ab+c", ("ab",)),
+        ("x{3}abc", ("abc",)),
+        ("one|two", ("one", "two")),
+        ("one|t.", ("one", "t")),
+        ("one|.", ()),
+        ("error (foo|bar(x|y)) at", ("error ",)),
+        ("(ab|cd)?efg[x)|]hi", ("efg",)),
+        ("[]a]bc[^]b]", ("bc",)),
+        (r"(?:a)bc(?P<n>d)(?=e)", ("bc",)),
+        ("(?i)telegram", ()),
+        ("(?i:tele)gram", ()),
+        (r"\x41bc", ()),
+        (r"a(b)\1", ()),
+        (r"\d\d", ()),
+        ("(a|b)", ()),
+        ("", ()),
     ],
 )
-def test_literals_are_certain(pattern: str, expected: Literals) -> None:
+def test_literals_are_certain(pattern: str, needles: tuple[str, ...]) -> None:
     """What is said to stand in every match does; where that is not sure, nothing is said."""
-    assert literals(pattern) == expected
+    found = literals(pattern)
+    assert found.needles == needles
+    assert found.is_all is (pattern in PLAIN)
 
 
 def view(terminal: FakeTerminal, **options: bool) -> LogView:
@@ -235,3 +251,36 @@ def test_a_follower_that_is_interrupted_is_told_the_rest(
     ended = run("logs coder -f --json")
     assert ended.code == 130
     assert [json.loads(line)["text"] for line in ended.out.splitlines()] == ["again"] * 3
+
+
+def test_literals_never_leave_out_a_match(rng: Random) -> None:
+    """Whatever matches an expression made of anything has one of its literals."""
+    parts = [
+        "a",
+        "b",
+        "ab",
+        ".",
+        "a*",
+        "b?",
+        "(a|b)",
+        "[ab]",
+        "|",
+        "(?:ab)+",
+        r"\w",
+        r"\.",
+        "a{2}",
+        "^",
+        "$",
+        "(a)?",
+    ]
+    checked = 0
+    for _ in range(3000):
+        pattern = "".join(rng.choices(parts, k=rng.randrange(1, 6)))
+        found = literals(pattern)
+        text = "".join(rng.choices("ab.c", k=8))
+        is_match = re.search(pattern, text) is not None
+        has_one = any(needle in text for needle in found.needles)
+        assert has_one or not is_match or not found.needles, (pattern, text)
+        assert has_one is is_match or not found.is_all, (pattern, text)
+        checked += is_match and bool(found.needles)
+    assert checked > 300

@@ -201,8 +201,8 @@ def test_records_are_touched_once() -> None:
         (Wanted(level=Level.INFO), ()),
         (Wanted(level=Level.CRITICAL), (b"CRITICAL", b"FATAL", b"Traceback (most recent call last):")),
         (Wanted(session="s-1"), (b"s-1",)),
-        (Wanted(contains=("ab", "abc: defg"), session="s-1"), (b" defg",)),
-        (Wanted(contains=(":\n",), session="s-1"), (b"s-1",)),
+        (Wanted(contains=("ab", "abc: defg"), session="s-1"), (b"ab", b" defg")),
+        (Wanted(contains=("a", ":\n"), session="s-1"), (b"s-1",)),
         (Wanted(contains=("a\ufffd",)), (b"a",)),
     ],
 )
@@ -219,6 +219,7 @@ def test_needles_stand_in_the_bytes(wanted: Wanted, needles: tuple[bytes, ...]) 
         (Wanted(loggers=("gateway.r",)), False),
         (Wanted(contains=("run: up",)), True),
         (Wanted(contains=("run:up",)), False),
+        (Wanted(contains=("no", "up")), True),
         (Wanted(profiles=frozenset({"worker"})), False),
         (Wanted(session="-1"), True),
     ],

@@ -435,7 +435,8 @@ class Logs(_Servicer, logs_pb2_grpc.LogsServiceServicer):
             for text in self.world.log
         ]
         found = [one for one in [*self.world.records, *printed] if one.profile in names]
-        found = [one for one in found if all(part in f"{one.logger}: {one.text}" for part in request.contains)]
+        wanted = list(request.contains) or [""]
+        found = [one for one in found if any(part in f"{one.logger}: {one.text}" for part in wanted)]
         if request.HasField("lines"):
             found = found[len(found) - request.lines :] if request.lines else []
         yield logs_pb2.ReadLogsResponse(records=found, notices=self.world.notices)
