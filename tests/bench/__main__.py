@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from tests.bench import startup, survival
+from tests.bench import logs, startup, survival
 
-BENCHES = {"startup": startup, "survival": survival}
+BENCHES = {"logs": logs, "startup": startup, "survival": survival}
 
 
 def main() -> None:

@@ -30,6 +30,8 @@ class MemoryText:
     """Why it cannot be read; it reads as empty then."""
     losses: int = 0
     """How often something is said to have been removed unread."""
+    given: int = 0
+    """Records that were read."""
 
 
 class MemoryLogReader:
@@ -95,6 +97,7 @@ class MemoryLog:
         if not self._records:
             return None
         given, self._records = self._records[:PIECE_RECORDS], self._records[PIECE_RECORDS:]
+        self._text.given += len(given)
         return given
 
     def added(self) -> list[Record] | None:
