@@ -1,6 +1,6 @@
 """Logs: searching many bytes beside grep, and following many lines a second beside tail.
 
-The log is that of one agent in the form of hermes-agent 0.19.0, in files of 64 MiB. What is searched again is in the
+The log is that of one agent in the form of hermes-agent 0.19.0, in files of 64 MiB. What is searched is in the
 page cache, for grep as for hermesd.
 """
 
@@ -58,7 +58,7 @@ def write_logs(directory: Path, mebibytes: int) -> int:
     """Writes an agent's log and its older files; returns how many bytes."""
     directory.mkdir(parents=True, exist_ok=True)
     rng = random.Random(0)
-    at = datetime.now() - timedelta(days=2)  # noqa: DTZ005 - the agent writes local time
+    at = datetime.now() - timedelta(days=2)
     total = 0
     for age in reversed(range(max(1, mebibytes * 2**20 // FILE_BYTES))):
         with (directory / (f"agent.log.{age}" if age else "agent.log")).open("w") as file:
@@ -77,7 +77,8 @@ def render(at: datetime, rng: random.Random) -> str:
     kind, chance = rng.randrange(len(MESSAGES)), rng.random()
     level = "ERROR" if chance < 0.0005 else "WARNING" if chance < 0.01 else "INFO"
     text = MESSAGES[kind].format(a=rng.randrange(99_999), b=rng.randrange(100))
-    return f"{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03} {level} [20261123_{kind:06}] {LOGGERS[kind]}: {text}\n"
+    when = f"{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03}"
+    return f"{when} {level} [20261123_{kind:06}] {LOGGERS[kind]}: {text}\n"
 
 
 def search(machine: Machine, directory: Path, one: Search, rounds: int) -> str:
@@ -107,7 +108,7 @@ def timed(argv: Sequence[str], machine: Machine) -> tuple[float, int]:
 def follow(
     machine: Machine, path: Path, argv: Sequence[str], rate: int, seconds: float
 ) -> tuple[float, int, float]:
-    """Lets a command follow a file that grows; median lag in s, lines seen, and processor seconds of the daemon."""
+    """Lets a command follow a file that grows; median lag in s, lines seen, processor seconds of the daemon."""
     daemon = [psutil.Process(machine.json("daemon", "status")["pid"])]
     with subprocess.Popen(
         argv, env=machine.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
