@@ -7,7 +7,7 @@ Reading is pulled: nothing is read on until the reader has taken what was read b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hermesd.domain.errors import ArgumentInvalid
@@ -94,7 +94,7 @@ class Logs:
         self._homes = homes
         self._runtimes = runtimes
 
-    async def read(self, question: Question) -> AsyncIterator[Batch]:
+    async def read(self, question: Question) -> AsyncGenerator[Batch, None]:
         """The records that are there, oldest first, then, for who follows, new ones. Ends when its reader does.
 
         Raises:

@@ -23,7 +23,7 @@ def line(second: int, text: str, level: str = "INFO") -> str:
     return f"2026-11-23 09:00:{second:02},250 {level} [s-1] gateway.run: {text}\n"
 
 
-def stub(served: Served) -> logs_pb2_grpc.LogsServiceStub:
+def stub(served: Served) -> "logs_pb2_grpc.LogsServiceAsyncStub":
     """The service."""
     return logs_pb2_grpc.LogsServiceStub(served.channel)
 
