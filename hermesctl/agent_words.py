@@ -43,6 +43,27 @@ AGENT_FLAGS = frozenset(
 AGENT_OPTIONS = AGENT_VALUE_OPTIONS | AGENT_OPTIONAL_VALUE_OPTIONS | AGENT_FLAGS
 """Options that hermes-agent 0.19.0 takes before a command."""
 
+AGENT_LOGS = {
+    "agent": "logs --source agent",
+    "errors": "logs --source errors",
+    "gateway": "logs --source gateway",
+    "gui": "hermes -- logs gui",
+    "desktop": "hermes -- logs desktop",
+    "mcp": "hermes -- logs mcp",
+    "list": "hermes -- logs list",
+}
+"""What may follow the agent's own command `logs`, and how we say it."""
+
+AGENT_COMPONENTS = {
+    "gateway": ("gateway", "hermes_plugins", "plugins.platforms"),
+    "agent": ("agent", "run_agent", "model_tools", "batch_runner"),
+    "tools": ("tools",),
+    "cli": ("hermes_cli", "cli"),
+    "cron": ("cron",),
+    "gui": ("hermes_cli.web_server", "hermes_cli.pty_bridge", "tui_gateway", "uvicorn"),
+}
+"""Parts of the agent as its command `logs` names them, and the loggers that belong to each."""
+
 PROFILE_FLAGS = frozenset({"-p", "--profile"})
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "profile": ("hermesctl.commands.profile:profile", "Create, choose, look at and delete profiles."),
     "gateway": ("hermesctl.commands.gateway:gateway", "Start, stop and look at gateways."),
     "skills": ("hermesctl.commands.skills:skills", "Bring bundled skills into profiles; all else is the agent's."),
+    "logs": ("hermesctl.commands.logs:logs", "What gateways, agents and the daemon wrote."),
     "runtime": ("hermesctl.commands.runtime:runtime", "List, install and choose agents."),
     "daemon": ("hermesctl.commands.daemon:daemon", "Run, start, stop and look at the daemon."),
     "operations": ("hermesctl.commands.operations:operations", "Follow and cancel what takes long."),

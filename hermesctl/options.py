@@ -221,6 +221,10 @@ def _to_name(_: click.Context, __: click.Parameter, value: str) -> str:
     return reference(value)
 
 
+def _to_names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(reference, value))
+
+
 def reference(text: str) -> str:
     """The name in a reference; a path, which starts with a slash or has several, stays as it is."""
     noun, slash, name = text.partition("/")
@@ -244,6 +248,13 @@ def profile_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("name", callback=_to_name, shell_complete=offered.names, required=False, default="")(
         function
     )
+
+
+def names_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the optional arguments NAME, profiles."""
+    return click.argument(
+        "names", metavar="[NAME]...", nargs=-1, callback=_to_names, shell_complete=offered.names
+    )(function)
 
 
 def shell_argument(function: Callable[..., Any]) -> Callable[..., Any]:

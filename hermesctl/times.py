@@ -5,9 +5,14 @@ epoch or lengths. Must not know what time it is.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+
+UNITS = ("d", "h", "m", "s")
+DAYS = {"today": 0, "yesterday": 1}
+TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?(z|[+-]\d\d:\d\d)?")
+MOMENT = re.compile(rf"\d{{4}}-\d\d-\d\d([t ]{TIME.pattern})?")
 
 
 def rfc3339(at_s: float) -> str:
@@ -61,5 +66,27 @@ def parse_span(text: str) -> float:
     found = DURATION.fullmatch(folded)
     if not folded or found is None:
         raise ValueError(f"'{text}' is not a span of time such as 90s, 10m or 1h30m")
-    hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+    days, hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
+    return days * 86400 + hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+
+
+def parse_moment(text: str, now_s: float) -> float:
+    """Seconds since the epoch of a moment: a span before now, a date, a time or both; local unless it says else.
+
+    A date alone is its beginning, a time alone is today's.
+
+    Raises:
+        ValueError: the text is no moment.
+    """
+    folded = text.strip().lower()
+    today = datetime.fromtimestamp(now_s, UTC).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    if folded in DAYS:
+        return (today.replace(tzinfo=None) - timedelta(days=DAYS[folded])).timestamp()
+    try:
+        if TIME.fullmatch(folded):
+            return datetime.fromisoformat(f"{today.date()}T{folded.upper()}").timestamp()
+        if MOMENT.fullmatch(folded):
+            return datetime.fromisoformat(folded.upper()).timestamp()
+        return now_s - parse_span(folded if folded.endswith(UNITS) else "")  # a bare number could be a year
+    except (ValueError, OverflowError):
+        raise ValueError(f"'{text}' is no moment such as 10m, 09:00, 2026-11-23T09:00 or yesterday") from None

@@ -33,7 +33,8 @@ from hermesd.adapters.homeinspector import HomeInspectorOnDisk
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.adapters.installer import PipInstaller
 from hermesd.adapters.launcher import Launcher
-from hermesd.adapters.logfile import LogFiles
+from hermesd.adapters.logfile import LogFiles, TurnedFiles
+from hermesd.adapters.logreader import LogReaderOnDisk
 from hermesd.adapters.machineinspector import MachineInspectorOnDisk
 from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
@@ -50,6 +51,7 @@ from hermesd.api.daemon import DaemonServicer
 from hermesd.api.doctor import DoctorServicer
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
+from hermesd.api.logs import LogsServicer
 from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.runtimes import RuntimesServicer
@@ -77,6 +79,7 @@ from hermesd.services.homechecks import HomeChecks
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers
 from hermesd.services.leftovers import Leftovers
+from hermesd.services.logs import Logs
 from hermesd.services.machinechecks import MachineChecks
 from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
@@ -145,6 +148,7 @@ class Services:
     souls: Souls
     aliases: Aliases
     drift: Drift
+    logs: Logs
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -200,6 +204,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     store = await SqliteStore.open(places.store)
     inherited, person = account.inherited_environment(), account.account()
     hermes = HermesAgent(places.home)
+    logs = LogFiles(places.gateway_logs, clock)
     try:
         yield Ports(
             clock=clock,
@@ -213,7 +218,8 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             backend=backend,
             processes=KernelProcesses(),
             terminals=TerminalFiles(places.terminals),
-            logs=LogFiles(places.gateway_logs, clock),
+            logs=logs,
+            log_reader=LogReaderOnDisk(partial(TurnedFiles, logs), places.daemon_log, clock),
             installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person), hermes),
             agents={
                 HERMES_AGENT: hermes,
@@ -258,6 +264,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     deletion_plans = DeletionPlans(ports, settings, operations, runtimes, profiles, usage, leftovers)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
     trash = Trash(ports, settings, events, operations, homes)
+    logs = Logs(ports, homes, runtimes)
     drift = Drift(ports, events, operations, homes)
     descriptions = Descriptions(ports, events, operations, homes, runtimes)
     souls = Souls(ports, events, operations, homes, runtimes, gateways)
@@ -293,6 +300,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         aliases=aliases,
         drift=drift,
         skills=skills,
+        logs=logs,
     )
 
 
@@ -328,6 +336,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         trash=TrashServicer(services.trash),
         doctor=DoctorServicer(services.doctor),
         aliases=AliasesServicer(services.aliases),
+        logs=LogsServicer(services.logs),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

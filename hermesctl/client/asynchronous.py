@@ -20,6 +20,7 @@ from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
 from hermesd.v1.gateways_pb2_grpc import GatewaysServiceStub
+from hermesd.v1.logs_pb2_grpc import LogsServiceStub
 from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation, WatchOperationRequest
 from hermesd.v1.operations_pb2_grpc import OperationsServiceStub
 from hermesd.v1.profiles_pb2_grpc import ProfilesServiceStub
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hermesd.v1.doctor_pb2_grpc import DoctorServiceAsyncStub
     from hermesd.v1.events_pb2_grpc import EventsServiceAsyncStub
     from hermesd.v1.gateways_pb2_grpc import GatewaysServiceAsyncStub
+    from hermesd.v1.logs_pb2_grpc import LogsServiceAsyncStub
     from hermesd.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from hermesd.v1.profiles_pb2_grpc import ProfilesServiceAsyncStub
     from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceAsyncStub
@@ -93,6 +95,7 @@ class AsyncClient:
         self.trash: TrashServiceAsyncStub = TrashServiceStub(self._channel)
         self.doctor: DoctorServiceAsyncStub = DoctorServiceStub(self._channel)
         self.aliases: AliasesServiceAsyncStub = AliasesServiceStub(self._channel)
+        self.logs: LogsServiceAsyncStub = LogsServiceStub(self._channel)
         self.daemon: DaemonServiceAsyncStub = DaemonServiceStub(self._channel)
 
     async def wait(self, operation: Operation) -> Operation:

@@ -20,6 +20,7 @@ from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
 from hermesd.v1.gateways_pb2_grpc import GatewaysServiceStub
+from hermesd.v1.logs_pb2_grpc import LogsServiceStub
 from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation, WatchOperationRequest
 from hermesd.v1.operations_pb2_grpc import OperationsServiceStub
 from hermesd.v1.profiles_pb2_grpc import ProfilesServiceStub
@@ -49,6 +50,7 @@ class Client:
         self.trash = TrashServiceStub(self._channel)
         self.doctor = DoctorServiceStub(self._channel)
         self.aliases = AliasesServiceStub(self._channel)
+        self.logs = LogsServiceStub(self._channel)
         self.daemon = DaemonServiceStub(self._channel)
         self._check_health = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",

@@ -4,14 +4,15 @@ Owns: the verbs and their results. Must not decide anything about a gateway: the
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 
 from hermesctl import gateway_view as view
+from hermesctl.commands.logs import Reading, reading_options, show
 from hermesctl.errors import ExitCode
 from hermesctl.options import Group, following_options, profile_argument
 from hermesctl.progress import follow
-from hermesctl.render import Format, json_line
 from hermesctl.session import Session
 from hermesctl.shapes import span
 from hermesctl.tables import EMPTY
@@ -66,7 +67,7 @@ def status(session: Session, name: str) -> int:
     """Show the gateway and the end of its log; exit code 3 if it does not run."""
     profile = session.select(name)
     found = session.client.gateways.GetGateway(v1.GetGatewayRequest(profile=profile))
-    tail = list(_read_log(session, profile, TAIL_LINES, follow=False))
+    tail = list(_read_log(session, profile, TAIL_LINES))
     session.renderer.single(
         "Gateway",
         found,
@@ -138,24 +139,15 @@ def is_active(session: Session, name: str) -> int:
     return _answer(found)
 
 
-@gateway.command()
-@profile_argument
-@click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=100, help="How many lines. Default: 100.")
-@click.option("-f", "--follow", "is_following", is_flag=True, help="Go on with new lines until Ctrl-C.")
+@gateway.command("logs")
+@reading_options
 @click.pass_obj
-def logs(session: Session, name: str, lines: int, is_following: bool) -> None:
-    """Show what the gateway printed."""
-    profile = session.select(name)
-    found = _read_log(session, profile, lines, follow=is_following)
-    if is_following:
-        for line in found:
-            session.terminal.write(_log_line(session, profile, line))
-        return
-    rows = [{"profile": profile, "text": line} for line in found]
-    if session.form.is_text or session.form is Format.NAME:
-        session.terminal.write("".join(f"{clean(row['text'])}\n" for row in rows))
-    else:
-        session.renderer.listing("LogLine", rows, [], name=lambda row: row["profile"], empty="")
+def logs_(session: Session, /, **given: Any) -> None:
+    """Show what gateways printed and logged.
+
+    The same as `hermesctl logs --source gateway`, whose help says more.
+    """
+    show(session, Reading(**given, sources=("gateway",)))
 
 
 def _show_enabled(session: Session, found: v1.Gateway) -> None:
@@ -210,13 +202,7 @@ def _answer(found: v1.Gateway) -> int:
     return ExitCode.DONE if found.state in view.RUNNING else ExitCode.NEGATIVE
 
 
-def _read_log(session: Session, profile: str, lines: int, *, follow: bool) -> Iterator[str]:
-    request = v1.ReadGatewayLogRequest(profile=profile, lines=lines, follow=follow)
+def _read_log(session: Session, profile: str, lines: int) -> Iterator[str]:
+    request = v1.ReadGatewayLogRequest(profile=profile, lines=lines)
     for line in session.client.gateways.ReadGatewayLog(request):
         yield line.text
-
-
-def _log_line(session: Session, profile: str, text: str) -> str:
-    if session.form.is_text or session.form is Format.NAME:
-        return f"{clean(text)}\n"
-    return json_line("log", {"profile": profile, "text": text})

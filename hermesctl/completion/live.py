@@ -120,6 +120,7 @@ def _ask(session: Session, question: Callable[["Client"], Named]) -> Named:
 BY_NOUN: Mapping[str, Callable[[Session], Named]] = {
     "profile": profiles,
     "gateway": profiles,
+    "logs": profiles,
     "operations": operations,
     "runtime": runtimes,
     "skills": profiles,
@@ -127,4 +128,4 @@ BY_NOUN: Mapping[str, Callable[[Session], Named]] = {
     "trash": trash,
     "soul": profiles,
 }
-"""What a noun's verbs are given the name of."""
+"""What a noun, or its verbs, are given the name of."""

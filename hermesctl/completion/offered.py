@@ -45,7 +45,7 @@ def names(context: click.Context, _: click.Parameter, unfinished: str) -> "list[
 
     noun = context.parent.command.name if context.parent else ""
     session = cast("Session", context.obj)
-    source = live.BY_NOUN.get(noun or "")
+    source = live.BY_NOUN.get(noun or "") or live.BY_NOUN.get(context.command.name or "")
     is_named = source is live.profiles and session.profile.name
     if source is None or is_named or context.command.name == "create":
         return []

@@ -5,18 +5,23 @@ file is rotated by copying and emptying it, never by renaming it. What is writte
 of the copy and the emptying is lost; nothing else is.
 
     ID.log      being written        ID.log.1 .. ID.log.4    older, the highest number the oldest
+
+What a gateway prints seldom says when. So a file may have another beside it, `ID.log.times`, with marks: how long
+the file was at which moment. They are written now and then and may be lost.
 """
 
 import asyncio
 import os
 import shutil
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hermesd.adapters.atomic import sync_directory
 from hermesd.adapters.lines import LineBuffer, last_bytes, last_lines, read_piece
+from hermesd.adapters.logtape import Key, Segment
 from hermesd.adapters.oserrors import translating
 from hermesd.domain.ports import Clock
 
@@ -24,6 +29,8 @@ LIMIT_BYTES = 10 * 1024 * 1024
 KEPT_FILES = 5
 """Files in all, the one being written among them."""
 POLL_S = 0.25
+MARKS_BYTES = 65_536
+"""Beyond so many bytes of marks every second one is dropped."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class LogFiles:
         self._limit_bytes = limit_bytes
         self._turning = threading.Lock()  # readers see the files before a rotation or after it, never within
         self._rotations: dict[str, int] = {}
+        self._marked: dict[str, int] = {}
+        """How long each file was when it was marked last."""
 
     def path(self, profile_id: str) -> Path:
         """Where the output of this profile's gateway is captured."""
@@ -91,6 +100,33 @@ class LogFiles:
                 _copy_and_empty(self._files(profile_id))
                 self._turn(profile_id)
 
+    def mark(self, profile_id: str) -> None:
+        """Notes that what is in the file has been written by now.
+
+        Raises:
+            DiskFull, NotPermitted: it cannot be noted.
+        """
+        path = self.path(profile_id)
+        size = _size(path)
+        if size == self._marked.get(profile_id, 0):
+            return
+        with translating(_marks_of(path), "write"), self._turning:
+            size = _size(path)
+            known = _read_marks(path)
+            if known and known[-1][0] > size:  # somebody else emptied the file
+                _marks_of(path).unlink()
+            if size and (not known or known[-1][0] != size):
+                _append(_marks_of(path), f"{size} {self._clock.now_s():.3f}\n")
+                if _size(_marks_of(path)) > MARKS_BYTES:
+                    _thin(_marks_of(path))
+            self._marked[profile_id] = size
+
+    @contextmanager
+    def still(self, profile_id: str) -> Iterator[tuple[int, list[Path]]]:
+        """How often it was rotated, and every possible file, the newest first; none is rotated meanwhile."""
+        with translating(self.path(profile_id), "read"), self._turning:
+            yield self._turned(profile_id), self._files(profile_id)
+
     def remove(self, profile_id: str) -> None:
         """Deletes every file of this profile.
 
@@ -99,7 +135,7 @@ class LogFiles:
         """
         with translating(self.path(profile_id), "remove"), self._turning:
             files = self._files(profile_id)
-            for file in (*files, _copy_of(files[0])):
+            for file in (*files, *map(_marks_of, files), _copy_of(files[0])):
                 file.unlink(missing_ok=True)
             if files[0].parent.is_dir():
                 sync_directory(files[0].parent)  # nobody would ever look for them again
@@ -115,6 +151,7 @@ class LogFiles:
 
     def _turn(self, profile_id: str) -> None:
         self._rotations[profile_id] = self._turned(profile_id) + 1
+        self._marked.pop(profile_id, None)
 
     def _begin(self, profile_id: str, lines: int) -> tuple[bytes, Position]:
         with translating(self.path(profile_id), "read"), self._turning:
@@ -138,6 +175,38 @@ class LogFiles:
             return data, Position(position.rotations, position.offset + len(data))
 
 
+class TurnedFiles:
+    """The files of one profile (`Segments`), known by how many rotations there had been when each was begun."""
+
+    def __init__(self, logs: LogFiles, profile_id: str) -> None:
+        self._logs = logs
+        self._id = profile_id
+        self.problems: list[str] = []
+
+    def all(self) -> list[Segment]:
+        """Every file, the oldest first."""
+        with self._logs.still(self._id) as (turned, files):
+            return [
+                _segment((turned - age,), file) for age, file in reversed(list(enumerate(files))) if file.exists()
+            ]
+
+    def newest(self) -> tuple[Key, int] | None:
+        """The file being written and its size."""
+        with self._logs.still(self._id) as (turned, files):
+            return ((turned,), _size(files[0])) if files[0].exists() else None
+
+    def read(self, key: Key, offset: int, size: int) -> bytes:
+        """Bytes of a file, wherever it was copied to."""
+        with self._logs.still(self._id) as (turned, files):
+            age = turned - key[0]
+            return read_piece(files[age], offset, size) if age < len(files) else b""
+
+
+def _segment(key: Key, file: Path) -> Segment:
+    status = file.stat()
+    return Segment(key, status.st_size, status.st_mtime, _read_marks(file))
+
+
 def _copy_and_empty(files: list[Path]) -> None:
     """Copies first, so that a full disk changes nothing; what arrives meanwhile is added just before emptying."""
     newest, *older = files
@@ -149,7 +218,9 @@ def _copy_and_empty(files: list[Path]) -> None:
             for age in reversed(range(1, len(older))):
                 if older[age - 1].exists():
                     older[age - 1].replace(older[age])
+                    _move_marks(older[age - 1], older[age])
             copy.replace(older[0])
+            _move_marks(newest, older[0])
             shutil.copyfileobj(source, target)
             os.truncate(newest, 0)
     finally:
@@ -166,3 +237,42 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _marks_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.times")
+
+
+def _read_marks(path: Path) -> list[tuple[int, float]]:
+    """Marks of a file; those that make no sense, as after a crash, are left out."""
+    try:
+        lines = _marks_of(path).read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    marks: list[tuple[int, float]] = []
+    for line in lines:
+        size, _, at_s = line.partition(" ")
+        if size.isdecimal() and at_s.replace(".", "", 1).isdecimal() and (not marks or int(size) > marks[-1][0]):
+            marks.append((int(size), float(at_s)))
+    return marks
+
+
+def _append(path: Path, line: str) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, line.encode())
+    finally:
+        os.close(file)
+
+
+def _thin(path: Path) -> None:
+    """Drops every second mark; what is between two of the others is then less exact."""
+    kept = path.read_text(errors="replace").splitlines()[1::2]
+    path.write_text("".join(f"{line}\n" for line in kept))
+
+
+def _move_marks(before: Path, after: Path) -> None:
+    """Lets the marks follow their file; one that has none must not get another's."""
+    _marks_of(after).unlink(missing_ok=True)
+    if _marks_of(before).exists():
+        _marks_of(before).replace(_marks_of(after))

@@ -5,6 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesd.domain import operation as operations
 from hermesd.domain.gateway import State
+from hermesd.domain.logs import Level, Record, Source
 from hermesd.domain.process import LastExit
 from hermesd.domain.runtime import Runtime
 from hermesd.domain.terminal import Terminal
@@ -20,6 +21,7 @@ from hermesd.v1 import (
     errors_pb2,
     events_pb2,
     gateways_pb2,
+    logs_pb2,
     operations_pb2,
     profiles_pb2,
     runtimes_pb2,
@@ -37,6 +39,13 @@ STATES = {
     State.PARKED: gateways_pb2.GATEWAY_STATE_PARKED,
     State.FAILED: gateways_pb2.GATEWAY_STATE_FAILED,
 }
+
+
+LOG_LEVELS: dict[Level | None, logs_pb2.LogLevel.ValueType] = {
+    None: logs_pb2.LOG_LEVEL_UNSPECIFIED,
+    **{level: logs_pb2.LogLevel.Value(f"LOG_LEVEL_{level.name}") for level in Level},
+}
+LOG_SOURCES = {source: logs_pb2.LogSource.Value(f"LOG_SOURCE_{source.name}") for source in Source}
 
 
 def timestamp(at_s: float | None) -> Timestamp | None:
@@ -275,6 +284,21 @@ def runtime(found: Runtime, *, is_current: bool) -> runtimes_pb2.Runtime:
         executable=str(found.executable),
         is_managed=found.is_managed,
         is_current=is_current,
+    )
+
+
+def log_record(record: Record) -> logs_pb2.LogRecord:
+    """A record of a log. There may be millions of them, so the message is made in one call."""
+    whole_s = int(record.at_s)
+    return logs_pb2.LogRecord(
+        profile=record.profile,
+        source=LOG_SOURCES[record.source],
+        at=Timestamp(seconds=whole_s, nanos=min(999_999, round((record.at_s - whole_s) * 1e6)) * 1000),
+        is_rough=record.is_rough,
+        level=LOG_LEVELS[record.level],
+        logger=record.logger,
+        session=record.session,
+        text=record.text,
     )
 
 

@@ -14,6 +14,7 @@ from hermesd.api.doctor import DoctorServicer
 from hermesd.api.errors import Translator
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
+from hermesd.api.logs import LogsServicer
 from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.reflection import SERVICE, Reflection
@@ -32,6 +33,8 @@ from hermesd.v1 import (
     events_pb2_grpc,
     gateways_pb2,
     gateways_pb2_grpc,
+    logs_pb2,
+    logs_pb2_grpc,
     operations_pb2,
     operations_pb2_grpc,
     profiles_pb2,
@@ -48,7 +51,7 @@ from hermesd.v1 import (
 
 FILES = (
     profiles_pb2, aliases_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, skills_pb2, terminals_pb2,
-    trash_pb2, doctor_pb2, daemon_pb2,
+    trash_pb2, doctor_pb2, logs_pb2, daemon_pb2,
 )  # fmt: skip
 
 
@@ -66,6 +69,7 @@ class Servicers:
     trash: TrashServicer
     doctor: DoctorServicer
     aliases: AliasesServicer
+    logs: LogsServicer
     daemon: DaemonServicer
 
 
@@ -82,6 +86,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
     doctor_pb2_grpc.add_DoctorServiceServicer_to_server(servicers.doctor, server)
     aliases_pb2_grpc.add_AliasesServiceServicer_to_server(servicers.aliases, server)
+    logs_pb2_grpc.add_LogsServiceServicer_to_server(servicers.logs, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

@@ -17,6 +17,7 @@ from hermesd.domain.description import Description
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
+from hermesd.domain.logs import LogFile, Record, Wanted
 from hermesd.domain.operation import Happening, Operation
 from hermesd.domain.process import (
     ExitReport,
@@ -475,11 +476,61 @@ class Logs(Protocol):
     def follow(self, profile_id: str, lines: int) -> AsyncIterator[str]:
         """The last lines, then new ones as they are written, across rotation, none twice, none lost."""
 
+    def mark(self, profile_id: str) -> None:
+        """Notes that what is there has been written by now, for lines seldom say when they were.
+
+        Raises `DiskFull`, `NotPermitted`.
+        """
+
     def rotate(self, profile_id: str) -> None:
         """Copies and truncates the file if it is over its limit, keeping a bounded number."""
 
     def remove(self, profile_id: str) -> None:
         """Deletes every file of this profile. Gone already is fine."""
+
+
+class Log(Protocol):
+    """One log with its older files, being read by somebody: backwards or forwards, then what is added.
+
+    Every call does a bounded amount of work. What cannot be read is a problem and never a failure.
+    """
+
+    def begin(self, wanted: Wanted, *, share: int, is_following: bool) -> None:
+        """Looks at what there is; the calls below give of that, or of what comes later, what is wanted.
+
+        `share` is how many logs are read at once. For who follows, a last line without an end is not there yet.
+        """
+
+    def earlier(self) -> list[Record] | None:
+        """The records before those given last, newest first, perhaps none yet; `None` when there are no more."""
+
+    def later(self) -> list[Record] | None:
+        """The records after those given last, oldest first, perhaps none yet; `None` when there are no more."""
+
+    def added(self) -> list[Record] | None:
+        """Records written since `begin` or the last call, oldest first; none twice, across rotation.
+
+        `None` if nothing was written. Otherwise there may be more at once, even where none was wanted of these.
+        """
+
+    def take_problems(self) -> list[str]:
+        """What cannot be read, a sentence each, told once."""
+
+    def take_losses(self) -> int:
+        """How often something was removed before `added` came to it, since this was last asked."""
+
+
+class LogReader(Protocol):
+    """Opens logs for reading. Nothing is held open between calls."""
+
+    def captured(self, profile: str, profile_id: str) -> Log:
+        """What the gateway of a profile printed."""
+
+    def of_agent(self, profile: str, home: Path, file: LogFile) -> Log:
+        """A log that an agent keeps in a home. It may appear later."""
+
+    def of_daemon(self) -> Log:
+        """The daemon's own log."""
 
 
 @dataclass(frozen=True)
@@ -554,6 +605,9 @@ class Agent(Protocol):
 
     def facts(self, home: Home) -> ProfileFacts:
         """Reads a home. Never raises: what cannot be read is named in `problems`."""
+
+    def log_files(self) -> Sequence[LogFile]:
+        """The logs it keeps in a home, of which each may be absent."""
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether an agent has worked in this home, by what it keeps there. Never raises."""
@@ -708,6 +762,7 @@ class Ports:
     processes: Processes
     terminals: TerminalRecords
     logs: Logs
+    log_reader: LogReader
     installer: Installer
     agents: Mapping[str, Agent]
     """By kind."""
@@ -740,6 +795,8 @@ __all__ = [
     "HomeInspector",
     "Homes",
     "Installer",
+    "Log",
+    "LogReader",
     "Logs",
     "MachineInspector",
     "ModelEndpoint",

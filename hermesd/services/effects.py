@@ -60,6 +60,7 @@ class Effects:
         """
         choice = await self._runtimes.choice_for(home.name)
         launch = await asyncio.to_thread(_checked_launch, choice, home)
+        await self._mark_output(home, record.profile_id)
         spec = SpawnSpec(
             name=home.name.text,
             spawn_id=record.spawn_id,
@@ -75,6 +76,13 @@ class Effects:
         except ProfileBusy:  # something of an earlier start lives that no record tells of
             await self._clear(record)
         return await self._ports.backend.start(spec)
+
+    async def _mark_output(self, home: Home, profile_id: str) -> None:
+        """Tells what the last process printed from what the next one will. Without it, times are less exact."""
+        try:
+            await asyncio.to_thread(self._ports.logs.mark, profile_id)
+        except HermesError as error:
+            log.warning("profile=%s output not marked: %s", home.name, error.message)
 
     def not_started(self, error: HermesError) -> Fact:
         """What a failure to start means for the machine."""

@@ -173,11 +173,13 @@ class Keepers:
                 await self._take_up(record, found[profile_id])
 
     async def _rotate_logs(self) -> None:
-        """Looks at every log in one thread's turn: each turn costs more than the look."""
+        """Rotates and marks every log in one thread's turn: each turn costs more than the look."""
         live = [id_ for id_, keeper in self._keepers.items() if keeper.record.gateway.state in LIVE]
 
         def rotate() -> None:
             for id_ in live:
                 self._ports.logs.rotate(id_)
+            for id_ in live:  # last: rotation is what keeps the disk from filling up
+                self._ports.logs.mark(id_)
 
         await asyncio.to_thread(rotate)

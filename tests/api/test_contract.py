@@ -37,8 +37,9 @@ MACHINE_WIDE = {
     "ListTrashRequest",
     "EmptyTrashRequest",
     "SyncSkillsRequest",
+    "ReadLogsRequest",
 }
-"""Requests that concern no profile in particular. Every other one names a profile."""
+"""Requests that concern no profile in particular, or several. Every other one names a profile."""
 
 FILTERS = {
     "ListOperationsRequest",

@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from tests.bench import lives, skills, startup, survival
+from tests.bench import lives, logs, skills, startup, survival
 
-BENCHES = {"lives": lives, "skills": skills, "startup": startup, "survival": survival}
+BENCHES = {"lives": lives, "logs": logs, "skills": skills, "startup": startup, "survival": survival}
 
 
 def main() -> None:

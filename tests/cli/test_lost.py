@@ -100,7 +100,7 @@ def test_a_change_without_an_answer_may_still_be_running(run: Run, mortal: Morta
         ("gateway list", "ListGateways"),
         ("gateway status worker", "GetGateway"),
         ("gateway why worker", "ExplainGateway"),
-        ("gateway logs worker -f", "ReadGatewayLog"),
+        ("logs worker -f", "ReadLogs"),
         ("chat", "OpenTerminal"),
         ("daemon status", "GetDaemon"),
     ],

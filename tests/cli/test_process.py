@@ -37,7 +37,7 @@ def test_a_signal_ends_a_stream_with_its_code(
     world.hanging.add("log")
     with spawn("gateway logs coder -f", environment) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"INFO gateway up\n"
+        assert process.stdout.readline().endswith(b"  INFO gateway up\n")
         process.send_signal(number)
         _, err = process.communicate()
     assert (process.returncode, err) == (code, b"")

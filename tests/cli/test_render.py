@@ -37,6 +37,7 @@ COMMANDS = [
     "gateway stop coder",
     "gateway restart coder",
     "gateway logs coder",
+    "logs coder",
     "runtime list",
     "runtime install",
     "runtime add /opt/hermes",

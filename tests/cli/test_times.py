@@ -2,7 +2,7 @@
 
 import pytest
 
-from hermesctl.times import age, clock, elapsed, local, parse_span, rfc3339
+from hermesctl.times import age, clock, elapsed, local, parse_moment, parse_span, rfc3339
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
@@ -56,6 +56,41 @@ def test_a_stopwatch_counts_minutes() -> None:
 def test_a_span_is_read_as_people_write_it(text: str, seconds: float) -> None:
     """A bare number is seconds."""
     assert parse_span(text) == seconds
+
+
+NOW_S = 1_790_000_000.0
+"""2026-09-21 14:13:20 in UTC."""
+
+
+@pytest.mark.parametrize(
+    ("text", "ago_s"),
+    [
+        ("10m", 600),
+        ("1d2h", 93_600),
+        (" 90s ", 90),
+        ("today", 51_200),
+        ("Yesterday", 137_600),
+        ("14:00", 800),
+        ("14:13:19.5", 0.5),
+        ("15:13Z", -3580),
+        ("2026-09-21", 51_200),
+        ("2026-09-21T14:00", 800),
+        ("2026-09-21 14:00:00", 800),
+        ("2026-09-21t14:00+02:00", 8000),
+    ],
+)
+def test_a_moment_is_read_as_people_write_it(text: str, ago_s: float) -> None:
+    """A span before now, or a local date, time or both; a date is its beginning."""
+    assert NOW_S - parse_moment(text, NOW_S) == ago_s
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2026-13-01", "24:00", "9:00", "2026", "2026-11", "-5m", "tomorrow", "2026-W01"]
+)
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(ValueError, match="is no moment such as"):
+        parse_moment(text, NOW_S)
 
 
 @pytest.mark.parametrize("text", ["", "x", "5x", "-1", "1m1h", "s", "1 h 2"])

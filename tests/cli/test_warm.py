@@ -224,7 +224,7 @@ def test_signals_reach_the_command(
     before = workers.pids()
     caller = call("gateway logs coder -f", environment)
     assert caller.stdout is not None
-    assert caller.stdout.readline() == b"INFO gateway up\n"
+    assert caller.stdout.readline().endswith(b"  INFO gateway up\n")
     caller.send_signal(number)
     assert ended(caller)[::2] == (code, "")
     assert ended(call("profile current", environment))[1] == "default\n"
@@ -370,9 +370,9 @@ def test_output_goes_where_the_caller_says(
         _, err = caller.communicate()
     assert caller.returncode == 1
     assert b"No space left on device" in err
-    world.log[:] = ["x" * 999] * 5000
-    code, out, _ = ended(call("gateway logs coder -n 5000", environment))
-    assert (code, len(out)) == (0, 5_000_000)
+    world.log[:] = ["x" * 999] * 3000
+    code, out, _ = ended(call("gateway logs coder -n 3000 --no-fold", environment))
+    assert (code, out.count("x" * 999)) == (0, 3000)
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as pipe:

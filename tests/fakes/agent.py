@@ -15,6 +15,7 @@ from hermesd.domain.errors import (
     PortInUse,
 )
 from hermesd.domain.gateway import Event
+from hermesd.domain.logs import LogFile, Source
 from hermesd.domain.ports import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
@@ -49,6 +50,7 @@ class ScriptedAgent:
         self.foreign: dict[str, int] = {}
         """Pids of gateways that were started elsewhere."""
         self.skills: Path | None = None
+        self.logs: Sequence[LogFile] = (LogFile(Source.AGENT, "logs/agent.log"),)
         self.workplaces: dict[str, Path] = {}
         """Where commands must start."""
         self.announced: list[tuple[str, ProcessIdentity]] = []
@@ -95,6 +97,10 @@ class ScriptedAgent:
     def facts(self, home: Home) -> ProfileFacts:
         """The facts set for the home, and what `set_up` made of them."""
         return self.known_facts.get(home.name.text, ProfileFacts())
+
+    def log_files(self) -> Sequence[LogFile]:
+        """Those that are set."""
+        return self.logs
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether it is among those set."""

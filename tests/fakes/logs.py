@@ -18,6 +18,8 @@ class MemoryLogs:
         self.faults = Faults()
         self.rotated: list[str] = []
         """Profile ids for which `rotate` was called, in order."""
+        self.marked: list[str] = []
+        """Profile ids for which `mark` was called, in order."""
         self._directory = directory
         self._text: dict[str, str] = defaultdict(str)
         self._followers: dict[str, list[asyncio.Queue[str]]] = defaultdict(list)
@@ -50,6 +52,10 @@ class MemoryLogs:
                 yield await arrivals.get()
         finally:
             self._followers[profile_id].remove(arrivals)
+
+    def mark(self, profile_id: str) -> None:
+        self.faults.trip("mark")
+        self.marked.append(profile_id)
 
     def rotate(self, profile_id: str) -> None:
         self.faults.trip("rotate")

@@ -37,6 +37,8 @@ from hermesd.v1 import (
     events_pb2_grpc,
     gateways_pb2,
     gateways_pb2_grpc,
+    logs_pb2,
+    logs_pb2_grpc,
     operations_pb2,
     operations_pb2_grpc,
     profiles_pb2,
@@ -172,6 +174,12 @@ class World:
     bin: str = "/home/ana/.local/bin"
     """Where aliases are."""
     log: list[str] = field(default_factory=list)
+    """What every gateway printed."""
+    records: list[logs_pb2.LogRecord] = field(default_factory=list)
+    """What was logged."""
+    coming: list[logs_pb2.LogRecord] = field(default_factory=list)
+    """What is logged while somebody follows."""
+    notices: list[logs_pb2.LogNotice] = field(default_factory=list)
     watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
     findings: list[doctor_pb2.Finding] = field(default_factory=list)
     sticky: str = ""
@@ -551,6 +559,37 @@ class Gateways(_Servicer, gateways_pb2_grpc.GatewaysServiceServicer):
         return self.world.begin(kind, name, lambda: found.gateway.CopyFrom(gateway(name, state)))
 
 
+class Logs(_Servicer, logs_pb2_grpc.LogsServiceServicer):
+    """Records from memory. What is looked for and asked for by number is; nothing else narrows them."""
+
+    def ReadLogs(
+        self, request: logs_pb2.ReadLogsRequest, context: grpc.ServicerContext
+    ) -> Iterator[logs_pb2.ReadLogsResponse]:
+        self.world.enter(context, request)
+        for name in request.profiles:
+            self.world.find(context, name)
+        names = list(request.profiles) or [""]
+        printed = [
+            logs_pb2.LogRecord(
+                profile=name, source=logs_pb2.LOG_SOURCE_GATEWAY, at=at(60), is_rough=True, text=text
+            )
+            for name in names[:1]
+            for text in self.world.log
+        ]
+        found = [one for one in [*self.world.records, *printed] if one.profile in names]
+        wanted = list(request.contains) or [""]
+        found = [one for one in found if any(part in f"{one.logger}: {one.text}" for part in wanted)]
+        if request.HasField("lines"):
+            found = found[len(found) - request.lines :] if request.lines else []
+        yield logs_pb2.ReadLogsResponse(records=found, notices=self.world.notices)
+        if request.follow:
+            yield logs_pb2.ReadLogsResponse(is_caught_up=True)
+            for one in self.world.coming:
+                yield logs_pb2.ReadLogsResponse(records=[one])
+            if "log" in self.world.hanging:
+                wait_until_cancelled(context)
+
+
 class Trash(_Servicer, trash_pb2_grpc.TrashServiceServicer):
     """Deleted profiles from memory."""
 
@@ -847,6 +886,7 @@ class FakeDaemon:
         trash_pb2_grpc.add_TrashServiceServicer_to_server(Trash(world), self._server)
         doctor_pb2_grpc.add_DoctorServiceServicer_to_server(Doctor(world), self._server)
         aliases_pb2_grpc.add_AliasesServiceServicer_to_server(Aliases(world), self._server)
+        logs_pb2_grpc.add_LogsServiceServicer_to_server(Logs(world), self._server)
         daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(world), self._server)
         servicer = health.HealthServicer()
         servicer.set("", health_pb2.HealthCheckResponse.SERVING)

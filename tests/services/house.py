@@ -27,6 +27,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.homes import MemoryHomes
 from tests.fakes.inspectors import MemoryHomeInspector, MemoryMachineInspector
 from tests.fakes.installer import MemoryInstaller
+from tests.fakes.logreader import MemoryLogReader
 from tests.fakes.logs import MemoryLogs
 from tests.fakes.processes import MemoryProcesses
 from tests.fakes.skills import MemorySkills
@@ -73,6 +74,14 @@ class House:
     """Every runtime that was said to be the one in use, in order."""
     services: Services = field(init=False)
     _trash: MemoryTrash | None = None
+    _log_reader: MemoryLogReader | None = None
+
+    @property
+    def log_reader(self) -> MemoryLogReader:
+        """What all logs hold."""
+        if self._log_reader is None:
+            self._log_reader = MemoryLogReader(self.clock)
+        return self._log_reader
 
     @property
     def trash(self) -> MemoryTrash:
@@ -97,6 +106,7 @@ class House:
             processes=self.processes,
             terminals=self.terminals,
             logs=self.logs,
+            log_reader=self.log_reader,
             installer=self.installer,
             agents={HERMES_AGENT: self.agent, COMMAND: self.program},
             user_home=Path("/home/ana"),

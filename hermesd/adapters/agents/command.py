@@ -16,6 +16,7 @@ from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid, Incompatible
 from hermesd.domain.gateway import Event
 from hermesd.domain.layout import FRESH_FILES
+from hermesd.domain.logs import LogFile
 from hermesd.domain.ownership import Owner, owner_of
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
@@ -51,6 +52,10 @@ class CommandAgent:
         except ConfigInvalid as error:
             return ProfileFacts(problems=(error.message,))
         return ProfileFacts(description=said.text, description_is_generated=said.is_generated)
+
+    def log_files(self) -> Sequence[LogFile]:
+        """None that we would know of."""
+        return ()
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether there is a file that no fresh home has: whatever a program keeps, it is not one of those."""

@@ -38,12 +38,20 @@ from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid
+from hermesd.domain.logs import LogFile, Source
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from hermesd.domain.soul import Soul
 from hermesd.domain.usage import Holdings, Leftover
+
+LOG_FILES = (
+    LogFile(Source.AGENT, "logs/agent.log"),
+    LogFile(Source.GATEWAY, "logs/gateway.log"),
+    LogFile(Source.ERRORS, "logs/errors.log"),
+)
+"""What hermes-agent 0.19.0 writes. The first has all that is in the others, which reach back further."""
 
 
 class HermesAgent:
@@ -63,6 +71,10 @@ class HermesAgent:
     def facts(self, home: Home) -> ProfileFacts:
         """Read from the files a person edits; never runs anything, never opens `state.db`."""
         return read_facts(home.path)
+
+    def log_files(self) -> Sequence[LogFile]:
+        """The ones that are always the same; those of its dashboard and of single commands are not among them."""
+        return LOG_FILES
 
     def is_lived_in(self, home: Home) -> bool:
         """By its database, or a gateway's report."""
