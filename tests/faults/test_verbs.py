@@ -89,7 +89,12 @@ async def refused(verb: Verb, place: Path, step: int, why: str, expected: Outcom
         assert found.differences(expected.new) == [], story
     house.ports.homes.recover()
     house.ports.aliases.recover()
-    assert staged(house) == [], story
+    left = staged(house)
+    if lasts and number == errno.EROFS and is_told:  # what a home was to get cannot even be removed again
+        left = [
+            path for path in left if not path.startswith(tuple(f".hermes/profiles/{one}/" for one in found.homes))
+        ]
+    assert left == [], story
     await house.close()
 
 

@@ -197,7 +197,7 @@ class Picture:
     homes: Mapping[str, Tree]
     """Every byte and mode of each, by name."""
     rest: object
-    """Every byte of the root that is in no home and no staging."""
+    """Every byte of the root that is in no home and no staging, and that is no litter (see `staged`)."""
     trash: object
     """Every byte and mode of each entry, and what its note says."""
     aliases: object
@@ -244,7 +244,9 @@ async def picture(house: HouseOnDisk, ids: Mapping[str, str]) -> Picture:
         {
             path: what
             for path, what in whole.items()
-            if not f"{path}/".startswith(tuple(f"{one}/" for one in own)) and path != "active_profile"
+            if not f"{path}/".startswith(tuple(f"{one}/" for one in own))
+            and path != "active_profile"
+            and not path.endswith(TEMPORARY_SUFFIX)
         },
         [(entry.note, snapshot(entry.path)) for entry in house.trash.scan()],
         snapshot(house.place / "bin"),
