@@ -372,10 +372,12 @@ def test_a_persons_description_stays_where_it_is_to(subject: Subject, home: Home
     assert described(subject, home) == mine
 
 
-def test_a_program_describes_nothing(subject: Subject, home: Home) -> None:
+def test_a_program_describes_nothing(subject: Subject, home: Home, tmp_path: Path) -> None:
     """Only an agent can be asked, and not by somebody who wants no answer any more."""
     failure: type[Exception] = Cancelled if subject.has_commands else Incompatible
-    runtime = replace(subject.runtime, executable=Path(sys.executable))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    runtime = replace(subject.runtime, executable=tmp_path / "bin" / "hermes")
     with pytest.raises(failure):
         subject.agent.generate_description(runtime, home, {}, lambda: True)
     assert described(subject, home) == Description()

@@ -16,16 +16,17 @@ from tests.fakes.model import ModelServer
 
 
 @pytest.fixture(scope="session")
-def runtimes_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which both tested versions of the real agent are installed, once for all tests.
+def runtimes_directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which the tested versions of the real agent are installed, once for all tests.
 
-    HERMESD_TEST_RUNTIMES names one to keep between runs.
+    Only the full tier needs an older one than the newest. HERMESD_TEST_RUNTIMES names one to keep between runs.
     """
     kept = os.environ.get("HERMESD_TEST_RUNTIMES")
     directory = Path(kept) if kept else tmp_path_factory.mktemp("runtimes")
     inherited = account.inherited_environment()
     installer = PipInstaller(directory, environment.for_installer(inherited, account.account()), HermesAgent())
-    for version in installer.versions():
+    is_full = any(item.get_closest_marker("full") for item in request.session.items)
+    for version in installer.versions() if is_full else installer.versions()[:1]:
         installer.install(version, lambda _: None, lambda: False)
     return directory
 

@@ -11,13 +11,13 @@ pytestmark = [pytest.mark.services]
 
 
 @pytest.mark.fast
-async def test_a_small_fleet_survives_two_weeks_of_everything(
+async def test_a_small_fleet_survives_a_week_of_everything(
     rng: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty gateways, and something goes wrong every quarter of an hour."""
     monkeypatch.setattr(keepers, "CHECK_S", 10 * MINUTE_S)
     simulation = Simulation(rng, gateways=20, step_s=900.0, life_s=2 * DAY_S, housekeeping_s=10 * MINUTE_S)
-    await simulation.run(14 * DAY_S)
+    await simulation.run(7 * DAY_S)
     assert simulation.deeds.keys() == DEEDS.keys()
 
 
