@@ -19,7 +19,7 @@ from tests.tiers import sampled
 
 pytestmark = pytest.mark.cli
 
-OFTEN = ("gateways", "mistakes")
+OFTEN = ("gateways",)
 """Scenes whose lines show most of what could differ."""
 
 Said = tuple[str, int, str, str]
@@ -162,7 +162,7 @@ def test_questions_are_asked_and_answered(desks: tuple[Desk, Desk], typed: str) 
     assert ("worker" in warm.world.profiles) is ("worker" in cold.world.profiles)
 
 
-@pytest.mark.ci
+@pytest.mark.full
 def test_failures_are_the_same(desks: tuple[Desk, Desk]) -> None:
     """What the daemon knows of a failure, as lines and as JSON."""
     warm, cold = desks

@@ -50,7 +50,7 @@ def test_tools_start_in_the_configured_directory_else_where_the_caller_is(
     assert told_by(desk, arguments) == str(desk.work)
 
 
-@pytest.mark.ci
+@pytest.mark.full
 def test_the_tools_of_a_gateway_start_in_the_configured_directory_else_at_home(desk: Desk, tmp_path: Path) -> None:
     """Through its API, wherever the one is who started it."""
     port = free_port()
