@@ -8,6 +8,7 @@ from hermesd.api import convert
 from hermesd.api.requests import requester
 from hermesd.domain.cloning import CloneOrder, Extent
 from hermesd.domain.creation import CreationPlan, NewProfile
+from hermesd.domain.description import parse_description
 from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.profile import ProfileName
 from hermesd.services.creations import Creations
@@ -50,7 +51,7 @@ def _new_profile(request: profiles_pb2.CreateProfileRequest) -> NewProfile:
         raise ArgumentInvalid(f"{request.clone_extent} is not an extent of a clone")
     return NewProfile(
         ProfileName.parse_new(request.profile),
-        description=request.description,
+        description=parse_description(request.description),
         with_alias=not request.no_alias,
         with_skills=not request.no_skills,
         model=request.model,

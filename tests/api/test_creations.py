@@ -32,6 +32,7 @@ REFUSALS = [
         grpc.StatusCode.INVALID_ARGUMENT,
     ),
     (Create(profile="writer", model="a\nb"), "ARGUMENT_INVALID", grpc.StatusCode.INVALID_ARGUMENT),
+    (Create(profile="writer", description="x" * 501), "ARGUMENT_INVALID", grpc.StatusCode.INVALID_ARGUMENT),
 ]
 
 
