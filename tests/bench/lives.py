@@ -1,6 +1,7 @@
-"""Making and deleting profiles, small and large, beside hermes-agent's own commands, in one interleaved run.
+"""Making, cloning and deleting profiles of two sizes beside hermes-agent's own commands, in one interleaved run.
 
 Commands are timed whole, from start to exit; the API from the call to the end of its operation, which is durable.
+Clones are of everything in a profile, beside two plain copies of its home, one of them flushed as ours is.
 Without --hermes the real agent is installed into a scratch directory first.
 """
 
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hermesctl.client import Client
@@ -26,7 +28,9 @@ from tests.e2e.library import Library
 CREATE = Measure("create, ms", digits=1, has_most=True)
 DELETE = Measure("delete, ms", digits=1, has_most=True)
 
-NAMES = ("API", "hermesctl", "hermes")
+CLONE = Measure("clone, ms", digits=1, has_most=True)
+
+NAMES = ("API", "hermesctl", "hermes", "cp -a", "cp -a, sync")
 KIBI = b"\0" * 1024
 IN_ONE_DIRECTORY = 500
 
@@ -38,6 +42,8 @@ class Way:
     name: str
     create: Callable[[str], object]
     delete: Callable[[str], object]
+    clone: Callable[[str, str], object]
+    """Everything of a profile as another one."""
 
 
 def ways(machine: Machine, hermes: Path, library: Library) -> list[Way]:
@@ -47,19 +53,39 @@ def ways(machine: Machine, hermes: Path, library: Library) -> list[Way]:
         argv = [str(word) for word in words]
         subprocess.run(argv, env=machine.environment, capture_output=True, check=True)
 
-    def both(program: Path) -> tuple[Callable[[str], None], Callable[[str], None]]:
-        return (
-            lambda name: command(program, "profile", "create", name, "--no-alias"),
-            lambda name: command(program, "profile", "delete", name, "--yes"),
+    def by(name: str, program: Path) -> Way:
+        return Way(
+            name,
+            lambda profile: command(program, "profile", "create", profile, "--no-alias"),
+            lambda profile: command(program, "profile", "delete", profile, "--yes"),
+            lambda source, profile: command(
+                program, "profile", "create", profile, "--no-alias", "--clone-all", "--clone-from", source
+            ),
         )
 
     return [
         Way(
-            "API", lambda name: library.done(library.create(name)), lambda name: library.done(library.delete(name))
+            "API",
+            lambda name: library.done(library.create(name)),
+            lambda name: library.done(library.delete(name)),
+            lambda source, name: library.done(library.clone(source, name)),
         ),
-        Way("hermesctl", *both(CLIENT)),
-        Way("hermes", *both(hermes)),
+        by("hermesctl", CLIENT),
+        by("hermes", hermes),
     ]
+
+
+def copies(profiles: Path, source: str, figures: Figures, mebibytes: int) -> None:
+    """Plain copies of a home, which are no profiles: of two moments, with locks and all."""
+    target = profiles / ".hermesd" / "copy"
+    for name, flush in (("cp -a", ()), ("cp -a, sync", ("sync", "-f", str(profiles)))):
+        os.sync()
+        began = time.perf_counter()
+        subprocess.run(["cp", "-a", str(profiles / source), str(target)], check=True)
+        if flush:
+            subprocess.run(flush, check=True)
+        figures.add(CLONE, mebibytes, name, (time.perf_counter() - began) * 1e3)
+        shutil.rmtree(target)
 
 
 def fill(home: Path, files: int, mebibytes: int) -> None:
@@ -73,17 +99,27 @@ def fill(home: Path, files: int, mebibytes: int) -> None:
 def play(
     machine: Machine, found: Sequence[Way], figures: Figures, size: tuple[int, int], order: random.Random
 ) -> None:
-    """One round: a profile is made, filled and deleted each way."""
+    """One round: a profile is made, filled, cloned and deleted each way."""
     mebibytes, files = size
+    profiles = machine.root / "profiles"
+
+    def timed(measure: Measure, name: str, work: Callable[[], object]) -> None:
+        os.sync()  # what was just written is not of the deed
+        began = time.perf_counter()
+        work()
+        figures.add(measure, mebibytes, name, (time.perf_counter() - began) * 1e3)
+
     for way in order.sample(list(found), len(found)):
         name = f"bench-{way.name.lower()}"
-        for measure, work in ((CREATE, way.create), (DELETE, way.delete)):
-            if measure is DELETE:
-                fill(machine.root / "profiles" / name, files, mebibytes)
-                os.sync()  # what was just written is not of the deletion
-            began = time.perf_counter()
-            work(name)
-            figures.add(measure, mebibytes, way.name, (time.perf_counter() - began) * 1e3)
+        timed(CREATE, way.name, partial(way.create, name))
+        fill(profiles / name, files, mebibytes)
+        timed(CLONE, way.name, partial(way.clone, name, f"{name}-clone"))
+        timed(DELETE, way.name, partial(way.delete, name))
+        way.delete(f"{name}-clone")
+    found[0].create("bench-copied")
+    fill(profiles / "bench-copied", files, mebibytes)
+    copies(profiles, "bench-copied", figures, mebibytes)
+    found[0].delete("bench-copied")
     shutil.rmtree(machine.root / "profiles" / ".hermesd" / "trash")
 
 
@@ -121,5 +157,5 @@ def main(arguments: Sequence[str]) -> None:
                         play(machine, found, figures, size, order)
         finally:
             machine.clean_up()
-    print(figures.table(CREATE))
-    print(figures.table(DELETE))
+    for measure in (CREATE, CLONE, DELETE):
+        print(figures.table(measure))

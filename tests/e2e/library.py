@@ -29,6 +29,14 @@ class Library:
         """A blank profile with its alias."""
         return self.client.profiles.CreateProfile(profiles_pb2.CreateProfileRequest(profile=name), timeout=LIMIT_S)
 
+    def clone(self, source: str, name: str) -> Operation:
+        """All of a profile as another one."""
+        extent = profiles_pb2.CLONE_EXTENT_EVERYTHING
+        request = profiles_pb2.CreateProfileRequest(
+            profile=name, clone_from=source, clone_extent=extent, no_alias=True
+        )
+        return self.client.profiles.CreateProfile(request, timeout=LIMIT_S)
+
     def rename(self, name: str, new_name: str) -> Operation:
         """Another name."""
         request = profiles_pb2.RenameProfileRequest(profile=name, new_name=new_name)
