@@ -6,7 +6,7 @@ is told. Must not know files or formats.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.domain import layout
@@ -89,12 +89,12 @@ class Creations:
                 home = await self._make(order, job)
             if new.source is not None:
                 job.report("settle")
-                await _attempt(self._settle(new.source, home, job), job, "what is kept beside profiles")
-                await _attempt(self._tell_shared(home, job), job, "shared bot credentials")
+                await job.attempt(self._settle(new.source, home, job), "what is kept beside profiles")
+                await job.attempt(self._tell_shared(home, job), "shared bot credentials")
             if new.with_alias:
                 job.report("alias")
                 await self._add_alias(new.name, job)
-            await _attempt(self._record(new), job, "the history")
+            await job.attempt(self._record(new), "the history")
 
         return work
 
@@ -182,11 +182,3 @@ def _is_for(request: Request, new: NewProfile) -> bool:
 
 def _source_gone(name: ProfileName) -> ProfileNotFound:
     return ProfileNotFound(f"the profile that was '{name}' is gone", profile=name.text)
-
-
-async def _attempt(work: Awaitable[None], job: Job, what: str) -> None:
-    """Does what must not undo a creation; a failure is told."""
-    try:
-        await work
-    except HermesError as error:
-        job.warn(f"{what}: {error.message}")

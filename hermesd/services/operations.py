@@ -39,6 +39,13 @@ class Job:
         """Adds what the person should know although the work goes on."""
         self._changed(replace(self.operation, warnings=(*self.operation.warnings, text)))
 
+    async def attempt(self, work: Awaitable[object], what: str = "") -> None:
+        """Does what must not undo the work when it fails: then that is told, and the work goes on."""
+        try:
+            await work
+        except HermesError as error:
+            self.warn(f"{what}: {error.message}" if what else error.message)
+
     def settle(self, result: TargetResult) -> None:
         """Adds what became of one of the profiles that the work is about."""
         self._changed(replace(self.operation, results=(*self.operation.results, result)))

@@ -6,9 +6,8 @@ rolls back. Must not know files or formats.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import Credential
@@ -23,8 +22,6 @@ from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.leftovers import Leftovers
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
-
-Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True)
@@ -248,9 +245,9 @@ class Profiles:
                 await self._take_away(known, job, purge=purge)
             await self._homes.forget(profile_id)
             job.report("remove alias")
-            await self._attempt(self._remove_aliases, name, job=job)
+            await job.attempt(asyncio.to_thread(self._remove_aliases, name))
             if purge:
-                await self._attempt(self._ports.logs.remove, profile_id, job=job)
+                await job.attempt(asyncio.to_thread(self._ports.logs.remove, profile_id))
             await self._events.record("profile.deleted", f"profile {name} was deleted", profile=name.text)
 
         return work
@@ -260,13 +257,6 @@ class Profiles:
         for leftover in await self._leftovers.of(known):
             if str(leftover) not in job.operation.warnings:
                 job.warn(str(leftover))
-
-    async def _attempt(self, work: Callable[[Subject], None], subject: Subject, *, job: Job) -> None:
-        """Does what a profile that is gone leaves to do; what cannot be done is told, and hinders nothing."""
-        try:
-            await asyncio.to_thread(work, subject)
-        except HermesError as error:
-            job.warn(error.message)
 
     async def _take_away(self, known: Identified, job: Job, *, purge: bool) -> None:
         """Ends the gateway and takes the home out of the tree. A failure leaves both as they were."""

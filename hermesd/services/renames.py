@@ -6,7 +6,7 @@ it; from then on it is finished, and what cannot follow is told. Must not know f
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hermesd.domain.alias import Alias
@@ -116,9 +116,8 @@ class Renames:
                 profile=plan.after.text,
                 before=plan.before.text,
             )
-            await _attempt(
+            await job.attempt(
                 self._gateways.release(known, job, is_up=plan.is_up),
-                job,
                 f"renamed, but its gateway is not up; see hermesctl gateway why {plan.after}",
             )
 
@@ -149,9 +148,9 @@ class Renames:
         """Brings everything else to the new name; what cannot be brought there is told, and hinders nothing."""
         before, after = plan.before, plan.after
         job.report("update names")
-        await _attempt(self._profiles.follow_rename(before, after), job, "the sticky default")
-        await _attempt(self._follow_in_agent(before, home, job), job, "what the agent keeps")
-        await _attempt(self._follow_in_aliases(before, after, job), job, "aliases")
+        await job.attempt(self._profiles.follow_rename(before, after), "the sticky default")
+        await job.attempt(self._follow_in_agent(before, home, job), "what the agent keeps")
+        await job.attempt(self._follow_in_aliases(before, after, job), "aliases")
         for terminal in await self._terminals.follow_rename(before, after):
             job.warn(f"'{terminal.verb}' (pid {terminal.process.pid}) still works where '{before}' was: end it")
         if self._runtimes.settings_of(before).limits and not self._runtimes.settings_of(after).limits:
@@ -200,11 +199,3 @@ class Renames:
 
 def _request(plan: _Plan) -> Request:
     return Request(KIND, plan.before.text, plan.parameters, is_exclusive=True, other_profile=plan.after.text)
-
-
-async def _attempt(work: Awaitable[None], job: Job, what: str) -> None:
-    """Does what must not undo a rename; a failure is told."""
-    try:
-        await work
-    except HermesError as error:
-        job.warn(f"{what}: {error.message}")

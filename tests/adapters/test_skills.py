@@ -35,7 +35,7 @@ class Desk:
 
     def forget_nothing(self) -> None:
         """A daemon starts anew."""
-        self.library = SkillsOnDisk(self.root, self.place / "records", self.place / "own")
+        self.keeper = SkillsOnDisk(self.root, self.place / "records", self.place / "own")
 
     def write(self, where: Path, path: str, text: str, name: str = "") -> Path:
         """A skill with two files."""
@@ -48,7 +48,7 @@ class Desk:
 
     def sync(self, *, verify: bool = True) -> SkillSync:
         """Syncs the home."""
-        (outcome,) = self.library.sync_all([self.home], [self.bundle], verify=verify)
+        (outcome,) = self.keeper.sync_all([self.home], [self.bundle], verify=verify)
         if isinstance(outcome, HermesError):
             raise outcome
         assert not (self.root / "profiles" / ".hermesd" / "skills").exists() or not list(

@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
 TABLE = (
     "25 30 0:23 / /home rw - ext4 /dev/sda rw\n"
-    "26 25 0:24 / /home/my\\040bots/work/remote rw - fuse.sshfs host: rw\n"
-    "27 25 0:23 /elsewhere /home/my\\040bots/work/bound rw - ext4 /dev/sda rw\n"
+    "26 25 0:24 / /home/my\\040bots/trees/remote rw - fuse.sshfs host: rw\n"
+    "27 25 0:23 /elsewhere /home/my\\040bots/trees/bound rw - ext4 /dev/sda rw\n"
     "28 25 0:25 / /home/my\\040bots-too rw - tmpfs tmpfs rw\n"
 )
 
@@ -30,7 +30,7 @@ def test_what_is_mounted_in_a_tree_is_found(tmp_path: Path) -> None:
     table = tmp_path / "table"
     table.write_text(TABLE)
     below = mounted_below(Path("/home/my bots"), table)
-    assert below == [Path("/home/my bots/work/bound"), Path("/home/my bots/work/remote")]
+    assert below == [Path("/home/my bots/trees/bound"), Path("/home/my bots/trees/remote")]
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from hermesctl.client import Client
 from hermesctl.client.places import Places
 from tests.bench.figures import Figures, Measure
 from tests.bench.startup import install_agent
+from tests.e2e.callers import Caller
 from tests.e2e.house import CLIENT, Machine
-from tests.e2e.library import Library
 
 CREATE = Measure("create, ms", digits=1, has_most=True)
 DELETE = Measure("delete, ms", digits=1, has_most=True)
@@ -46,7 +46,7 @@ class Way:
     """Everything of a profile as another one."""
 
 
-def ways(machine: Machine, hermes: Path, library: Library) -> list[Way]:
+def ways(machine: Machine, hermes: Path, caller: Caller) -> list[Way]:
     """All of them, each with profiles of its own."""
 
     def command(*words: str | Path) -> None:
@@ -66,9 +66,9 @@ def ways(machine: Machine, hermes: Path, library: Library) -> list[Way]:
     return [
         Way(
             "API",
-            lambda name: library.done(library.create(name)),
-            lambda name: library.done(library.delete(name)),
-            lambda source, name: library.done(library.clone(source, name)),
+            lambda name: caller.done(caller.create(name)),
+            lambda name: caller.done(caller.delete(name)),
+            lambda source, name: caller.done(caller.clone(source, name)),
         ),
         by("hermesctl", CLIENT),
         by("hermes", hermes),
@@ -151,7 +151,7 @@ def main(arguments: Sequence[str]) -> None:
         try:
             machine.ok("daemon", "start")
             with Client(Places.locate(machine.environment).read_record()) as client:
-                found = ways(machine, hermes, Library(client))
+                found = ways(machine, hermes, Caller(client))
                 for size, rounds in zip(sizes, (options.rounds, max(options.rounds // 3, 1)), strict=True):
                     for _ in range(rounds):
                         play(machine, found, figures, size, order)

@@ -34,7 +34,7 @@ class Fleet:
             home.mkdir(parents=True)
         for number in range(skills):
             self.write(number, "1")
-        self.library = SkillsOnDisk(self.root, place / "records", self.own)
+        self.keeper = SkillsOnDisk(self.root, place / "records", self.own)
 
     def write(self, number: int, version: str) -> None:
         """Bundles a skill."""
@@ -47,7 +47,7 @@ class Fleet:
     def sync(self, *, verify: bool = False) -> float:
         """Syncs all profiles; returns the seconds it took."""
         began = time.perf_counter()
-        outcomes = self.library.sync_all(self.homes, [self.bundle], verify=verify)
+        outcomes = self.keeper.sync_all(self.homes, [self.bundle], verify=verify)
         taken_s = time.perf_counter() - began
         assert all(isinstance(one, SkillSync) for one in outcomes)
         return taken_s

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 class Place(Protocol):
     """A library, what is bundled, and what people do in homes."""
 
-    library: SkillLibrary
+    keeper: SkillLibrary
     bundle: Path
 
     def home(self, name: str) -> Path:
@@ -38,7 +38,7 @@ class InMemory:
     """On the fake."""
 
     def __init__(self, _: Path) -> None:
-        self.library = self.fake = MemorySkills()
+        self.keeper = self.fake = MemorySkills()
         self.bundle = Path("/bundle")
         self.fake.own = {"operate": "own"}
 
@@ -63,7 +63,7 @@ class OnDisk:
         own = place / "own"
         _write(own / "ours" / "operate", "own")
         self.bundle.mkdir()
-        self.library = SkillsOnDisk(self.root, place / "records", own)
+        self.keeper = SkillsOnDisk(self.root, place / "records", own)
 
     def home(self, name: str) -> Path:
         home = self.root / "profiles" / name
@@ -108,7 +108,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 def sync(place: Place, home: Path) -> str:
     """Syncs one home, looking at every copy, and says how it is told."""
-    (outcome,) = place.library.sync_all([home], [place.bundle], verify=True)
+    (outcome,) = place.keeper.sync_all([home], [place.bundle], verify=True)
     assert isinstance(outcome, SkillSync)
     return outcome.summary
 
@@ -116,7 +116,7 @@ def sync(place: Place, home: Path) -> str:
 def test_what_is_bundled_is_added(place: Place) -> None:
     """That of the agent and our own, once."""
     home = place.home("coder")
-    assert place.library.sync(home, [place.bundle]).summary == "+3 new"
+    assert place.keeper.sync(home, [place.bundle]).summary == "+3 new"
     assert [place.text(home, name) for name in ("paint", "sing", "operate")] == ["1", "1", "own"]
     assert sync(place, home) == "up to date"
 
@@ -172,7 +172,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(place: Place) -> None:
     """As often as one likes."""
     home = place.home("coder")
     for _ in range(2):
-        (outcome,) = place.library.sync_all([home], [place.bundle], is_dry_run=True)
+        (outcome,) = place.keeper.sync_all([home], [place.bundle], is_dry_run=True)
         assert not isinstance(outcome, HermesError)
         assert outcome.summary == "+3 new"
     assert place.text(home, "paint") is None
@@ -182,11 +182,11 @@ def test_many_homes_are_synced_at_once(place: Place) -> None:
     """Each by itself, in the order in which they were given."""
     first, second = place.home("first"), place.home("second")
     sync(place, first)
-    outcomes = place.library.sync_all([second, first], [place.bundle])
+    outcomes = place.keeper.sync_all([second, first], [place.bundle])
     assert [one.summary for one in outcomes if isinstance(one, SkillSync)] == ["+3 new", "up to date"]
 
 
 def test_nothing_to_recover_is_fine(place: Place) -> None:
     """Nor anything to forget."""
-    place.library.recover()
-    place.library.keep_only([])
+    place.keeper.recover()
+    place.keeper.keep_only([])

@@ -16,10 +16,10 @@ from hermesd.adapters import procfs
 from hermesd.v1 import gateways_pb2, operations_pb2
 from hermesd.v1.gateways_pb2 import GetGatewayRequest, StartGatewayRequest, StopGatewayRequest
 from hermesd.v1.operations_pb2 import Operation
+from tests.e2e.callers import DEFAULT, Caller, aliases, directories, litter
 from tests.e2e.census import doubles, end_all, members
 from tests.e2e.daemon import Daemon, scripted
 from tests.e2e.house import Machine
-from tests.e2e.library import DEFAULT, Library, aliases, directories, litter
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e]
@@ -56,7 +56,7 @@ class Ledger:
 class Person:
     """One client, and what it does: each time something else, to somebody or other."""
 
-    library: Library
+    caller: Caller
     rng: random.Random
     names: list[str]
     ledger: Ledger
@@ -81,7 +81,7 @@ class Person:
         )
         try:
             operation = verb()
-            done = self.library.done(operation) if operation is not None else None
+            done = self.caller.done(operation) if operation is not None else None
         except (grpc.RpcError, HermesError) as error:
             failure = error if isinstance(error, HermesError) else explain(error)
             assert failure.reason in REFUSALS, f"{verb.__name__}: {failure.reason} {failure.message}"
@@ -93,42 +93,42 @@ class Person:
                 self.ledger.done[done.id] = done
 
     def create(self) -> Operation:
-        return self.library.create(self.name())
+        return self.caller.create(self.name())
 
     def rename(self) -> Operation:
-        return self.library.rename(self.name(), self.name())
+        return self.caller.rename(self.name(), self.name())
 
     def delete(self) -> Operation:
-        return self.library.delete(self.name(), purge=self.rng.random() < 0.2)
+        return self.caller.delete(self.name(), purge=self.rng.random() < 0.2)
 
     def restore(self) -> Operation:
-        return self.library.restore(self.deleted(), self.rng.choice(("", self.name())))
+        return self.caller.restore(self.deleted(), self.rng.choice(("", self.name())))
 
     def empty(self) -> Operation:
-        return self.library.empty(self.deleted())
+        return self.caller.empty(self.deleted())
 
     def use(self) -> None:
-        self.library.use(self.rng.choice((DEFAULT, self.name())))
+        self.caller.use(self.rng.choice((DEFAULT, self.name())))
 
     def start(self) -> Operation:
-        return self.library.client.gateways.StartGateway(StartGatewayRequest(profile=self.name()), timeout=60)
+        return self.caller.client.gateways.StartGateway(StartGatewayRequest(profile=self.name()), timeout=60)
 
     def stop(self) -> Operation:
-        return self.library.client.gateways.StopGateway(StopGatewayRequest(profile=self.name()), timeout=60)
+        return self.caller.client.gateways.StopGateway(StopGatewayRequest(profile=self.name()), timeout=60)
 
     def look(self) -> None:
-        found = self.library.profiles()
+        found = self.caller.profiles()
         assert len({one.id for one in found.values()}) == len(found)
-        self.library.trash()
-        self.library.show(self.name())
-        self.library.client.gateways.GetGateway(GetGatewayRequest(profile=self.name()))
+        self.caller.trash()
+        self.caller.show(self.name())
+        self.caller.client.gateways.GetGateway(GetGatewayRequest(profile=self.name()))
 
     def name(self) -> str:
         return self.rng.choice(self.names)
 
     def deleted(self) -> str:
         """The entry that anybody would take next, so that several do."""
-        return next(iter(self.library.trash()), "nothing")
+        return next(iter(self.caller.trash()), "nothing")
 
 
 @pytest.fixture
@@ -153,12 +153,12 @@ def settled(daemon: Daemon) -> bool:
 
 def check(daemon: Daemon, marks: Mapping[str, str], ledger: Ledger) -> None:
     """Tree, store, aliases, trash and processes agree with each other and with what was done."""
-    machine, library = daemon.machine, Library(daemon.client)
+    machine, caller = daemon.machine, Caller(daemon.client)
     wait_until(lambda: settled(daemon), "gateways to be as wished")
-    profiles, trash = library.profiles(), library.trash()
+    profiles, trash = caller.profiles(), caller.trash()
     assert directories(machine).keys() == profiles.keys()
     assert litter(machine) == []
-    assert all(one.state != operations_pb2.OPERATION_STATE_RUNNING for one in library.operations())
+    assert all(one.state != operations_pb2.OPERATION_STATE_RUNNING for one in caller.operations())
 
     ids = [one.id for one in profiles.values()] + [one.profile_id for one in trash.values()]
     assert len(set(ids)) == len(ids)
@@ -205,13 +205,13 @@ def test_whatever_eight_people_do_at_once_is_done_or_refused(
         (daemon.machine.root / "profiles" / name / "mark").write_text(f"{name} of old")
     daemon.write_settings(dict.fromkeys(names, scripted()))
     daemon.start()
-    marks = {one.id: f"{name} of old" for name, one in Library(daemon.client).profiles().items()}
+    marks = {one.id: f"{name} of old" for name, one in Caller(daemon.client).profiles().items()}
     ledger = Ledger()
     seeds = [rng.random() for _ in range(CLIENTS)]
 
     def live(seed: float) -> None:
         with Client(daemon.places.read_record()) as client:
-            person = Person(Library(client), random.Random(seed), names, ledger)
+            person = Person(Caller(client), random.Random(seed), names, ledger)
             for _ in range(verbs // CLIENTS):
                 person.act()
 
@@ -219,9 +219,9 @@ def test_whatever_eight_people_do_at_once_is_done_or_refused(
         list(pool.map(live, seeds))
     print(ledger.refused, Counter(one.kind for one in ledger.done.values()))
     check(daemon, marks, ledger)
-    before = Library(daemon.client).profiles()
+    before = Caller(daemon.client).profiles()
     daemon.kill_and_start()
     check(daemon, marks, ledger)
-    assert {name: one.id for name, one in Library(daemon.client).profiles().items()} == {
+    assert {name: one.id for name, one in Caller(daemon.client).profiles().items()} == {
         name: one.id for name, one in before.items()
     }

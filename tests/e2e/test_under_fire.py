@@ -13,10 +13,10 @@ import pytest
 
 from hermesd.adapters import procfs
 from hermesd.v1 import gateways_pb2
+from tests.e2e.callers import Caller, aliases, directories, litter
 from tests.e2e.census import end_all, members
 from tests.e2e.daemon import HURRIED, Daemon, scripted
 from tests.e2e.house import Machine
-from tests.e2e.library import Library, aliases, directories, litter
 from tests.faults.injection import snapshot
 from tests.waiting import wait_until
 
@@ -90,23 +90,23 @@ def test_nothing_that_was_written_is_lost_when_a_profile_moves(daemon: Daemon) -
     daemon.make_homes("coder")
     daemon.write_settings({name: writing(machine) for name in names}, {**HURRIED, "grace_extra_s": 5.0})
     daemon.start()
-    library = Library(daemon.client)
+    caller = Caller(daemon.client)
     daemon.do("start", "coder")
-    id_ = library.show("coder").id
+    id_ = caller.show("coder").id
     for before, after in (("coder", "writer"), ("writer", "coder")):
         until_more(machine)
-        library.done(library.rename(before, after))
+        caller.done(caller.rename(before, after))
         assert set(directories(machine)) == {after}
         until_more(machine)
         assert told(machine)[-1][1].name == after
     until_more(machine)
-    library.done(library.delete("coder"))
+    caller.done(caller.delete("coder"))
     assert directories(machine) == {}
     count = len(told(machine))
-    (entry,) = library.trash().values()
+    (entry,) = caller.trash().values()
     assert_whole(machine, Path(entry.path))
-    library.done(library.restore(entry.id, "third"))
-    assert library.show("third").id == id_
+    caller.done(caller.restore(entry.id, "third"))
+    assert caller.show("third").id == id_
     daemon.do("start", "third")
     until_more(machine)
     daemon.do("stop", "third")
@@ -151,17 +151,17 @@ def assert_gone(daemon: Daemon, lock: Path) -> None:
 def test_a_profile_that_is_deleted_under_fire_stays_away(daemon: Daemon, watched_s: float) -> None:
     """Its gateway and a job of it write, somebody reads its database: once that is said it stays away."""
     furnish_fire(daemon)
-    machine, library = daemon.machine, Library(daemon.client)
+    machine, caller = daemon.machine, Caller(daemon.client)
     lock = daemon.lock_of(daemon.gateway("coder"))
     other = snapshot(machine.root / "profiles" / "other")
     database = machine.root / "profiles" / "coder" / "state.db"
     with subprocess.Popen([sys.executable, "-c", READING, str(database)], stdout=subprocess.PIPE) as reader:
         assert reader.stdout is not None
         reader.stdout.readline()
-        library.done(library.delete("coder"))
+        caller.done(caller.delete("coder"))
         assert_gone(daemon, lock)
         reader.kill()
-    (entry,) = library.trash().values()
+    (entry,) = caller.trash().values()
     assert_whole(machine, Path(entry.path))
     kept = snapshot(Path(entry.path))
     end_s = time.monotonic() + watched_s
@@ -172,8 +172,8 @@ def test_a_profile_that_is_deleted_under_fire_stays_away(daemon: Daemon, watched
     assert_gone(daemon, lock)
     assert snapshot(Path(entry.path)) == kept
     assert snapshot(machine.root / "profiles" / "other") == other
-    library = Library(daemon.client)
-    library.done(library.restore(entry.id))
+    caller = Caller(daemon.client)
+    caller.done(caller.restore(entry.id))
     assert daemon.do("start", "coder").state == READY
 
 
@@ -184,10 +184,10 @@ def test_a_gateway_that_waits_for_its_next_start_is_deleted_for_good(daemon: Dae
     policy = {**HURRIED, "backoff_first_s": 1.0, "backoff_limit_s": 1.0}
     daemon.write_settings({"coder": scripted("--exit-after", "0", "--code", "1")}, policy)
     daemon.start()
-    library = Library(daemon.client)
+    caller = Caller(daemon.client)
     daemon.call("start", "coder")
     wait_until(lambda: daemon.gateway("coder").state == BACKOFF, "the gateway to wait")
-    library.done(library.delete("coder"))
+    caller.done(caller.delete("coder"))
     time.sleep(1.3)
     assert directories(daemon.machine) == {}
     daemon.kill_and_start()

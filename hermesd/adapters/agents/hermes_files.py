@@ -15,6 +15,7 @@ from typing import Any
 from hermesd.adapters.agents.hermes_api import key_problem, read_api_server
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.profilefiles import ABOUT, description_in
+from hermesd.adapters.skilltrees import EXCLUDED, SUPPORT
 from hermesd.adapters.yamlfile import Data, read_yaml
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.ports import ProfileFacts
@@ -27,12 +28,6 @@ DISPLAY_NAME = "display_name"
 
 SKILL = "SKILL.md"
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
-_NO_SKILLS_BELOW = frozenset(
-    ".git .github .hub .archive .venv venv node_modules site-packages __pycache__ .tox .nox .pytest_cache "
-    ".mypy_cache .ruff_cache".split()
-)
-_PARTS_OF_A_SKILL = frozenset({"references", "templates", "assets", "scripts"})
-"""Directories that, directly inside a skill, hold its material and no other skills."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +124,10 @@ def count_skills(directory: Path) -> int:
     """How many skills lie below a directory, links to directories not followed."""
     count = 0
     for _, directories, files in os.walk(directory):
-        skipped = _NO_SKILLS_BELOW
+        skipped = EXCLUDED
         if SKILL in files:
             count += 1
-            skipped = skipped | _PARTS_OF_A_SKILL
+            skipped = skipped | SUPPORT
         directories[:] = [name for name in directories if name not in skipped]
     return count
 

@@ -20,7 +20,7 @@ DEFAULT = "default"
 
 
 @dataclass(frozen=True)
-class Library:
+class Caller:
     """The profiles of a machine as a client sees them. A call returns once it is answered, not once it is done."""
 
     client: Client
