@@ -5,11 +5,13 @@ and loses nothing that somebody wrote meanwhile. Any kind of agent may have them
 """
 
 import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hermesd.adapters.textfile import invalid, read_text
 from hermesd.adapters.unchanged import changed, write_unchanged
 from hermesd.adapters.yamlfile import Data, parse_yaml, with_values
+from hermesd.adapters.yamltext import Scalar
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ArgumentInvalid, ChangedMeanwhile, ProfileNotFound
 from hermesd.domain.soul import LARGEST, Soul, soul_of
@@ -39,22 +41,38 @@ def read_description(home: Path) -> Description:
 
 
 def write_description(home: Path, wanted: Description, *, keeps_persons: bool) -> None:
-    """Sets the two keys of profile.yaml; every byte outside of their lines stays. See the port."""
+    """Sets the two keys of profile.yaml. See the port."""
+    path = home / ABOUT
+
+    def values(about: Data) -> Mapping[tuple[str, ...], Scalar]:
+        found = description_in(about)
+        if keeps_persons and found.is_persons and found != wanted:
+            raise ChangedMeanwhile(f"cannot write {path}: a person has described the profile", path=str(path))
+        if found == wanted:
+            return {}
+        return {("description",): wanted.text, ("description_auto",): wanted.is_generated}
+
+    write_about(home, values)
+
+
+def write_about(home: Path, values: Callable[[Data], Mapping[tuple[str, ...], Scalar]]) -> None:
+    """Sets keys of profile.yaml; every byte outside of their lines stays.
+
+    `values` is given what the file says, again if somebody changes it meanwhile, and returns what is to be set.
+
+    Raises:
+        ChangedMeanwhile: it is changed again and again.
+        ConfigInvalid, ArgumentInvalid, ProfileNotFound, DiskFull, NotPermitted: it cannot be read or written.
+    """
     path = home / ABOUT
     for _ in range(_ATTEMPTS):
         before = _bytes(path)
         text = (before or b"").decode()
-        found = description_in(parse_yaml(text, path))
-        if keeps_persons and found.is_persons and found != wanted:
-            raise ChangedMeanwhile(f"cannot write {path}: a person has described the profile", path=str(path))
-        if found == wanted:
+        wanted = values(parse_yaml(text, path))
+        if not wanted:
             return
-        values: dict[tuple[str, ...], str | bool] = {
-            ("description",): wanted.text,
-            ("description_auto",): wanted.is_generated,
-        }
         try:
-            _replace(path, before, with_values(text, values, path).encode())
+            _replace(path, before, with_values(text, wanted, path).encode())
         except ChangedMeanwhile:
             continue
         return

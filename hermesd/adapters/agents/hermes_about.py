@@ -5,14 +5,13 @@ that every other byte stays. Must not know who sees it.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from hermesd.adapters.agents.hermes_files import DISPLAY_NAME
-from hermesd.adapters.atomic import write_atomic
-from hermesd.adapters.profilefiles import ABOUT
-from hermesd.adapters.textfile import invalid, read_text
-from hermesd.adapters.yamlfile import parse_yaml, with_values
-from hermesd.domain.errors import ProfileNotFound
+from hermesd.adapters.profilefiles import ABOUT, write_about
+from hermesd.adapters.textfile import invalid
+from hermesd.adapters.yamlfile import Data
 from hermesd.domain.profile import Home
 
 
@@ -21,14 +20,11 @@ def set_display_name(home: Home, text: str) -> None:
     path = home.path / ABOUT
     if not _is_within(home.path, path):
         raise invalid(path, "it is a link that leads out of the profile")
-    current = read_text(path)
-    if str(parse_yaml(current, path).get(DISPLAY_NAME) or "") == text:
-        return
-    changed = with_values(current, {(DISPLAY_NAME,): text}, path)
-    try:
-        write_atomic(path, changed.encode())
-    except FileNotFoundError as error:
-        raise ProfileNotFound(f"the home of '{home.name}' is gone", profile=home.name.text) from error
+
+    def values(about: Data) -> Mapping[tuple[str, ...], str]:
+        return {} if str(about.get(DISPLAY_NAME) or "") == text else {(DISPLAY_NAME,): text}
+
+    write_about(home.path, values)
 
 
 def _is_within(home: Path, path: Path) -> bool:
