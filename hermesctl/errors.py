@@ -58,6 +58,7 @@ EXIT_CODES: Mapping[str, ExitCode] = {
     "DISK_FULL": ExitCode.FAILED,
     "INTERNAL": ExitCode.FAILED,
     "AGENT_FAILED": ExitCode.FAILED,
+    "GATEWAY_NOT_RUNNING": ExitCode.PRECONDITION,
     "INTERRUPTED": ExitCode.FAILED,
     "DECLINED": ExitCode.DECLINED,
     "CANCELLED": ExitCode.DECLINED,

@@ -32,7 +32,8 @@ SIZE = re.compile(f"([1-9][0-9]*)([{''.join(UNITS)}])")
 MOST = 1 << 45
 """More than any machine has, and less than what a service manager could not be told."""
 JITTER = "jitter"
-COUNT_KEYS = ("starts_per_hour", "starts_per_day")
+COUNT_KEYS = ("starts_per_hour", "starts_per_day", "starts_at_once")
+SWITCHES = ("restart_hung", "restart_unwell")
 POLICY_KEYS = tuple(field.name for field in dataclasses.fields(Policy))
 
 
@@ -74,10 +75,7 @@ def _backend(path: Path, table: Mapping[str, object]) -> BackendKind:
 
 
 def _warm_clients(path: Path, table: Mapping[str, object]) -> bool:
-    value = table.get(WARM_CLIENTS, True)
-    if not isinstance(value, bool):
-        raise _invalid(path, f"{DAEMON}.{WARM_CLIENTS}", "it must be true or false")
-    return value
+    return _switch(path, f"{DAEMON}.{WARM_CLIENTS}", table.get(WARM_CLIENTS, True))
 
 
 def _trash_kept_s(path: Path, table: Mapping[str, object]) -> float:
@@ -93,12 +91,13 @@ def _trash_kept_s(path: Path, table: Mapping[str, object]) -> float:
 def _policy(path: Path, table: Mapping[str, object]) -> Policy:
     _refuse_unknown(path, f"{GATEWAY}.", table, (*POLICY_KEYS, *Limit))
     set_here = {key: table[key] for key in POLICY_KEYS if key in table}
+    switches = {key: _switch(path, f"{GATEWAY}.{key}", set_here.pop(key)) for key in SWITCHES if key in set_here}
     numbers = {key: _number(path, f"{GATEWAY}.{key}", value) for key, value in set_here.items()}
     if numbers.get(JITTER, 0.0) > 1:
         raise _invalid(path, f"{GATEWAY}.{JITTER}", "it must be a share from 0 to 1")
     counts = {key: _count(path, f"{GATEWAY}.{key}", numbers.pop(key)) for key in COUNT_KEYS if key in numbers}
-    times: dict[str, Any] = {**numbers, **counts}
-    return Policy(**times)
+    values: dict[str, Any] = {**numbers, **counts, **switches}
+    return Policy(**values)
 
 
 def _profile(path: Path, name: str, value: object) -> ProfileSettings:
@@ -142,6 +141,12 @@ def _number(path: Path, key: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
         return float(value)
     raise _invalid(path, key, "it must be a number, 0 or more")
+
+
+def _switch(path: Path, key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _invalid(path, key, "it must be true or false")
+    return value
 
 
 def _count(path: Path, key: str, number: float) -> int:

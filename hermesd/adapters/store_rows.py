@@ -58,6 +58,7 @@ def gateway_row(record: GatewayRecord) -> Row:
         "detail": record.detail,
         "starts": render_json(record.starts_s),
         "is_enabled": record.is_enabled,
+        "start_order": record.start_order,
     }
 
 
@@ -70,6 +71,7 @@ def gateway_record(row: sqlite3.Row) -> GatewayRecord:
         is_stable=bool(row["is_stable"]),
         is_port_taken=bool(row["is_port_taken"]),
         parked_for=ParkedFor(row["parked_for"]) if row["parked_for"] else None,
+        relapses=row["relapses"],
     )
     return GatewayRecord(
         profile_id=row["profile_id"],
@@ -84,6 +86,7 @@ def gateway_record(row: sqlite3.Row) -> GatewayRecord:
         detail=row["detail"],
         starts_s=tuple(json.loads(row["starts"])),
         is_enabled=bool(row["is_enabled"]),
+        start_order=row["start_order"],
     )
 
 
@@ -119,7 +122,7 @@ def operation(row: sqlite3.Row) -> Operation:
 
 def _parse_result(fields: Row) -> TargetResult:
     error = OperationError(**fields["error"]) if fields["error"] else None
-    return TargetResult(fields["profile"], fields["summary"], error)
+    return TargetResult(fields["profile"], fields["summary"], error, fields.get("is_skipped", False))
 
 
 def happening(row: sqlite3.Row) -> Happening:

@@ -97,7 +97,12 @@ SECOND: Step = (
 THIRD: Step = ("ALTER TABLE operations ADD COLUMN results TEXT NOT NULL DEFAULT '[]'",)
 """`results` is JSON: a list of profile, summary, error."""
 
-STEPS: tuple[Step, ...] = (FIRST, SECOND, THIRD)
+FOURTH: Step = (
+    "ALTER TABLE gateways ADD COLUMN relapses INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE gateways ADD COLUMN start_order INTEGER NOT NULL DEFAULT 0",
+)
+
+STEPS: tuple[Step, ...] = (FIRST, SECOND, THIRD, FOURTH)
 """Step N leads from version N to version N + 1; an empty file has version 0."""
 
 

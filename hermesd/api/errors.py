@@ -48,6 +48,7 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "BUDGET_SPENT": grpc.StatusCode.FAILED_PRECONDITION,
     "CHANGED_MEANWHILE": grpc.StatusCode.ABORTED,
     "AGENT_FAILED": grpc.StatusCode.ABORTED,
+    "GATEWAY_NOT_RUNNING": grpc.StatusCode.FAILED_PRECONDITION,
     "INTERRUPTED": grpc.StatusCode.ABORTED,
 }
 """The gRPC code of every reason the daemon gives. Programs look at the reason; the code is for proxies."""

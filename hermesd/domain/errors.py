@@ -189,3 +189,9 @@ class Interrupted(HermesError):
     """The daemon ended before the operation did."""
 
     reason = "INTERRUPTED"
+
+
+class GatewayNotRunning(HermesError):
+    """The gateway does not run, so that it cannot do what was asked of it."""
+
+    reason = "GATEWAY_NOT_RUNNING"

@@ -53,7 +53,9 @@ class Event(StrEnum):
     LOST = "lost"
     """A new daemon found the recorded process gone; how it ended is not known."""
     HUNG = "hung"
-    """The watchdog, having spoken once, is silent."""
+    """Its event loop, having given signs of life once, gives none."""
+    UNWELL = "unwell"
+    """A part of it has not worked for so long that a restart is due."""
     DRAINED = "drained"
     """Nothing is in flight any more."""
     CLAIM_DENIED = "claim_denied"
@@ -63,6 +65,10 @@ class Event(StrEnum):
     """No start is left in the rolling budget."""
     LIMIT_HIT = "limit_hit"
     """The process reached a resource ceiling."""
+    NO_CHANNEL = "no_channel"
+    """The daemon would start it, but nothing could reach it."""
+    CHANNEL_FOUND = "channel_found"
+    """Something could reach it now."""
     HOME_GONE = "home_gone"
     """The profile's home was removed or replaced under its process. What is wanted stays as it is."""
 
@@ -73,6 +79,8 @@ class Effect(StrEnum):
     SPAWN = "spawn"
     TERMINATE = "terminate"
     KILL = "kill"
+    DUMP = "dump"
+    """Keep what can be seen of the process, which is about to be ended for its own good or by force."""
     ALERT = "alert"
     """Tell people: it has failed so often that it is now tried rarely."""
 
@@ -82,6 +90,7 @@ class Timer(StrEnum):
 
     START_LIMIT = "start_limit"
     STABLE = "stable"
+    WELL = "well"
     GRACE = "grace"
     KILL_RETRY = "kill_retry"
     BACKOFF = "backoff"
@@ -94,6 +103,7 @@ class ParkedFor(StrEnum):
 
     CLAIM = "claim"
     BUDGET = "budget"
+    CHANNEL = "channel"
 
 
 ALERT_AT = 10
@@ -113,6 +123,8 @@ class Gateway:
     is_port_taken: bool = False
     """Whether the back-off is for a port that a stranger holds."""
     parked_for: ParkedFor | None = None
+    relapses: int = 0
+    """Restarts for its health since it last did without one for long: flapping slows down."""
 
 
 Step = tuple[Gateway, tuple[Effect, ...]]
@@ -141,7 +153,7 @@ def _want_down(gateway: Gateway) -> Step:
 
 
 def _start_afresh(gateway: Gateway) -> Step:
-    return _to(replace(gateway, wanted_up=True, attempts=0), State.STARTING, Effect.SPAWN)
+    return _to(replace(gateway, wanted_up=True, attempts=0, relapses=0), State.STARTING, Effect.SPAWN)
 
 
 def _start_again(gateway: Gateway) -> Step:
@@ -153,11 +165,11 @@ def _stop_process(gateway: Gateway) -> Step:
 
 
 def _restart_process(gateway: Gateway) -> Step:
-    return _to(replace(gateway, wanted_up=True, attempts=0), State.STOPPING, Effect.TERMINATE)
+    return _to(replace(gateway, wanted_up=True, attempts=0, relapses=0), State.STOPPING, Effect.TERMINATE)
 
 
 def _give_up_waiting(gateway: Gateway) -> Step:
-    return _to(replace(gateway, wanted_up=False, attempts=0), State.STOPPED)
+    return _to(replace(gateway, wanted_up=False, attempts=0, relapses=0), State.STOPPED)
 
 
 def _ready(gateway: Gateway) -> Step:
@@ -192,17 +204,34 @@ def _end_running(gateway: Gateway) -> Step:
     return _to(replace(gateway, attempts=attempts), State.STOPPING, Effect.TERMINATE)
 
 
-def _become_stable(gateway: Gateway) -> Step:
+def _end_for_time(gateway: Gateway) -> Step:
+    stepped, effects = _end_for_failure(gateway)
+    return stepped, (Effect.DUMP, *effects)
+
+
+def _end_for_health(gateway: Gateway) -> Step:
+    """Each such end counts on from the last ones, although the gateway was stable in between."""
+    relapses = gateway.relapses + 1
+    attempts = max(gateway.attempts + 1, relapses)
+    return _to(
+        replace(gateway, attempts=attempts, relapses=relapses), State.STOPPING, Effect.DUMP, Effect.TERMINATE
+    )
+
+
+def _prove_itself(gateway: Gateway) -> Step:
+    """It is stable first; if it was restarted for its health, it is well again much later."""
+    if gateway.is_stable:
+        return replace(gateway, relapses=0), ()
     return replace(gateway, attempts=0, is_stable=True), ()
 
 
 def _escalate(gateway: Gateway) -> Step:
-    return _to(gateway, State.KILLING, Effect.KILL)
+    return _to(gateway, State.KILLING, Effect.DUMP, Effect.KILL)
 
 
 def _settle(gateway: Gateway) -> Step:
     if not gateway.wanted_up:
-        return _to(replace(gateway, attempts=0), State.STOPPED)
+        return _to(replace(gateway, attempts=0, relapses=0), State.STOPPED)
     if gateway.attempts == 0:
         return _start_again(gateway)
     alert = (Effect.ALERT,) if gateway.attempts == ALERT_AT else ()
@@ -219,6 +248,16 @@ def _park_for_budget(gateway: Gateway) -> Step:
 
 def _budget_window_passed(gateway: Gateway) -> Step:
     return _start_again(gateway) if gateway.parked_for is ParkedFor.BUDGET else _stay(gateway)
+
+
+def _park_for_channel(gateway: Gateway) -> Step:
+    if not gateway.wanted_up:
+        return _stay(gateway)
+    return replace(_to(gateway, State.PARKED)[0], parked_for=ParkedFor.CHANNEL), ()
+
+
+def _channel_found(gateway: Gateway) -> Step:
+    return _start_again(gateway) if gateway.parked_for is ParkedFor.CHANNEL else _stay(gateway)
 
 
 def _claim_freed(gateway: Gateway) -> Step:
@@ -259,6 +298,7 @@ _AT_REST: dict[Event, Transition] = _IGNORED | {
     Event.RESTART: _start_afresh,
     Event.STOP: _give_up_waiting,
     Event.ADOPTED: _follow_found_process,
+    Event.NO_CHANNEL: _park_for_channel,
 }
 """Shared by every state without a process. A late fact about a process that is gone changes nothing."""
 
@@ -285,7 +325,7 @@ TABLE: Mapping[State, Mapping[Event, Transition]] = {
         Event.RESTART_REQUESTED: _back_off,
         Event.MISCONFIGURED: _fail,
         Event.PORT_TAKEN: _back_off_from_port,
-        Event.TIMER: _end_for_failure,
+        Event.TIMER: _end_for_time,
         Event.SPAWN_FAILED: _back_off,
         Event.SPAWN_IMPOSSIBLE: _fail,
         Event.LOST: _back_off,
@@ -303,17 +343,23 @@ TABLE: Mapping[State, Mapping[Event, Transition]] = {
         Event.RESTART_REQUESTED: _restart_requested,
         Event.MISCONFIGURED: _fail,
         Event.PORT_TAKEN: _back_off_from_port,
-        Event.TIMER: _become_stable,
+        Event.TIMER: _prove_itself,
         Event.LOST: _back_off,
-        Event.HUNG: _end_for_failure,
+        Event.HUNG: _end_for_health,
+        Event.UNWELL: _end_for_health,
         Event.LIMIT_HIT: _end_running,
         Event.HOME_GONE: _end_running,
     },
     State.STOPPING: _BEING_ENDED | {Event.TIMER: _escalate, Event.ADOPTED: _end_again},
     State.KILLING: _BEING_ENDED | {Event.TIMER: _kill_again, Event.ADOPTED: _kill_again},
     State.BACKOFF: _AT_REST | {Event.TIMER: _start_again},
-    State.PARKED: _AT_REST | {Event.TIMER: _budget_window_passed, Event.CLAIM_FREED: _claim_freed},
-    State.FAILED: _AT_REST,
+    State.PARKED: _AT_REST
+    | {
+        Event.TIMER: _budget_window_passed,
+        Event.CLAIM_FREED: _claim_freed,
+        Event.CHANNEL_FOUND: _channel_found,
+    },
+    State.FAILED: _AT_REST | {Event.NO_CHANNEL: _stay},
 }
 
 
@@ -331,7 +377,9 @@ def timer(gateway: Gateway) -> Timer | None:
         case State.STARTING:
             return Timer.START_LIMIT
         case State.RUNNING:
-            return None if gateway.is_stable else Timer.STABLE
+            if not gateway.is_stable:
+                return Timer.STABLE
+            return Timer.WELL if gateway.relapses else None
         case State.STOPPING:
             return Timer.GRACE
         case State.KILLING:

@@ -42,6 +42,8 @@ class TargetResult:
     """What was done, a short phrase."""
     error: OperationError | None = None
     """Why it could not be done; `None` if it was."""
+    is_skipped: bool = False
+    """Whether nothing had to be done; `summary` says why."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,29 @@ class Policy:
     degraded_after_s: float = 20.0
     """How long an agent may be up in part until its start counts as done, degraded."""
 
+    starts_at_once: int = 4
+    """How many gateways may be starting at the same time; the others wait for their turn."""
+    turn_s: float = 30.0
+    """How long a gateway that is starting keeps others waiting at most."""
+    look_s: float = 30.0
+    """How often a running gateway's health is looked at."""
+    hung_after_s: float = 120.0
+    """How long an event loop that has given signs of life may give none: four missed beats of 30 s."""
+    api_silent_after_s: float = 60.0
+    """How long an HTTP API may not answer until its gateway counts as degraded."""
+    unwell_after_s: float = 300.0
+    """How long a platform may not be connected until its gateway counts as degraded."""
+    unwell_restart_s: float = 900.0
+    """How long a part that a restart may mend does not work until one is made; it doubles with each restart."""
+    unwell_restart_limit_s: float = 21_600.0
+    """Where that doubling ends."""
+    well_s: float = 3600.0
+    """How long a gateway must do without a restart for its health until earlier ones are forgotten."""
+    restart_hung: bool = True
+    """Whether a hung gateway is restarted; else it is only told."""
+    restart_unwell: bool = True
+    """Whether a gateway is restarted for a part that does not work; else it is only told."""
+
     @property
     def budget(self) -> Budget:
         """The start budget of each gateway."""
@@ -57,6 +80,8 @@ def delay_s(policy: Policy, gateway: Gateway, timer: Timer, *, drain_s: float, r
             return policy.start_limit_s
         case Timer.STABLE:
             return policy.stable_s
+        case Timer.WELL:
+            return policy.well_s
         case Timer.GRACE:
             return drain_s + policy.grace_extra_s
         case Timer.KILL_RETRY:

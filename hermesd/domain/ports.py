@@ -81,6 +81,8 @@ class GatewayRecord:
     """When it was started in the last day, seconds since the epoch, for the start budget."""
     is_enabled: bool = True
     """Whether it is started with the daemon while it is wanted."""
+    start_order: int = 0
+    """Its place in line when the daemon starts gateways: lower first."""
 
 
 OPERATIONS_KEPT = 1_000
@@ -566,6 +568,8 @@ class ProfileFacts:
     distribution: str = ""
     """Name and version of the distribution, as `name@version`."""
     api_server: ApiServer = ApiServer()
+    channels: tuple[str, ...] = ()
+    """By what its gateway could be reached or set to work, sorted: `api_server`, `cron`, `webhook`, platforms."""
     drain_s: float = 0.0
     """How long the gateway may take to finish its turns before it ends."""
     problems: tuple[str, ...] = ()
@@ -627,6 +631,13 @@ class Agent(Protocol):
 
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Tells the agent that the coming SIGTERM is meant, so that it ends with 0."""
+
+    def drain(self, home: Home, *, is_wanted: bool) -> None:
+        """Asks a gateway to finish its turns and take no new ones, or to take turns again; `probe` tells whether
+        it does.
+
+        Raises `DiskFull`, `NotPermitted`, and `Incompatible` if it cannot be asked.
+        """
 
     def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
         """What an unasked end means."""

@@ -73,6 +73,7 @@ class ExitCause(StrEnum):
     UNKNOWN = "unknown"
     NOT_LAUNCHED = "not_launched"
     HUNG = "hung"
+    UNWELL = "unwell"
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,56 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
+class Sign:
+    """What can be seen of one layer of a running agent: its HTTP API, a messaging platform."""
+
+    name: str
+    """`api_server`, or the platform's."""
+    is_well: bool
+    word: str
+    """What is seen, in a word or two: "answers", "connected", "retrying"."""
+    detail: str = ""
+    """What is known of a trouble beyond that."""
+    at_s: float | None = None
+    """When the agent said so, seconds since the epoch; `None` for what was seen just now."""
+    is_platform: bool = False
+    is_mended_by_restart: bool = False
+    """Whether a restart may mend what is wrong, because the agent does not try to by itself."""
+    polled_at_s: float | None = None
+    """When the platform was last polled, where the agent tells, by whatever clock: that it moves is what counts."""
+    poll_every_s: float | None = None
+    """How often it is polled; `None` where that cannot be seen."""
+
+
+@dataclass(frozen=True)
 class Probe:
     """What an agent says of itself."""
 
     phase: Phase
     detail: str = ""
     """What it waits for or suffers from; empty when ready."""
+    signs: tuple[Sign, ...] = ()
+    """What can be seen of each layer once it is up. Whatever keeps it from being ready is among them."""
+    beats: Mapping[str, float] = field(default_factory=dict)
+    """When its event loop last left a sign of life, by where, in seconds of this machine's monotonic clock."""
+    is_draining: bool = False
+    """Whether it finishes its turns and takes no new ones."""
+    active_turns: int = 0
+    """Turns under way, as far as it says."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A gateway that hermesd did not start."""
+
+    pid: int
+    owner: str = ""
+    """The account it belongs to, or that account's number."""
+    started_at_s: float | None = None
+    """Seconds since the epoch."""
+    unit: str = ""
+    """The service unit that keeps it; empty if none does."""
+    tty: str = ""
+    """The terminal it was started on; empty for none."""
+    resolution: str = ""
+    """The line that ends it where it was started."""

@@ -30,6 +30,8 @@ class Launch:
     environment: Mapping[str, str]
     working_directory: Path | None = None
     """Where it must start; `None` where its caller is."""
+    has_watchdog: bool = False
+    """Whether it was asked to say by notification that it is ready, and that its loop goes round."""
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """What was to be changed is not what it was when it was read."""
     REASON_AGENT_FAILED: _Reason.ValueType  # 34
     """The agent, or the model it asks, could not do what was asked of it."""
+    REASON_GATEWAY_NOT_RUNNING: _Reason.ValueType  # 35
+    """The gateway does not run, so that it cannot do what was asked of it."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Machine-readable reason of a failure. Reasons are API: added, never renamed."""
@@ -181,4 +183,6 @@ REASON_CHANGED_MEANWHILE: Reason.ValueType  # 33
 """What was to be changed is not what it was when it was read."""
 REASON_AGENT_FAILED: Reason.ValueType  # 34
 """The agent, or the model it asks, could not do what was asked of it."""
+REASON_GATEWAY_NOT_RUNNING: Reason.ValueType  # 35
+"""The gateway does not run, so that it cannot do what was asked of it."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

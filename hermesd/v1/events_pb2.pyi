@@ -61,7 +61,9 @@ class Event(_message.Message):
     """One sentence for people."""
     @_builtins.property
     def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Facts for programs; never a secret. Default: empty."""
+        """Facts for programs; never a secret. Who asked for it, if somebody did, is
+        "requester", and the operation it belongs to "operation". Default: empty.
+        """
 
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
@@ -93,19 +95,39 @@ class ListEventsRequest(_message.Message):
 
     PROFILE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Only those of this profile; empty (default) for all."""
     page_size: _builtins.int
     """Most events to return, the newest ones, a count; 0 (default) means 100."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only those of one of these kinds, "gateway.exited", or of all kinds of one
+        noun, "gateway". Default: empty, for all.
+        """
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only those that happened then or later; unset (default) for all."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Only those that happened before; unset (default) for all."""
+
     def __init__(
         self,
         *,
         profile: _builtins.str = ...,
         page_size: _builtins.int = ...,
+        kinds: _abc.Iterable[_builtins.str] | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "profile", b"profile"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "page_size", b"page_size", "profile", b"profile", "since", b"since", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -143,19 +165,25 @@ class WatchEventsRequest(_message.Message):
 
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.int
     """Token of the last event seen; 0 (default) starts with the next one."""
     profile: _builtins.str
     """Only those of this profile; empty (default) for all."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in ListEventsRequest."""
+
     def __init__(
         self,
         *,
         resume_token: _builtins.int = ...,
         profile: _builtins.str = ...,
+        kinds: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "profile", b"profile", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -201,7 +229,10 @@ class Gap(_message.Message):
 
     NEXT_TOKEN_FIELD_NUMBER: _builtins.int
     next_token: _builtins.int
-    """Token of the first event that comes after the hole."""
+    """Token of the first event that comes after the hole, whether or not the
+    reader asked for its kind. Below the last token that was seen if the daemon
+    has another history since.
+    """
     def __init__(
         self,
         *,

@@ -5,10 +5,12 @@ Gateways: the messaging process of a profile, at most one each."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from hermesd.v1 import samples_pb2 as _samples_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -70,6 +72,10 @@ class _GatewayStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GatewayS
     """It refused its configuration or cannot be launched; it waits for a person."""
     GATEWAY_STATE_FOREIGN: _GatewayState.ValueType  # 9
     """A gateway that hermesd did not start serves this profile."""
+    GATEWAY_STATE_HUNG: _GatewayState.ValueType  # 10
+    """Its process lives, but its event loop has stopped."""
+    GATEWAY_STATE_DRAINING: _GatewayState.ValueType  # 11
+    """It finishes its turns and takes no new ones."""
 
 class GatewayState(_GatewayState, metaclass=_GatewayStateEnumTypeWrapper):
     """What a gateway is doing."""
@@ -94,7 +100,47 @@ GATEWAY_STATE_FAILED: GatewayState.ValueType  # 8
 """It refused its configuration or cannot be launched; it waits for a person."""
 GATEWAY_STATE_FOREIGN: GatewayState.ValueType  # 9
 """A gateway that hermesd did not start serves this profile."""
+GATEWAY_STATE_HUNG: GatewayState.ValueType  # 10
+"""Its process lives, but its event loop has stopped."""
+GATEWAY_STATE_DRAINING: GatewayState.ValueType  # 11
+"""It finishes its turns and takes no new ones."""
 Global___GatewayState: _TypeAlias = GatewayState  # noqa: Y015
+
+class _GatewayVerb:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GatewayVerbEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GatewayVerb.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GATEWAY_VERB_UNSPECIFIED: _GatewayVerb.ValueType  # 0
+    """Never sent. Default of an unset field."""
+    GATEWAY_VERB_START: _GatewayVerb.ValueType  # 1
+    """As StartGateway."""
+    GATEWAY_VERB_STOP: _GatewayVerb.ValueType  # 2
+    """As StopGateway."""
+    GATEWAY_VERB_RESTART: _GatewayVerb.ValueType  # 3
+    """As RestartGateway."""
+    GATEWAY_VERB_DRAIN: _GatewayVerb.ValueType  # 4
+    """As DrainGateway."""
+    GATEWAY_VERB_UNDRAIN: _GatewayVerb.ValueType  # 5
+    """As DrainGateway with `cancel`."""
+
+class GatewayVerb(_GatewayVerb, metaclass=_GatewayVerbEnumTypeWrapper):
+    """What can be asked of many gateways at once."""
+
+GATEWAY_VERB_UNSPECIFIED: GatewayVerb.ValueType  # 0
+"""Never sent. Default of an unset field."""
+GATEWAY_VERB_START: GatewayVerb.ValueType  # 1
+"""As StartGateway."""
+GATEWAY_VERB_STOP: GatewayVerb.ValueType  # 2
+"""As StopGateway."""
+GATEWAY_VERB_RESTART: GatewayVerb.ValueType  # 3
+"""As RestartGateway."""
+GATEWAY_VERB_DRAIN: GatewayVerb.ValueType  # 4
+"""As DrainGateway."""
+GATEWAY_VERB_UNDRAIN: GatewayVerb.ValueType  # 5
+"""As DrainGateway with `cancel`."""
+Global___GatewayVerb: _TypeAlias = GatewayVerb  # noqa: Y015
 
 class _ExitCause:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -122,6 +168,8 @@ class _ExitCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExitCause.V
     """It could not be launched."""
     EXIT_CAUSE_HUNG: _ExitCause.ValueType  # 9
     """It stopped answering and was ended."""
+    EXIT_CAUSE_UNWELL: _ExitCause.ValueType  # 10
+    """A part of it did not work for so long that it was restarted."""
 
 class ExitCause(_ExitCause, metaclass=_ExitCauseEnumTypeWrapper):
     """Why a gateway's process ended."""
@@ -146,6 +194,8 @@ EXIT_CAUSE_NOT_LAUNCHED: ExitCause.ValueType  # 8
 """It could not be launched."""
 EXIT_CAUSE_HUNG: ExitCause.ValueType  # 9
 """It stopped answering and was ended."""
+EXIT_CAUSE_UNWELL: ExitCause.ValueType  # 10
+"""A part of it did not work for so long that it was restarted."""
 Global___ExitCause: _TypeAlias = ExitCause  # noqa: Y015
 
 @_typing.final
@@ -250,6 +300,10 @@ class Gateway(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     START_BUDGET_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
+    START_ORDER_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the profile."""
     wish: Global___Wish.ValueType
@@ -268,6 +322,10 @@ class Gateway(_message.Message):
     """Whether it is started with the daemon while it is wanted. Default: true."""
     attempts: _builtins.int
     """Failures since the last command or stable period, a count."""
+    start_order: _builtins.int
+    """Its place in line when the daemon starts gateways: lower first, then by
+    name. Default: 0.
+    """
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Since when it has been doing so; unset (default) if it never started."""
@@ -294,6 +352,20 @@ class Gateway(_message.Message):
         that nothing here can enforce; in words. Default: empty.
         """
 
+    @_builtins.property
+    def health(self) -> Global___GatewayHealth:
+        """What can be seen of its health; unset (default) unless it is up."""
+
+    @_builtins.property
+    def foreign(self) -> Global___ForeignGateway:
+        """The foreign gateway in detail; unset (default) unless the state is FOREIGN."""
+
+    @_builtins.property
+    def usage(self) -> _samples_pb2.Sample:
+        """What its process tree used when it was last looked at; unset (default) if
+        it has not been.
+        """
+
     def __init__(
         self,
         *,
@@ -312,14 +384,176 @@ class Gateway(_message.Message):
         attempts: _builtins.int = ...,
         start_budget: Global___StartBudget | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        health: Global___GatewayHealth | None = ...,
+        foreign: Global___ForeignGateway | None = ...,
+        start_order: _builtins.int = ...,
+        usage: _samples_pb2.Sample | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_exit", b"last_exit", "next_start_at", b"next_start_at", "process", b"process", "since", b"since", "start_budget", b"start_budget"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "health", b"health", "last_exit", b"last_exit", "next_start_at", b"next_start_at", "process", b"process", "since", b"since", "start_budget", b"start_budget", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign_pid", b"foreign_pid", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "state", b"state", "warnings", b"warnings", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign", b"foreign", "foreign_pid", b"foreign_pid", "health", b"health", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "start_order", b"start_order", "state", b"state", "usage", b"usage", "warnings", b"warnings", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Gateway: _TypeAlias = Gateway  # noqa: Y015
+
+@_typing.final
+class GatewayHealth(_message.Message):
+    """What can be seen of a gateway's health, layer by layer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTS_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___HealthPart]:
+        """The layers: "process" first, then "watchdog" and "heartbeat", "api_server",
+        and each platform by its name. What an agent does not have is left out.
+        """
+
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How long ago was looked."""
+
+    def __init__(
+        self,
+        *,
+        parts: _abc.Iterable[Global___HealthPart] | None = ...,
+        age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GatewayHealth: _TypeAlias = GatewayHealth  # noqa: Y015
+
+@_typing.final
+class HealthPart(_message.Message):
+    """One layer of health."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    IS_WELL_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    IS_PLATFORM_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"process", "watchdog", "heartbeat", "api_server", or a platform's name."""
+    is_well: _builtins.bool
+    """Whether it works, as far as can be seen."""
+    word: _builtins.str
+    """What is seen, in a word or two: "alive", "beats", "answers", "connected",
+    "silent".
+    """
+    detail: _builtins.str
+    """What is known beyond that, in words. Default: ""."""
+    is_platform: _builtins.bool
+    """Whether it is a messaging platform. Default: false."""
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How old the newest sign of it is; unset (default) if there is none."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        is_well: _builtins.bool = ...,
+        word: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
+        is_platform: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "detail", b"detail", "is_platform", b"is_platform", "is_well", b"is_well", "name", b"name", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HealthPart: _TypeAlias = HealthPart  # noqa: Y015
+
+@_typing.final
+class ForeignGateway(_message.Message):
+    """A gateway that hermesd did not start."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    TTY_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    pid: _builtins.int
+    """Its process id."""
+    owner: _builtins.str
+    """Whose it is: the account's name, or its number where it has none."""
+    unit: _builtins.str
+    """The service unit that keeps it; empty (default) if none does."""
+    tty: _builtins.str
+    """The terminal that it was started on; empty (default) for none."""
+    resolution: _builtins.str
+    """The line that ends it where it was started. Never empty."""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was started; unset (default) if that cannot be seen."""
+
+    def __init__(
+        self,
+        *,
+        pid: _builtins.int = ...,
+        owner: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        unit: _builtins.str = ...,
+        tty: _builtins.str = ...,
+        resolution: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "pid", b"pid", "resolution", b"resolution", "started_at", b"started_at", "tty", b"tty", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForeignGateway: _TypeAlias = ForeignGateway  # noqa: Y015
+
+@_typing.final
+class GatewayDump(_message.Message):
+    """What was kept of a process before it was ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Absolute path of the file, readable by the daemon's user only."""
+    cause: Global___ExitCause.ValueType
+    """Why its process was about to be ended."""
+    size_bytes: _builtins.int
+    """Its size in bytes."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was taken."""
+
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        cause: Global___ExitCause.ValueType = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "cause", b"cause", "path", b"path", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GatewayDump: _TypeAlias = GatewayDump  # noqa: Y015
 
 @_typing.final
 class StartBudget(_message.Message):
@@ -364,6 +598,7 @@ class GatewayExplanation(_message.Message):
     GATEWAY_FIELD_NUMBER: _builtins.int
     EXITS_FIELD_NUMBER: _builtins.int
     LAST_LINES_FIELD_NUMBER: _builtins.int
+    DUMPS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def gateway(self) -> Global___Gateway:
         """The gateway now."""
@@ -376,16 +611,23 @@ class GatewayExplanation(_message.Message):
     def last_lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The last lines it wrote, oldest first, at most 10; not cleaned, as LogLine."""
 
+    @_builtins.property
+    def dumps(self) -> _containers.RepeatedCompositeFieldContainer[Global___GatewayDump]:
+        """What was kept of processes that were ended for their health, newest first,
+        at most 5. Default: empty.
+        """
+
     def __init__(
         self,
         *,
         gateway: Global___Gateway | None = ...,
         exits: _abc.Iterable[Global___GatewayExit] | None = ...,
         last_lines: _abc.Iterable[_builtins.str] | None = ...,
+        dumps: _abc.Iterable[Global___GatewayDump] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exits", b"exits", "gateway", b"gateway", "last_lines", b"last_lines"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dumps", b"dumps", "exits", b"exits", "gateway", b"gateway", "last_lines", b"last_lines"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -521,24 +763,103 @@ class RestartGatewayRequest(_message.Message):
 Global___RestartGatewayRequest: _TypeAlias = RestartGatewayRequest  # noqa: Y015
 
 @_typing.final
+class DrainGatewayRequest(_message.Message):
+    """Names the gateway to drain."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    CANCEL_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    cancel: _builtins.bool
+    """End the drain instead. Default: false."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        cancel: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrainGatewayRequest: _TypeAlias = DrainGatewayRequest  # noqa: Y015
+
+@_typing.final
+class ChangeGatewaysRequest(_message.Message):
+    """Says what to do to which gateways."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERB_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
+    ALL_FIELD_NUMBER: _builtins.int
+    EXCLUDE_FIELD_NUMBER: _builtins.int
+    AT_ONCE_FIELD_NUMBER: _builtins.int
+    verb: Global___GatewayVerb.ValueType
+    """What to do. Required."""
+    all: _builtins.bool
+    """Every profile. Default: false. Needed if `profiles` is empty."""
+    at_once: _builtins.int
+    """How many are changed at the same time, a count; 0 (default) is for the
+    daemon to decide.
+    """
+    @_builtins.property
+    def profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of profiles, and patterns in which * and ? stand for any characters
+        and for one. A name that is no profile's, and a pattern that fits none, is
+        refused before anything is done. Default: empty.
+        """
+
+    @_builtins.property
+    def exclude(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names and patterns of what to leave out. Default: empty."""
+
+    def __init__(
+        self,
+        *,
+        verb: Global___GatewayVerb.ValueType = ...,
+        profiles: _abc.Iterable[_builtins.str] | None = ...,
+        all: _builtins.bool = ...,
+        exclude: _abc.Iterable[_builtins.str] | None = ...,
+        at_once: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "at_once", b"at_once", "exclude", b"exclude", "profiles", b"profiles", "verb", b"verb"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeGatewaysRequest: _TypeAlias = ChangeGatewaysRequest  # noqa: Y015
+
+@_typing.final
 class EnableGatewayRequest(_message.Message):
     """Names the gateway to enable."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PROFILE_FIELD_NUMBER: _builtins.int
+    START_ORDER_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the profile. Required."""
+    start_order: _builtins.int
+    """Its new place in line; unset (default) leaves it as it is."""
     def __init__(
         self,
         *,
         profile: _builtins.str = ...,
+        start_order: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_start_order", b"_start_order", "start_order", b"start_order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_start_order", b"_start_order", "profile", b"profile", "start_order", b"start_order"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__start_order: _TypeAlias = _typing.Literal["start_order"]  # noqa: Y015
+    _WhichOneofArgType__start_order: _TypeAlias = _typing.Literal["_start_order", b"_start_order"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__start_order) -> _WhichOneofReturnType__start_order | None: ...
 
 Global___EnableGatewayRequest: _TypeAlias = EnableGatewayRequest  # noqa: Y015
 

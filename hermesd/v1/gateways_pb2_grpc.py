@@ -61,6 +61,16 @@ class GatewaysServiceStub:
                 request_serializer=hermesd_dot_v1_dot_gateways__pb2.RestartGatewayRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.DrainGateway = channel.unary_unary(
+                '/hermesd.v1.GatewaysService/DrainGateway',
+                request_serializer=hermesd_dot_v1_dot_gateways__pb2.DrainGatewayRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ChangeGateways = channel.unary_unary(
+                '/hermesd.v1.GatewaysService/ChangeGateways',
+                request_serializer=hermesd_dot_v1_dot_gateways__pb2.ChangeGatewaysRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
         self.EnableGateway = channel.unary_unary(
                 '/hermesd.v1.GatewaysService/EnableGateway',
                 request_serializer=hermesd_dot_v1_dot_gateways__pb2.EnableGatewayRequest.SerializeToString,
@@ -123,6 +133,22 @@ class GatewaysServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrainGateway(self, request, context):
+        """Has the gateway finish its turns and take no new ones, or take turns again.
+        It goes on running; starting or restarting it ends the drain too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeGateways(self, request, context):
+        """Does one of these to many gateways, a few at once, as one operation whose
+        results say what became of each. One that fails hinders no other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EnableGateway(self, request, context):
         """Lets a gateway that is wanted be started with the daemon, as is the default.
         """
@@ -179,6 +205,16 @@ def add_GatewaysServiceServicer_to_server(servicer, server):
             'RestartGateway': grpc.unary_unary_rpc_method_handler(
                     servicer.RestartGateway,
                     request_deserializer=hermesd_dot_v1_dot_gateways__pb2.RestartGatewayRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'DrainGateway': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainGateway,
+                    request_deserializer=hermesd_dot_v1_dot_gateways__pb2.DrainGatewayRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ChangeGateways': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeGateways,
+                    request_deserializer=hermesd_dot_v1_dot_gateways__pb2.ChangeGatewaysRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
             ),
             'EnableGateway': grpc.unary_unary_rpc_method_handler(
@@ -337,6 +373,60 @@ class GatewaysService:
             target,
             '/hermesd.v1.GatewaysService/RestartGateway',
             hermesd_dot_v1_dot_gateways__pb2.RestartGatewayRequest.SerializeToString,
+            hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainGateway(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.GatewaysService/DrainGateway',
+            hermesd_dot_v1_dot_gateways__pb2.DrainGatewayRequest.SerializeToString,
+            hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeGateways(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.GatewaysService/ChangeGateways',
+            hermesd_dot_v1_dot_gateways__pb2.ChangeGatewaysRequest.SerializeToString,
             hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -46,6 +46,14 @@ class GatewaysServiceStub:
     """Wishes the gateway down and follows it until its process is gone."""
     RestartGateway: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.RestartGatewayRequest, _operations_pb2.Operation]
     """Stops the gateway if it runs, starts it, and follows it until it is ready."""
+    DrainGateway: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.DrainGatewayRequest, _operations_pb2.Operation]
+    """Has the gateway finish its turns and take no new ones, or take turns again.
+    It goes on running; starting or restarting it ends the drain too.
+    """
+    ChangeGateways: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.ChangeGatewaysRequest, _operations_pb2.Operation]
+    """Does one of these to many gateways, a few at once, as one operation whose
+    results say what became of each. One that fails hinders no other.
+    """
     EnableGateway: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.EnableGatewayRequest, _gateways_pb2.Gateway]
     """Lets a gateway that is wanted be started with the daemon, as is the default."""
     DisableGateway: _grpc.UnaryUnaryMultiCallable[_gateways_pb2.DisableGatewayRequest, _gateways_pb2.Gateway]
@@ -76,6 +84,14 @@ class GatewaysServiceAsyncStub(GatewaysServiceStub):
     """Wishes the gateway down and follows it until its process is gone."""
     RestartGateway: _aio.UnaryUnaryMultiCallable[_gateways_pb2.RestartGatewayRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Stops the gateway if it runs, starts it, and follows it until it is ready."""
+    DrainGateway: _aio.UnaryUnaryMultiCallable[_gateways_pb2.DrainGatewayRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Has the gateway finish its turns and take no new ones, or take turns again.
+    It goes on running; starting or restarting it ends the drain too.
+    """
+    ChangeGateways: _aio.UnaryUnaryMultiCallable[_gateways_pb2.ChangeGatewaysRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Does one of these to many gateways, a few at once, as one operation whose
+    results say what became of each. One that fails hinders no other.
+    """
     EnableGateway: _aio.UnaryUnaryMultiCallable[_gateways_pb2.EnableGatewayRequest, _gateways_pb2.Gateway]  # type: ignore[assignment]
     """Lets a gateway that is wanted be started with the daemon, as is the default."""
     DisableGateway: _aio.UnaryUnaryMultiCallable[_gateways_pb2.DisableGatewayRequest, _gateways_pb2.Gateway]  # type: ignore[assignment]
@@ -133,6 +149,26 @@ class GatewaysServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Stops the gateway if it runs, starts it, and follows it until it is ready."""
+
+    @_abc_1.abstractmethod
+    def DrainGateway(
+        self,
+        request: _gateways_pb2.DrainGatewayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Has the gateway finish its turns and take no new ones, or take turns again.
+        It goes on running; starting or restarting it ends the drain too.
+        """
+
+    @_abc_1.abstractmethod
+    def ChangeGateways(
+        self,
+        request: _gateways_pb2.ChangeGatewaysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Does one of these to many gateways, a few at once, as one operation whose
+        results say what became of each. One that fails hinders no other.
+        """
 
     @_abc_1.abstractmethod
     def EnableGateway(

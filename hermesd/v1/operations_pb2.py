@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hermesd.v1 import errors_pb2 as hermesd_dot_v1_dot_errors__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bhermesd/v1/operations.proto\x12\nhermesd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17hermesd/v1/errors.proto\"\xb2\x01\n\x0eOperationError\x12\"\n\x06reason\x18\x01 \x01(\x0e\x32\x12.hermesd.v1.Reason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.hermesd.v1.OperationError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"O\n\x11OperationProgress\x12\r\n\x05phase\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0c\n\x04\x64one\x18\x03 \x01(\r\x12\r\n\x05total\x18\x04 \x01(\r\"[\n\x0cTargetResult\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12)\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1a.hermesd.v1.OperationError\"\x9a\x03\n\tOperation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x11\n\trequester\x18\x04 \x01(\t\x12)\n\x05state\x18\x05 \x01(\x0e\x32\x1a.hermesd.v1.OperationState\x12/\n\x08progress\x18\x06 \x01(\x0b\x32\x1d.hermesd.v1.OperationProgress\x12\x10\n\x08warnings\x18\x07 \x03(\t\x12)\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x1a.hermesd.v1.OperationError\x12.\n\nstarted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x65lapsed\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x07results\x18\x0c \x03(\x0b\x32\x18.hermesd.v1.TargetResult\";\n\x15ListOperationsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\"C\n\x16ListOperationsResponse\x12)\n\noperations\x18\x01 \x03(\x0b\x32\x15.hermesd.v1.Operation\"!\n\x13GetOperationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"#\n\x15WatchOperationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"$\n\x16\x43\x61ncelOperationRequest\x12\n\n\x02id\x18\x01 \x01(\t*\xa8\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x01\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x02\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x03\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x04\x32\xd0\x02\n\x11OperationsService\x12W\n\x0eListOperations\x12!.hermesd.v1.ListOperationsRequest\x1a\".hermesd.v1.ListOperationsResponse\x12\x46\n\x0cGetOperation\x12\x1f.hermesd.v1.GetOperationRequest\x1a\x15.hermesd.v1.Operation\x12L\n\x0eWatchOperation\x12!.hermesd.v1.WatchOperationRequest\x1a\x15.hermesd.v1.Operation0\x01\x12L\n\x0f\x43\x61ncelOperation\x12\".hermesd.v1.CancelOperationRequest\x1a\x15.hermesd.v1.Operationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bhermesd/v1/operations.proto\x12\nhermesd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17hermesd/v1/errors.proto\"\xb2\x01\n\x0eOperationError\x12\"\n\x06reason\x18\x01 \x01(\x0e\x32\x12.hermesd.v1.Reason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.hermesd.v1.OperationError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"O\n\x11OperationProgress\x12\r\n\x05phase\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0c\n\x04\x64one\x18\x03 \x01(\r\x12\r\n\x05total\x18\x04 \x01(\r\"o\n\x0cTargetResult\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12)\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1a.hermesd.v1.OperationError\x12\x12\n\nis_skipped\x18\x04 \x01(\x08\"\x9a\x03\n\tOperation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x11\n\trequester\x18\x04 \x01(\t\x12)\n\x05state\x18\x05 \x01(\x0e\x32\x1a.hermesd.v1.OperationState\x12/\n\x08progress\x18\x06 \x01(\x0b\x32\x1d.hermesd.v1.OperationProgress\x12\x10\n\x08warnings\x18\x07 \x03(\t\x12)\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x1a.hermesd.v1.OperationError\x12.\n\nstarted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07\x65lapsed\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x07results\x18\x0c \x03(\x0b\x32\x18.hermesd.v1.TargetResult\";\n\x15ListOperationsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\"C\n\x16ListOperationsResponse\x12)\n\noperations\x18\x01 \x03(\x0b\x32\x15.hermesd.v1.Operation\"!\n\x13GetOperationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"#\n\x15WatchOperationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"$\n\x16\x43\x61ncelOperationRequest\x12\n\n\x02id\x18\x01 \x01(\t*\xa8\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x01\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x02\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x03\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x04\x32\xd0\x02\n\x11OperationsService\x12W\n\x0eListOperations\x12!.hermesd.v1.ListOperationsRequest\x1a\".hermesd.v1.ListOperationsResponse\x12\x46\n\x0cGetOperation\x12\x1f.hermesd.v1.GetOperationRequest\x1a\x15.hermesd.v1.Operation\x12L\n\x0eWatchOperation\x12!.hermesd.v1.WatchOperationRequest\x1a\x15.hermesd.v1.Operation0\x01\x12L\n\x0f\x43\x61ncelOperation\x12\".hermesd.v1.CancelOperationRequest\x1a\x15.hermesd.v1.Operationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,8 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPERATIONERROR_METADATAENTRY']._loaded_options = None
   _globals['_OPERATIONERROR_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_OPERATIONSTATE']._serialized_start=1142
-  _globals['_OPERATIONSTATE']._serialized_end=1310
+  _globals['_OPERATIONSTATE']._serialized_start=1162
+  _globals['_OPERATIONSTATE']._serialized_end=1330
   _globals['_OPERATIONERROR']._serialized_start=134
   _globals['_OPERATIONERROR']._serialized_end=312
   _globals['_OPERATIONERROR_METADATAENTRY']._serialized_start=265
@@ -45,19 +45,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPERATIONPROGRESS']._serialized_start=314
   _globals['_OPERATIONPROGRESS']._serialized_end=393
   _globals['_TARGETRESULT']._serialized_start=395
-  _globals['_TARGETRESULT']._serialized_end=486
-  _globals['_OPERATION']._serialized_start=489
-  _globals['_OPERATION']._serialized_end=899
-  _globals['_LISTOPERATIONSREQUEST']._serialized_start=901
-  _globals['_LISTOPERATIONSREQUEST']._serialized_end=960
-  _globals['_LISTOPERATIONSRESPONSE']._serialized_start=962
-  _globals['_LISTOPERATIONSRESPONSE']._serialized_end=1029
-  _globals['_GETOPERATIONREQUEST']._serialized_start=1031
-  _globals['_GETOPERATIONREQUEST']._serialized_end=1064
-  _globals['_WATCHOPERATIONREQUEST']._serialized_start=1066
-  _globals['_WATCHOPERATIONREQUEST']._serialized_end=1101
-  _globals['_CANCELOPERATIONREQUEST']._serialized_start=1103
-  _globals['_CANCELOPERATIONREQUEST']._serialized_end=1139
-  _globals['_OPERATIONSSERVICE']._serialized_start=1313
-  _globals['_OPERATIONSSERVICE']._serialized_end=1649
+  _globals['_TARGETRESULT']._serialized_end=506
+  _globals['_OPERATION']._serialized_start=509
+  _globals['_OPERATION']._serialized_end=919
+  _globals['_LISTOPERATIONSREQUEST']._serialized_start=921
+  _globals['_LISTOPERATIONSREQUEST']._serialized_end=980
+  _globals['_LISTOPERATIONSRESPONSE']._serialized_start=982
+  _globals['_LISTOPERATIONSRESPONSE']._serialized_end=1049
+  _globals['_GETOPERATIONREQUEST']._serialized_start=1051
+  _globals['_GETOPERATIONREQUEST']._serialized_end=1084
+  _globals['_WATCHOPERATIONREQUEST']._serialized_start=1086
+  _globals['_WATCHOPERATIONREQUEST']._serialized_end=1121
+  _globals['_CANCELOPERATIONREQUEST']._serialized_start=1123
+  _globals['_CANCELOPERATIONREQUEST']._serialized_end=1159
+  _globals['_OPERATIONSSERVICE']._serialized_start=1333
+  _globals['_OPERATIONSSERVICE']._serialized_end=1669
 # @@protoc_insertion_point(module_scope)

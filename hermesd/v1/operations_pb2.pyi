@@ -152,10 +152,15 @@ class TargetResult(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    IS_SKIPPED_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the profile."""
     summary: _builtins.str
     """What was done, a short phrase: "up to date", "+2 new"."""
+    is_skipped: _builtins.bool
+    """Whether nothing had to be done, or nothing could be meant; `summary` says
+    why. Default: false.
+    """
     @_builtins.property
     def error(self) -> Global___OperationError:
         """Why it could not be done; unset (default) if it was."""
@@ -166,10 +171,11 @@ class TargetResult(_message.Message):
         profile: _builtins.str = ...,
         summary: _builtins.str = ...,
         error: Global___OperationError | None = ...,
+        is_skipped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "profile", b"profile", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "is_skipped", b"is_skipped", "profile", b"profile", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,7 @@ VERSIONS = range(1, len(STEPS) + 1)
 PROFILE = HomeIdentity(device=64769, inode=2**64 - 1, birth_ns=1_700_000_000_123_456_789)
 RECORD = GatewayRecord(
     profile_id="k3v9x0q2m7ab",
-    gateway=Gateway(State.BACKOFF, wanted_up=True, attempts=3),
+    gateway=Gateway(State.BACKOFF, wanted_up=True, attempts=3, relapses=2),
     spawn_id="z8y7x6w5v4u3",
     home=Home(ProfileName("coder"), Path("/home/ana/.hermes/profiles/coder"), PROFILE),
     process=ProcessIdentity("5f0c7a4e-7a3b-4a52-9d60-0c1b7e2f9a11", 4711, 123456, "z8y7x6w5v4u3"),
@@ -35,11 +35,13 @@ RECORD = GatewayRecord(
     detail="starts again soon ✓",
     starts_s=(1_700_000_000.5, 1_700_000_100.25),
     is_enabled=False,
+    start_order=-2,
 )
+BEFORE_ORDER = replace(RECORD, gateway=replace(RECORD.gateway, relapses=0), start_order=0)
 BINDING = Binding(RECORD.profile_id, PROFILE, "coder")
-RECORDS = {1: replace(RECORD, home=None), 2: RECORD, 3: RECORD}
+RECORDS = {1: replace(BEFORE_ORDER, home=None), 2: BEFORE_ORDER, 3: BEFORE_ORDER, 4: RECORD}
 """What each version could remember; the first did not know where a gateway was started."""
-BINDINGS = {1: replace(BINDING, name=""), 2: BINDING, 3: BINDING}
+BINDINGS = {1: replace(BINDING, name=""), 2: BINDING, 3: BINDING, 4: BINDING}
 OPERATION = Operation(
     id="a1b2c3d4e5f6",
     kind="gateway.start",
@@ -58,7 +60,12 @@ RESULTS = (
     TargetResult("coder", "+2 new"),
     TargetResult("helper", error=OperationError("PROFILE_BUSY", "it is being deleted", {"profile": "helper"})),
 )
-OPERATIONS = {1: OPERATION, 2: OPERATION, 3: replace(OPERATION, results=RESULTS)}
+OPERATIONS = {
+    1: OPERATION,
+    2: OPERATION,
+    3: replace(OPERATION, results=RESULTS),
+    4: replace(OPERATION, results=RESULTS),
+}
 """The first two knew no results."""
 EVENT = Happening(1, "gateway.crashed", "coder", "coder crashed", {"signal": "11"}, 1_700_000_100.25)
 RUNTIME = Runtime("system", HERMES_AGENT, "0.19.0", Path("/usr/local/bin/hermes"), is_managed=False)

@@ -14,6 +14,8 @@ from enum import StrEnum
 from hermesd.domain.gateway import ALERT_AT, LIVE, Effect, Event, Gateway, Step, step, timer
 
 ATTEMPTS_CAP = ALERT_AT + 1
+RELAPSES_CAP = 2
+"""What a restart for health adds to is not told apart beyond this: one before, and one on top."""
 
 
 class Process(StrEnum):
@@ -43,7 +45,7 @@ REFUSALS = (
     Event.BUDGET_SPENT,
     Event.PORT_TAKEN,
 )
-REMARKS = (Event.READY, Event.HUNG, Event.DRAINED, Event.LIMIT_HIT, Event.HOME_GONE)
+REMARKS = (Event.READY, Event.HUNG, Event.UNWELL, Event.DRAINED, Event.LIMIT_HIT, Event.HOME_GONE)
 """What is said of a process while it lives, or arrives late."""
 
 
@@ -132,7 +134,11 @@ def edges_from(world: World, machine: Stepper = step) -> Iterator[Edge]:
         yield Edge(world, None, (), replace(world, process=process))
     for event, process in possible_events(world):
         gateway, effects = machine(world.gateway, event)
-        gateway = replace(gateway, attempts=min(gateway.attempts, ATTEMPTS_CAP))
+        gateway = replace(
+            gateway,
+            attempts=min(gateway.attempts, ATTEMPTS_CAP),
+            relapses=min(gateway.relapses, RELAPSES_CAP),
+        )
         after = World(gateway, driven(process, effects), is_alerted(world, gateway, effects))
         surprise = event is Event.ADOPTED and world.process is Process.NONE
         yield Edge(world, event, effects, after, surprise)

@@ -86,6 +86,10 @@ class CommandAgent:
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Nothing: the signal must say it all."""
 
+    def drain(self, home: Home, *, is_wanted: bool) -> None:
+        """Raises `Incompatible`."""
+        raise Incompatible(f"profile {home.name} runs a program that hermesd cannot drain")
+
     def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
         """75 asks for a restart and 78 for a person, as with hermes-agent; anything else is a crash."""
         if status.code == _RESTART_CODE:
