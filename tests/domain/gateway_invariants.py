@@ -6,12 +6,22 @@ Owns: the promises. Must not know how the state space is walked.
 from collections.abc import Callable
 
 from hermesd.domain.gateway import ALERT_AT, LIVE, Effect, Event, ParkedFor, State, Timer, timer
-from tests.domain.gateway_model import Edge, Process
+from tests.domain.gateway_model import RELAPSES_CAP, Edge, Process
 
 WISHES = {Event.START: True, Event.RESTART: True, Event.STOP: False}
 SIGNALS = {Effect.TERMINATE, Effect.KILL}
 INTO_FAILED = {Event.MISCONFIGURED, Event.SPAWN_IMPOSSIBLE}
-INTO_PARKED = {Event.CLAIM_DENIED: ParkedFor.CLAIM, Event.BUDGET_SPENT: ParkedFor.BUDGET}
+INTO_PARKED = {
+    Event.CLAIM_DENIED: ParkedFor.CLAIM,
+    Event.BUDGET_SPENT: ParkedFor.BUDGET,
+    Event.NO_CHANNEL: ParkedFor.CHANNEL,
+}
+OUT_OF_PARKED = {
+    ParkedFor.CLAIM: Event.CLAIM_FREED,
+    ParkedFor.BUDGET: Event.TIMER,
+    ParkedFor.CHANNEL: Event.CHANNEL_FOUND,
+}
+FOR_HEALTH = {Event.HUNG, Event.UNWELL}
 
 
 def never_two_processes(edge: Edge) -> bool:
@@ -35,8 +45,38 @@ def live_states_and_processes_agree(edge: Edge) -> bool:
 
 
 def at_most_one_deed(edge: Edge) -> bool:
-    """One event never asks for two things to be done to processes."""
-    return len([effect for effect in edge.effects if effect is not Effect.ALERT]) <= 1
+    """One event never asks for two things to be done to processes; to look at one does nothing to it."""
+    return len([effect for effect in edge.effects if effect not in {Effect.ALERT, Effect.DUMP}]) <= 1
+
+
+def looked_at_before_it_is_ended(edge: Edge) -> bool:
+    """What is ended for its health, for being late or by force is looked at first, and nothing else is.
+
+    A kill that is only repeated finds nothing new.
+    """
+    for_time = edge.event is Event.TIMER and edge.before.gateway.state in {State.STARTING, State.STOPPING}
+    for_health = edge.event in FOR_HEALTH and edge.before.gateway.state is State.RUNNING
+    if not (for_time or for_health):
+        return Effect.DUMP not in edge.effects
+    return edge.effects[0] is Effect.DUMP and edge.effects[1] in SIGNALS
+
+
+def flapping_slows_down(edge: Edge) -> bool:
+    """An end for its health counts on from the last ones, whatever was stable in between."""
+    before, after = edge.before.gateway, edge.after.gateway
+    if edge.event in FOR_HEALTH and before.state is State.RUNNING:
+        more = after.relapses > before.relapses or after.relapses == RELAPSES_CAP
+        return more and after.attempts > min(before.attempts, ALERT_AT) and after.attempts >= after.relapses
+    return after.relapses in {0, before.relapses}
+
+
+def relapses_are_forgotten_for_named_reasons_only(edge: Edge) -> bool:
+    """By a command, by a rest, or by doing well for long after being stable."""
+    before, after = edge.before.gateway, edge.after.gateway
+    if after.relapses >= before.relapses:
+        return True
+    did_well = edge.event is Event.TIMER and before.is_stable
+    return did_well or edge.event in WISHES or (after.state is State.STOPPED and not after.wanted_up)
 
 
 def wish_follows_commands_only(edge: Edge) -> bool:
@@ -55,11 +95,11 @@ def unwanted_gateways_rest_or_end(edge: Edge) -> bool:
 
 
 def never_silent(edge: Edge) -> bool:
-    """A wanted gateway has a process, waits for a moment or a claim, or has failed for good."""
+    """A wanted gateway has a process, waits for a moment, a claim or a channel, or has failed for good."""
     gateway = edge.after.gateway
     if not gateway.wanted_up or gateway.state is State.FAILED:
         return True
-    waits = timer(gateway) is not None or gateway.parked_for is ParkedFor.CLAIM
+    waits = timer(gateway) is not None or gateway.parked_for in {ParkedFor.CLAIM, ParkedFor.CHANNEL}
     return waits or edge.after.process is not Process.NONE
 
 
@@ -74,7 +114,7 @@ def impatience_escalates(edge: Edge) -> bool:
     """When the grace is over the process is killed, and again until it has gone."""
     if edge.event is not Event.TIMER or edge.before.gateway.state not in {State.STOPPING, State.KILLING}:
         return True
-    return edge.after.gateway.state is State.KILLING and edge.effects == (Effect.KILL,)
+    return edge.after.gateway.state is State.KILLING and edge.effects[-1] is Effect.KILL
 
 
 def fails_for_named_reasons_only(edge: Edge) -> bool:
@@ -84,21 +124,21 @@ def fails_for_named_reasons_only(edge: Edge) -> bool:
 
 
 def parks_for_named_reasons_only(edge: Edge) -> bool:
-    """PARKED is entered by a denied claim or a spent budget, and says which."""
+    """PARKED is entered by a denied claim, a spent budget or the lack of a channel, and says which."""
     gateway = edge.after.gateway
     if gateway.state is not State.PARKED:
         return gateway.parked_for is None
-    if edge.before.gateway.state is State.PARKED:
+    if edge.before.gateway.state is State.PARKED and edge.event is not Event.NO_CHANNEL:
         return gateway.parked_for is edge.before.gateway.parked_for
     return edge.event is not None and gateway.parked_for is INTO_PARKED.get(edge.event)
 
 
 def parked_leaves_for_named_reasons_only(edge: Edge) -> bool:
-    """A parked gateway starts by command, by its freed claim or by its budget; else it stops or is found alive."""
+    """A parked gateway starts by command or once it has what it waits for; else it stops or is found alive."""
     before, after = edge.before.gateway, edge.after.gateway
     if before.state is not State.PARKED or after.state is State.PARKED:
         return True
-    own_way = Event.CLAIM_FREED if before.parked_for is ParkedFor.CLAIM else Event.TIMER
+    own_way = OUT_OF_PARKED.get(before.parked_for) if before.parked_for else None
     if after.state is State.STOPPED:
         return edge.event is Event.STOP
     expected = {Event.START, Event.RESTART, own_way, Event.ADOPTED}
@@ -142,11 +182,11 @@ def failed_starts_count(edge: Edge) -> bool:
 
 
 def starts_for_named_reasons_only(edge: Edge) -> bool:
-    """A start without a waiting time needs a command, a freed claim, or a process that was stable."""
+    """A start without a waiting time needs a command, something that came free, or a process that was stable."""
     if Effect.SPAWN not in edge.effects:
         return True
     before = edge.before.gateway
-    if edge.event in {Event.START, Event.RESTART, Event.CLAIM_FREED}:
+    if edge.event in {Event.START, Event.RESTART, Event.CLAIM_FREED, Event.CHANNEL_FOUND}:
         return True
     if edge.event is Event.TIMER:
         return before.state in {State.BACKOFF, State.PARKED}
@@ -172,6 +212,9 @@ INVARIANTS: dict[str, Callable[[Edge], bool]] = {
         never_a_signal_to_nobody,
         live_states_and_processes_agree,
         at_most_one_deed,
+        looked_at_before_it_is_ended,
+        flapping_slows_down,
+        relapses_are_forgotten_for_named_reasons_only,
         wish_follows_commands_only,
         unwanted_gateways_rest_or_end,
         never_silent,

@@ -87,6 +87,7 @@ def describe(world: World) -> str:
         *(["stable"] if gateway.is_stable else []),
         *(["port"] if gateway.is_port_taken else []),
         *([f"for {gateway.parked_for}"] if gateway.parked_for else []),
+        *([f"relapses={gateway.relapses}"] if gateway.relapses else []),
         *(["alerted"] if world.is_alerted else []),
     ]
     return f"{gateway.state} [{' '.join(flags)} attempts={gateway.attempts} process={world.process}]"
@@ -155,8 +156,10 @@ def quiet_changes(process: Process) -> Iterator[Process]:
 def possible_events(world: World) -> Iterator[tuple[Event, Process]]:
     """Every event that can arrive, and what the process is at that moment, before any effect."""
     process = world.process
-    for event in (*COMMANDS, Event.CLAIM_FREED):
+    for event in (*COMMANDS, Event.CLAIM_FREED, Event.CHANNEL_FOUND):
         yield event, process
+    if process is Process.NONE:
+        yield Event.NO_CHANNEL, process
     if timer(world.gateway) is not None:
         yield Event.TIMER, process
     if process is Process.ORDERED:
@@ -191,7 +194,7 @@ def driven(process: Process, effects: tuple[Effect, ...]) -> Process:
                 process = Process.TOLD
             case Effect.KILL if process in BREATHING:
                 process = Process.KILLED
-            case Effect.TERMINATE | Effect.KILL | Effect.ALERT:
+            case Effect.TERMINATE | Effect.KILL | Effect.ALERT | Effect.DUMP:
                 pass
     return process
 

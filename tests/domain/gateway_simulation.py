@@ -111,6 +111,8 @@ class Simulation:
         match effect:
             case Effect.ALERT:
                 self.alerts_s.append(self.now_s)
+            case Effect.DUMP:
+                assert self.is_alive, "\n".join(["a look at nobody", *self.trace])
             case Effect.SPAWN:
                 self._spawn(cause)
             case Effect.TERMINATE | Effect.KILL:

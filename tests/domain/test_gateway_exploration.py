@@ -201,6 +201,8 @@ MUTANTS = [
     ),
     (State.STARTING, Event.CRASHED, State.BACKOFF, None, (Effect.ALERT,), "alerts_once_at_the_tenth"),
     (State.RUNNING, Event.TIMER, State.RUNNING, None, (), "stable_forgets_failures"),
+    (State.RUNNING, Event.HUNG, State.STOPPING, None, (Effect.TERMINATE,), "looked_at_before_it_is_ended"),
+    (State.RUNNING, Event.UNWELL, State.STOPPING, None, (Effect.DUMP, Effect.TERMINATE), "flapping_slows_down"),
     (State.STARTING, Event.TIMER, State.STOPPING, None, (Effect.TERMINATE,), "failed_starts_count"),
     (State.STARTING, Event.CRASHED, State.STARTING, None, (Effect.SPAWN,), "starts_for_named_reasons_only"),
     (State.STARTING, Event.PORT_TAKEN, State.BACKOFF, None, (), "port_delay_is_for_ports"),

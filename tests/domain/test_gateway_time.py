@@ -23,10 +23,12 @@ LOOPS: dict[str, Script] = {
     "finds its port taken": [(1.0, Event.PORT_TAKEN)],
     "is never ready": [],
     "hangs once ready": [(1.0, Event.READY), (3.0, Event.HUNG)],
+    "hangs long after it is stable": [(1.0, Event.READY), (200.0, Event.HUNG)],
+    "is restarted for a part of it": [(1.0, Event.READY), (150.0, Event.UNWELL)],
     "reaches a limit while it starts": [(5.0, Event.LIMIT_HIT)],
     "reaches a limit once ready": [(1.0, Event.READY), (5.0, Event.LIMIT_HIT)],
 }
-"""Ways to fail over and over without ever being stable."""
+"""Ways to fail over and over; only what fails for its health is stable in between."""
 
 
 def looping(script: Script, roll: float) -> Simulation:
@@ -91,6 +93,22 @@ def test_crash_after_stability_starts_over() -> None:
     assert simulation.gateway == Gateway(State.RUNNING, wanted_up=True, attempts=1)
 
 
+def test_relapses_are_forgotten_after_doing_well_for_long() -> None:
+    """A gateway that hung twice and then did well for the whole period is restarted at once the next time."""
+    well_s = 100.0 + POLICY.stable_s + POLICY.well_s
+    scripts = iter(
+        [*[[(1.0, Event.READY), (100.0, Event.HUNG)]] * 2, [(1.0, Event.READY), (well_s, Event.HUNG)], []]
+    )
+    simulation = Simulation(Behaviour(lambda: next(scripts)), roll=lambda: 0.5)
+    simulation.happen(Event.START)
+    simulation.run_until(well_s + 300.0)
+    delays = [
+        later - earlier for earlier, later in zip(simulation.starts_s, simulation.starts_s[1:], strict=False)
+    ]
+    ended_s = 0.1
+    assert delays == pytest.approx([100.0 + ended_s + 1, 100.0 + ended_s + 2, well_s + ended_s + 1])
+
+
 def test_agent_that_restarts_itself_once_stable_does_not_wait() -> None:
     """A stable gateway that asks for a restart is started in the same moment."""
     scripts = iter([[(1.0, Event.READY), (100.0, Event.RESTART_REQUESTED)], []])
@@ -153,6 +171,7 @@ LASTS = {
     Event.CLAIM_DENIED: 2,
     Event.BUDGET_SPENT: 3,
     Event.HUNG: 2,
+    Event.UNWELL: 2,
     Event.LIMIT_HIT: 2,
     Event.HOME_GONE: 1,
     Event.ADOPTED: 2,

@@ -24,6 +24,7 @@ def backing_off(attempts: int) -> Gateway:
     [
         (Timer.START_LIMIT, 180.0),
         (Timer.STABLE, 60.0),
+        (Timer.WELL, 3600.0),
         (Timer.GRACE, 45.0),
         (Timer.KILL_RETRY, 5.0),
         (Timer.BUDGET, 86_400.0),

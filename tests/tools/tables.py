@@ -20,6 +20,7 @@ CANONICAL = {
     "starting, one failure short of the alert": Gateway(State.STARTING, attempts=ALERT_AT - 1),
     "running": Gateway(State.RUNNING, attempts=1),
     "running, stable": Gateway(State.RUNNING, is_stable=True),
+    "running, stable, once hung": Gateway(State.RUNNING, is_stable=True, relapses=1),
     "stopping": Gateway(State.STOPPING),
     "stopping after a failure": Gateway(State.STOPPING, attempts=1),
     "stopping after the failure that alerts": Gateway(State.STOPPING, attempts=ALERT_AT),
@@ -29,6 +30,7 @@ CANONICAL = {
     "backoff for a port": Gateway(State.BACKOFF, attempts=1, is_port_taken=True),
     "parked for a claim": Gateway(State.PARKED, attempts=1, parked_for=ParkedFor.CLAIM),
     "parked for its budget": Gateway(State.PARKED, attempts=1, parked_for=ParkedFor.BUDGET),
+    "parked without a channel": Gateway(State.PARKED, attempts=1, parked_for=ParkedFor.CHANNEL),
     "failed": Gateway(State.FAILED, attempts=1),
 }
 """One gateway for each way of being that the machine tells apart."""
@@ -63,6 +65,7 @@ def _gateway(gateway: Gateway) -> str:
     words += ["stable"] if gateway.is_stable else []
     words += ["port"] if gateway.is_port_taken else []
     words += [gateway.parked_for] if gateway.parked_for else []
+    words += [f"relapsed {gateway.relapses}"] if gateway.relapses else []
     return " ".join(words)
 
 
