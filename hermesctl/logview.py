@@ -61,11 +61,14 @@ class _Run:
 class LogView:
     """Writes records as lines for people."""
 
-    def __init__(self, terminal: Terminal, profiles: list[str], *, is_folding: bool, is_wide: bool) -> None:
+    def __init__(
+        self, terminal: Terminal, profiles: list[str], *, is_folding: bool, is_wide: bool, has_one: bool
+    ) -> None:
+        """`has_one` says that all records are of one profile, which need not be named then."""
         self._terminal = terminal
         self._is_folding = is_folding
         self._is_wide = is_wide
-        self._profile_width = max(map(len, profiles), default=0) if len(profiles) > 1 else 0
+        self._profile_width = 0 if has_one else max(map(len, profiles), default=0)
         self._has_colour = terminal.has_colour(terminal.stdout)
         self._is_exact = terminal.columns is None
         self._runs: dict[tuple[str, int], _Run] = {}

@@ -170,6 +170,7 @@ def _request(session: Session, reading: Reading, found: Literals) -> v1.ReadLogs
         until=_moment("--until", reading.until, now_s),
         lines=lines,
         follow=reading.is_following,
+        with_new_profiles=reading.is_all and reading.is_following,
         level=LEVELS[reading.level.lower()] if reading.level else v1.LOG_LEVEL_UNSPECIFIED,
         contains=found.needles,
         session=reading.session,
@@ -316,7 +317,14 @@ def _writer(session: Session, reading: Reading, profiles: list[str]) -> _Lines |
     if form.is_text or form is Format.NAME:
         is_wide = form is Format.WIDE
         return _Lines(
-            session, LogView(session.terminal, profiles, is_folding=not reading.is_unfolded, is_wide=is_wide)
+            session,
+            LogView(
+                session.terminal,
+                profiles,
+                is_folding=not reading.is_unfolded,
+                is_wide=is_wide,
+                has_one=len(profiles) <= 1 and not (reading.is_all and reading.is_following),
+            ),
         )
     if reading.is_following:
         return _Stream(session, "log")

@@ -201,6 +201,9 @@ class TurnedFiles:
             age = turned - key[0]
             return read_piece(files[age], offset, size) if age < len(files) else b""
 
+    def move(self, top: Path) -> None:
+        """They lie by the profile's id, in no home."""
+
 
 def _segment(key: Key, file: Path) -> Segment:
     status = file.stat()

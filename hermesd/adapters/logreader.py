@@ -5,6 +5,7 @@ truncation. Must not know what is done with records, nor which files an agent ha
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -138,6 +139,14 @@ class LogOnDisk:
             cut = len(data)
         self._tail.keep(data[cut:])
         return self._records(data[:cut], lambda _: self._now_s())
+
+    def follow_rename(self, profile: str, home: Path) -> None:
+        """Goes on in the same files, which are in another place by now."""
+        if self._wanted.profiles:
+            self._wanted = replace(self._wanted, profiles=self._wanted.profiles | {profile})
+        if self._parser.source is not Source.DAEMON:
+            self._parser.profile = profile
+            self._segments.move(home)
 
     def take_problems(self) -> list[str]:
         """Why something is not read, each told once."""

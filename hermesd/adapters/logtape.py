@@ -58,6 +58,9 @@ class Segments(Protocol):
     def read(self, key: Key, offset: int, size: int) -> bytes:
         """Bytes of a file; fewer, or none, where it ends or is gone."""
 
+    def move(self, top: Path) -> None:
+        """Looks for the same files in a home that is there by now."""
+
 
 class RenamedFiles:
     """A log whose older files are called `NAME.1`, `NAME.2`, ..., and are renamed when they get older."""
@@ -66,7 +69,7 @@ class RenamedFiles:
         """`path` is relative to the directory `top`, below which no link is followed."""
         self.problems: list[str] = []
         self._top = top
-        self._path = top / path
+        self._relative = path
         *self._directories, self._name = path.split("/")
         self._numbered = re.compile(re.escape(self._name) + r"\.(\d{1,4})")
         self._names: dict[Key, str] = {}
@@ -115,6 +118,14 @@ class RenamedFiles:
             finally:
                 os.close(file)
         return b""
+
+    def move(self, top: Path) -> None:
+        """The files are known by what they are, so that no line is given twice or left out."""
+        self._top = top
+
+    @property
+    def _path(self) -> Path:
+        return self._top / self._relative
 
     def _candidates(self, key: Key) -> Iterator[str]:
         """Names under which a file may be found, the last known one first."""

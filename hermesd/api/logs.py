@@ -50,6 +50,7 @@ def _question(request: logs_pb2.ReadLogsRequest) -> Question:
         ),
         lines=request.lines if request.HasField("lines") else None,
         is_following=request.follow,
+        has_new_profiles=request.with_new_profiles,
     )
 
 

@@ -515,6 +515,12 @@ class Log(Protocol):
         `None` if nothing was written. Otherwise there may be more at once, even where none was wanted of these.
         """
 
+    def follow_rename(self, profile: str, home: Path) -> None:
+        """Goes on where it was, for the profile has this name by now and its home is there.
+
+        The daemon's log gives what concerns that name as well as the one before.
+        """
+
     def take_problems(self) -> list[str]:
         """What cannot be read, a sentence each, told once."""
 

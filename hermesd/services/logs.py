@@ -21,6 +21,9 @@ from hermesd.services.runtimes import Runtimes
 POLL_S = 0.25
 """How often followers look for what is new."""
 
+HOMES_S = 2.0
+"""How often they look whether profiles were renamed, made or removed."""
+
 MOST_LINES = 100_000
 """Last records that one call can ask for."""
 
@@ -45,6 +48,8 @@ class Question:
     lines: int | None
     """Only the last ones of what is there; `None` for all."""
     is_following: bool
+    has_new_profiles: bool = False
+    """Whether profiles that are made meanwhile are meant as well."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +75,15 @@ class Batch:
 class _Opened:
     """One log of a question."""
 
-    profile: str
+    home: Identified | None
+    """Whose it is; `None` for the machine."""
     source: Source
     log: Log
+
+    @property
+    def profile(self) -> str:
+        """Name of the profile; empty for the machine."""
+        return self.home.home.name.text if self.home else ""
 
 
 class _Forwards:
@@ -109,7 +120,7 @@ class Logs:
             yield batch
         if question.is_following:
             yield Batch(notices=_notices(opened), is_caught_up=True)
-            async for batch in self._coming(opened, duplicates):
+            async for batch in self._coming(question, opened, duplicates):
                 yield batch
         elif notices := _notices(opened):
             yield Batch(notices=notices)
@@ -118,20 +129,18 @@ class Logs:
         opened = [one for home in known for one in self._of_profile(question.sources, home)]
         wanted = question.wanted
         if Source.DAEMON in question.sources:
-            opened.append(_Opened("", Source.DAEMON, self._reader.of_daemon()))
+            opened.append(_Opened(None, Source.DAEMON, self._reader.of_daemon()))
             wanted = replace(wanted, profiles=frozenset(one.home.name.text for one in known))
-        for one in opened:
-            one.log.begin(wanted, share=len(opened), is_following=question.is_following)
-        return opened
+        return _begun(opened, wanted, question)
 
     def _of_profile(self, sources: frozenset[Source], known: Identified) -> Iterator[_Opened]:
         name = known.home.name
         for file in self._runtimes.agent_of(name).log_files():
             if file.source in sources:
                 log = self._reader.of_agent(name.text, known.home.path, file)
-                yield _Opened(name.text, file.source, log)
+                yield _Opened(known, file.source, log)
         if Source.GATEWAY in sources:
-            yield _Opened(name.text, Source.GATEWAY, self._reader.captured(name.text, known.id))
+            yield _Opened(known, Source.GATEWAY, self._reader.captured(name.text, known.id))
 
     async def _existing(
         self, question: Question, opened: Sequence[_Opened], duplicates: Duplicates
@@ -165,18 +174,56 @@ class Logs:
                 found.append(record)
         return found, []
 
-    async def _coming(self, opened: Sequence[_Opened], duplicates: Duplicates) -> AsyncIterator[Batch]:
+    async def _coming(
+        self, question: Question, opened: list[_Opened], duplicates: Duplicates
+    ) -> AsyncIterator[Batch]:
         def look() -> tuple[list[Record], bool]:
             pieces = [one.log.added() for one in opened]
             may_be_more = any(piece is not None for piece in pieces)
             return added([piece or [] for piece in pieces], duplicates), may_be_more
 
+        looked_s = self._clock.monotonic_s()
         while True:
             records, may_be_more = await asyncio.to_thread(look)
             for batch in _batches(records, _notices(opened)):
                 yield batch
             if not may_be_more:
                 await self._clock.sleep_s(POLL_S)
+            if question.profiles and self._clock.monotonic_s() - looked_s >= HOMES_S:
+                looked_s = self._clock.monotonic_s()
+                opened, fresh = await self._followed(question, opened)
+                async for batch in self._existing(replace(question, lines=None), fresh, duplicates):
+                    yield batch
+                opened += fresh
+
+    async def _followed(
+        self, question: Question, opened: Sequence[_Opened]
+    ) -> tuple[list[_Opened], list[_Opened]]:
+        """The logs of profiles that are still there, under the names they have now, and those of new profiles."""
+        found = {known.id: known for known in await self._homes.scan()}
+        if not found:  # that says more about the file system than about profiles
+            return list(opened), []
+        known_ids = {one.home.id for one in opened if one.home is not None}
+        for home in {one.home for one in opened if one.home is not None and one.home.id in found}:
+            now = found[home.id].home
+            if now != home.home:
+                for one in opened:
+                    if one.home is None or one.home.id == home.id:
+                        one.log.follow_rename(now.name.text, now.path)
+        followed = [
+            one if one.home is None else replace(one, home=found[one.home.id])
+            for one in opened
+            if one.home is None or one.home.id in found
+        ]
+        made = [known for id_, known in found.items() if id_ not in known_ids] if question.has_new_profiles else []
+        fresh = [one for known in made for one in self._of_profile(question.sources, known)]
+        return followed, await asyncio.to_thread(_begun, fresh, question.wanted, question)
+
+
+def _begun(opened: list[_Opened], wanted: Wanted, question: Question) -> list[_Opened]:
+    for one in opened:
+        one.log.begin(wanted, share=len(opened), is_following=question.is_following)
+    return opened
 
 
 def _check(question: Question) -> None:

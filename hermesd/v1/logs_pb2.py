@@ -25,25 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hermesd/v1/logs.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\x02\n\x0fReadLogsRequest\x12\x10\n\x08profiles\x18\x01 \x03(\t\x12&\n\x07sources\x18\x02 \x03(\x0e\x32\x15.hermesd.v1.LogSource\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05lines\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x66ollow\x18\x06 \x01(\x08\x12#\n\x05level\x18\x07 \x01(\x0e\x32\x14.hermesd.v1.LogLevel\x12\x10\n\x08\x63ontains\x18\x08 \x03(\t\x12\x0f\n\x07session\x18\t \x01(\t\x12\x0f\n\x07loggers\x18\n \x03(\tB\x08\n\x06_lines\"x\n\x10ReadLogsResponse\x12&\n\x07records\x18\x01 \x03(\x0b\x32\x15.hermesd.v1.LogRecord\x12&\n\x07notices\x18\x02 \x03(\x0b\x32\x15.hermesd.v1.LogNotice\x12\x14\n\x0cis_caught_up\x18\x03 \x01(\x08\"\xd1\x01\n\tLogRecord\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12%\n\x06source\x18\x02 \x01(\x0e\x32\x15.hermesd.v1.LogSource\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08is_rough\x18\x04 \x01(\x08\x12#\n\x05level\x18\x05 \x01(\x0e\x32\x14.hermesd.v1.LogLevel\x12\x0e\n\x06logger\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x07 \x01(\t\x12\x0c\n\x04text\x18\x08 \x01(\t\"=\n\tLogNotice\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06is_gap\x18\x03 \x01(\x08*\x83\x01\n\tLogSource\x12\x1a\n\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x14\n\x10LOG_SOURCE_AGENT\x10\x01\x12\x15\n\x11LOG_SOURCE_ERRORS\x10\x02\x12\x16\n\x12LOG_SOURCE_GATEWAY\x10\x03\x12\x15\n\x11LOG_SOURCE_DAEMON\x10\x04*\x92\x01\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x15\n\x11LOG_LEVEL_WARNING\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04\x12\x16\n\x12LOG_LEVEL_CRITICAL\x10\x05\x32V\n\x0bLogsService\x12G\n\x08ReadLogs\x12\x1b.hermesd.v1.ReadLogsRequest\x1a\x1c.hermesd.v1.ReadLogsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15hermesd/v1/logs.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x02\n\x0fReadLogsRequest\x12\x10\n\x08profiles\x18\x01 \x03(\t\x12&\n\x07sources\x18\x02 \x03(\x0e\x32\x15.hermesd.v1.LogSource\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05lines\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x66ollow\x18\x06 \x01(\x08\x12#\n\x05level\x18\x07 \x01(\x0e\x32\x14.hermesd.v1.LogLevel\x12\x10\n\x08\x63ontains\x18\x08 \x03(\t\x12\x0f\n\x07session\x18\t \x01(\t\x12\x0f\n\x07loggers\x18\n \x03(\t\x12\x19\n\x11with_new_profiles\x18\x0b \x01(\x08\x42\x08\n\x06_lines\"x\n\x10ReadLogsResponse\x12&\n\x07records\x18\x01 \x03(\x0b\x32\x15.hermesd.v1.LogRecord\x12&\n\x07notices\x18\x02 \x03(\x0b\x32\x15.hermesd.v1.LogNotice\x12\x14\n\x0cis_caught_up\x18\x03 \x01(\x08\"\xd1\x01\n\tLogRecord\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12%\n\x06source\x18\x02 \x01(\x0e\x32\x15.hermesd.v1.LogSource\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08is_rough\x18\x04 \x01(\x08\x12#\n\x05level\x18\x05 \x01(\x0e\x32\x14.hermesd.v1.LogLevel\x12\x0e\n\x06logger\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x07 \x01(\t\x12\x0c\n\x04text\x18\x08 \x01(\t\"=\n\tLogNotice\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06is_gap\x18\x03 \x01(\x08*\x83\x01\n\tLogSource\x12\x1a\n\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x14\n\x10LOG_SOURCE_AGENT\x10\x01\x12\x15\n\x11LOG_SOURCE_ERRORS\x10\x02\x12\x16\n\x12LOG_SOURCE_GATEWAY\x10\x03\x12\x15\n\x11LOG_SOURCE_DAEMON\x10\x04*\x92\x01\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x15\n\x11LOG_LEVEL_WARNING\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04\x12\x16\n\x12LOG_LEVEL_CRITICAL\x10\x05\x32V\n\x0bLogsService\x12G\n\x08ReadLogs\x12\x1b.hermesd.v1.ReadLogsRequest\x1a\x1c.hermesd.v1.ReadLogsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hermesd.v1.logs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LOGSOURCE']._serialized_start=767
-  _globals['_LOGSOURCE']._serialized_end=898
-  _globals['_LOGLEVEL']._serialized_start=901
-  _globals['_LOGLEVEL']._serialized_end=1047
+  _globals['_LOGSOURCE']._serialized_start=794
+  _globals['_LOGSOURCE']._serialized_end=925
+  _globals['_LOGLEVEL']._serialized_start=928
+  _globals['_LOGLEVEL']._serialized_end=1074
   _globals['_READLOGSREQUEST']._serialized_start=71
-  _globals['_READLOGSREQUEST']._serialized_end=367
-  _globals['_READLOGSRESPONSE']._serialized_start=369
-  _globals['_READLOGSRESPONSE']._serialized_end=489
-  _globals['_LOGRECORD']._serialized_start=492
-  _globals['_LOGRECORD']._serialized_end=701
-  _globals['_LOGNOTICE']._serialized_start=703
-  _globals['_LOGNOTICE']._serialized_end=764
-  _globals['_LOGSSERVICE']._serialized_start=1049
-  _globals['_LOGSSERVICE']._serialized_end=1135
+  _globals['_READLOGSREQUEST']._serialized_end=394
+  _globals['_READLOGSRESPONSE']._serialized_start=396
+  _globals['_READLOGSRESPONSE']._serialized_end=516
+  _globals['_LOGRECORD']._serialized_start=519
+  _globals['_LOGRECORD']._serialized_end=728
+  _globals['_LOGNOTICE']._serialized_start=730
+  _globals['_LOGNOTICE']._serialized_end=791
+  _globals['_LOGSSERVICE']._serialized_start=1076
+  _globals['_LOGSSERVICE']._serialized_end=1162
 # @@protoc_insertion_point(module_scope)

@@ -106,16 +106,23 @@ class ReadLogsRequest(_message.Message):
     CONTAINS_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
     LOGGERS_FIELD_NUMBER: _builtins.int
+    WITH_NEW_PROFILES_FIELD_NUMBER: _builtins.int
     lines: _builtins.int
     """Only the last ones of those that are there, a count from 0 to 100000; less
     if they are very long, which is then told as a notice. Unset: all of them.
     """
     follow: _builtins.bool
-    """Keep sending new records until the caller cancels. Default: false."""
+    """Keep sending new records until the caller cancels. Profiles that are renamed
+    meanwhile are followed under their new names. Default: false.
+    """
     level: Global___LogLevel.ValueType
     """The least level. Unspecified (default) means any."""
     session: _builtins.str
     """Only records of sessions whose id contains this. Default: empty, any."""
+    with_new_profiles: _builtins.bool
+    """Whether profiles that are made while the caller follows are meant as well.
+    Default: false.
+    """
     @_builtins.property
     def profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the profiles. Empty (default) is allowed with the source "daemon"
@@ -158,10 +165,11 @@ class ReadLogsRequest(_message.Message):
         contains: _abc.Iterable[_builtins.str] | None = ...,
         session: _builtins.str = ...,
         loggers: _abc.Iterable[_builtins.str] | None = ...,
+        with_new_profiles: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_lines", b"_lines", "lines", b"lines", "since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lines", b"_lines", "contains", b"contains", "follow", b"follow", "level", b"level", "lines", b"lines", "loggers", b"loggers", "profiles", b"profiles", "session", b"session", "since", b"since", "sources", b"sources", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lines", b"_lines", "contains", b"contains", "follow", b"follow", "level", b"level", "lines", b"lines", "loggers", b"loggers", "profiles", b"profiles", "session", b"session", "since", b"since", "sources", b"sources", "until", b"until", "with_new_profiles", b"with_new_profiles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__lines: _TypeAlias = _typing.Literal["lines"]  # noqa: Y015
     _WhichOneofArgType__lines: _TypeAlias = _typing.Literal["_lines", b"_lines"]  # noqa: Y015

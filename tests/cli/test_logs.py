@@ -204,7 +204,7 @@ def test_literals_are_certain(pattern: str, needles: tuple[str, ...]) -> None:
 
 def view(terminal: FakeTerminal, **options: bool) -> LogView:
     """A view of one profile."""
-    return LogView(terminal, ["coder"], **{"is_folding": True, "is_wide": False, **options})
+    return LogView(terminal, ["coder"], **{"is_folding": True, "is_wide": False, "has_one": True, **options})
 
 
 def test_interleaved_repetitions_are_folded(environment: dict[str, str]) -> None:

@@ -40,6 +40,9 @@ class Writer(Protocol):
     def write(self, text: str) -> None:
         """Adds to the agent's log."""
 
+    def rename(self, name: str) -> None:
+        """Gives the home another name."""
+
     def print(self, text: str) -> None:
         """Adds to what the gateway printed."""
 
@@ -59,6 +62,9 @@ class MemoryWriter:
         self.print = partial(fake.write, f"captured/{BOT}")
         self.tell = partial(fake.write, "daemon")
 
+    def rename(self, name: str) -> None:
+        """There is no home."""
+
 
 class DiskWriter:
     """On disk."""
@@ -74,6 +80,9 @@ class DiskWriter:
 
     def write(self, text: str) -> None:
         _add(self.home / FILE.path, text)
+
+    def rename(self, name: str) -> None:
+        self.home = self.home.rename(self.home.with_name(name))
 
     def print(self, text: str) -> None:
         _add(self._printed, text)
@@ -130,6 +139,19 @@ def line(number: int, text: str = "", level: str = "INFO") -> str:
     return (
         f"2026-11-23 09:{number // 60:02}:{number % 60:02},250 {level} gateway.run: {text or f'line {number}'}\n"
     )
+
+
+def test_a_log_is_followed_through_a_rename(writer: Writer) -> None:
+    """Each line once, by the name that the profile has when it is read."""
+    writer.write(line(1))
+    log = opened(writer, is_following=True)
+    assert [record.text for record in forwards(log)] == ["line 1"]
+    writer.write(line(2))
+    writer.rename("smith")
+    log.follow_rename("smith", writer.home)
+    writer.write(line(3))
+    found = [record for _ in range(3) for record in log.added() or []]
+    assert [(record.profile, record.text) for record in found] == [("smith", "line 2"), ("smith", "line 3")]
 
 
 AT_S = 1_795_424_400.0

@@ -4,7 +4,7 @@ Owns: what was written into them, and reading it with the domain's own parser. M
 nothing is ever rotated away unless a test says so.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -105,6 +105,12 @@ class MemoryLog:
         whole = data[: data.rfind(b"\n") + 1]
         self._read += len(whole)
         return self._parsed(whole, self._clock.now_s()) if whole else None
+
+    def follow_rename(self, profile: str, home: Path) -> None:
+        if self._wanted.profiles:
+            self._wanted = replace(self._wanted, profiles=self._wanted.profiles | {profile})
+        if self._parser.source is not Source.DAEMON:
+            self._parser.profile = profile
 
     def take_problems(self) -> list[str]:
         problems, self._text.problems = self._text.problems, []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -189,6 +190,38 @@ async def test_followers_see_what_is_new(house: House) -> None:
     others = house.clock.sleepers - 1
     await follower.leave()
     assert house.clock.sleepers == others
+
+
+async def test_followers_go_on_under_a_new_name(house: House) -> None:
+    """Nothing of a renamed profile is missed, and its records carry the name that it has by then."""
+    home = house.homes.find(ProfileName("coder"))
+    assert home is not None
+    follower = Follower(house, question("coder", is_following=True))
+    await follower.wait()
+    house.homes.move(home, ProfileName("smith"))
+    house.log_reader.write("coder/logs/agent.log", line(1, "before anybody looked"))
+    assert await follower.wait() == ["coder: before anybody looked"]
+    await house.clock.advance(logs_module.HOMES_S)
+    house.log_reader.write("coder/logs/agent.log", line(2, "after"))
+    house.log_reader.write("daemon", line(3, "profile=smith started"))
+    assert sorted(await follower.wait()) == ["smith: after", "smith: profile=smith started"]
+    await follower.leave()
+
+
+async def test_new_profiles_are_followed_where_all_are_meant(house: House) -> None:
+    """From their first line on; one that is removed is left, and where some are named no other is followed."""
+    everybody = Follower(house, replace(question("coder", is_following=True), has_new_profiles=True))
+    one = Follower(house, question("coder", is_following=True))
+    await everybody.wait()
+    await one.wait()
+    house.homes.add("fresh")
+    house.log_reader.write("fresh/logs/agent.log", line(1, "hello"))
+    await house.clock.advance(logs_module.HOMES_S)
+    assert (await everybody.wait(), await one.wait()) == (["fresh: hello"], [])
+    house.log_reader.write("fresh/logs/agent.log", line(2, "more"))
+    assert await everybody.wait() == ["fresh: more"]
+    await everybody.leave()
+    await one.leave()
 
 
 async def test_followers_are_told_of_losses(house: House) -> None:
