@@ -40,7 +40,7 @@ class Sample(_message.Message):
     profile: _builtins.str
     """Name of the profile."""
     cpu_cores: _builtins.float
-    """Processor time over the step, as a share of one core: 1.5 is one and a half."""
+    """Processor time over the step, as a number of cores: 1.5 is one and a half."""
     rss_bytes: _builtins.int
     """Resident memory in bytes, at the most over the step."""
     descriptors: _builtins.int
@@ -50,7 +50,9 @@ class Sample(_message.Message):
     processes: _builtins.int
     """Processes, a count, at the most."""
     restarts: _builtins.int
-    """Starts by the daemon since the last command, beyond the first, at its end."""
+    """Starts by the daemon since the last command, beyond the first, a count as of
+    its end.
+    """
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When the step ended."""

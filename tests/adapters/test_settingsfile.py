@@ -31,10 +31,20 @@ def test_empty_file_is_default(file: Path) -> None:
     assert read_settings(file) == Settings()
 
 
-def test_every_time_can_be_set(file: Path) -> None:
-    """Each key of the policy has its place under [gateway], whole numbers included."""
-    file.write_text("[gateway]\n" + "".join(f"{field.name} = 1\n" for field in fields(Policy)))
-    assert set(asdict(read_settings(file).policy).values()) == {1}
+def test_every_part_of_the_policy_can_be_set(file: Path) -> None:
+    """Each key has its place under [gateway], whole numbers and switches included."""
+    wanted = {field.name: "false" if field.type is bool else "1" for field in fields(Policy)}
+    file.write_text("[gateway]\n" + "".join(f"{key} = {value}\n" for key, value in wanted.items()))
+    assert set(asdict(read_settings(file).policy).values()) == {1, False}
+
+
+@pytest.mark.parametrize("value", ["1", '"yes"'])
+def test_a_switch_is_true_or_false(file: Path, value: str) -> None:
+    """Anything else is refused with the key."""
+    file.write_text(f"[gateway]\nrestart_hung = {value}\n")
+    with pytest.raises(ConfigInvalid) as caught:
+        read_settings(file)
+    assert caught.value.metadata["key"] == "gateway.restart_hung"
 
 
 @pytest.mark.parametrize("value", ["0", "1.5", "-1"])

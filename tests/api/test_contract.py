@@ -37,6 +37,7 @@ MACHINE_WIDE = {
     "ListTrashRequest",
     "EmptyTrashRequest",
     "SyncSkillsRequest",
+    "ChangeGatewaysRequest",
     "ReadLogsRequest",
 }
 """Requests that concern no profile in particular, or several. Every other one names a profile."""
@@ -48,6 +49,7 @@ FILTERS = {
     "ListTerminalsRequest",
     "ListAliasesRequest",
     "ExamineRequest",
+    "WatchSamplesRequest",
 }
 """Requests whose profile only narrows a list, so that it may be empty. Every other profile is required."""
 
