@@ -81,18 +81,19 @@ def _records(home: Path) -> Iterator[Record]:
     """What the home says, each once; nothing of what is damaged."""
     told: set[Record] = set()
     for name in RECORDS:
-        record = _read_json(home / name)
-        said = record if isinstance(record, dict) else {"pid": record}
-        pid, start_ticks = said.get("pid"), said.get("start_time")
-        if not _is_number(pid) or pid <= 0 or not (start_ticks is None or _is_number(start_ticks)):
-            continue
-        if (pid, start_ticks) not in told:
-            told.add((pid, start_ticks))
-            yield pid, start_ticks
+        record = _parse(_read_json(home / name))
+        if record is not None and record not in told:
+            told.add(record)
+            yield record
 
 
-def _is_number(said: Any) -> bool:
-    return isinstance(said, int) and not isinstance(said, bool)
+def _parse(said: Any) -> Record | None:
+    """A record as a gateway writes it: with its start time, or just its pid."""
+    fields = said if isinstance(said, dict) else {"pid": said}
+    pid, start_ticks = fields.get("pid"), fields.get("start_time")
+    if type(pid) is not int or pid <= 0:
+        return None
+    return (pid, start_ticks) if start_ticks is None or type(start_ticks) is int else None
 
 
 def _read_json(path: Path) -> Any:
