@@ -45,8 +45,13 @@ def takers(lock_path: Path) -> list[int]:
     A process in a container has the pid there that it has here. One that this process's pid namespace does not
     hold is left out.
     """
-    keys, _ = _keys_of(lock_path)
-    return sorted({pid for pid, key in _locks() if key in keys})
+    try:
+        inode = lock_path.stat().st_ino
+    except OSError:
+        return []
+    alike = [(pid, key) for pid, key in _locks() if key[2] == inode]
+    keys = _keys_of(lock_path)[0] if alike else set()  # seldom needed, and this is asked for every profile at rest
+    return sorted({pid for pid, key in alike if key in keys})
 
 
 def _may_look_into(pid: int) -> bool:

@@ -53,7 +53,8 @@ def python_stacks(pid: int, search_path: str) -> list[str]:
     if child.returncode != 0:
         return [f"none: {program} failed: {_reason(complaint) or f'it ended with {child.returncode}'}"]
     try:
-        return [line for thread in json.loads(said) for line in _thread(thread)]
+        threads = json.loads(said)[::-1]  # the main one, which is the oldest, comes last
+        return [line for thread in threads for line in _thread(thread)]
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return [f"none: what {program} says is not understood"]
 
