@@ -34,7 +34,7 @@ def evidence(pid: int, lock_path: Path) -> Evidence:
     if _may_look_into(pid):
         return Evidence.HELD if procfs.holds(pid, lock_path) else Evidence.NOT_HELD
     keys, is_certain = _keys_of(lock_path)
-    if any(holder == pid and key in keys for holder, key in _locks()):
+    if any(holder == pid and key in keys for holder, key in _locks(_table())):
         return Evidence.HELD
     return Evidence.NOT_HELD if is_certain else Evidence.UNKNOWN
 
@@ -49,9 +49,11 @@ def takers(lock_path: Path) -> list[int]:
         inode = lock_path.stat().st_ino
     except OSError:
         return []
-    alike = [(pid, key) for pid, key in _locks() if key[2] == inode]
-    keys = _keys_of(lock_path)[0] if alike else set()  # seldom needed, and this is asked for every profile at rest
-    return sorted({pid for pid, key in alike if key in keys})
+    table = _table()
+    if f":{inode} " not in table:  # as for nearly every profile at rest, and all of them are asked for
+        return []
+    keys, _ = _keys_of(lock_path)
+    return sorted({pid for pid, key in _locks(table) if key in keys})
 
 
 def _may_look_into(pid: int) -> bool:
@@ -98,14 +100,18 @@ def _mount(mount_id: re.Match[str] | None) -> tuple[int, int, str] | None:
     return None
 
 
-def _locks() -> list[tuple[int, Key]]:
+def _table() -> str:
+    """The kernel's table of locks; empty where there is none."""
+    try:
+        return (procfs.PROC / "locks").read_text(encoding="ascii")
+    except OSError:
+        return ""
+
+
+def _locks(table: str) -> list[tuple[int, Key]]:
     """Every lock that is held: who took it, and of which file. Those who wait for one are left out."""
     found = []
-    try:
-        lines = (procfs.PROC / "locks").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return []
-    for line in lines:
+    for line in table.splitlines():
         fields = line.split()
         if len(fields) < 6 or fields[1] == "->":
             continue

@@ -217,7 +217,7 @@ def test_a_stale_record_of_another_users_process_proves_nothing(open_home: Path)
 def test_where_the_table_may_name_it_otherwise_the_record_counts(open_home: Path) -> None:
     """As on stacked file systems; it is said that no more is known."""
     elsewhere = "from hermesd.adapters import heldlocks\nheldlocks._mount = lambda _: (0, 99, 'overlay')\n"
-    blind = "heldlocks._locks = lambda: []\n"
+    blind = "heldlocks._locks = lambda _: []\n"
     with gateway_of(FOREIGN_UID, open_home) as pid:
         assert f"({pid}, '{FOREIGN_UID}', True" in said_by_nobody(elsewhere + LOOKING, open_home)
         assert f"({pid}, '{FOREIGN_UID}', False" in said_by_nobody(elsewhere + blind + LOOKING, open_home)
