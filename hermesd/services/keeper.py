@@ -378,6 +378,8 @@ class Keeper:
         if path is not None:
             self._dumped_spawn = process.spawn_id
             await self._record_event("gateway.dumped", path=str(path), cause=cause.value, pid=str(process.pid))
+        if not is_overdue:
+            self._arm(await self._wait_s(self.record.gateway))  # its grace begins when it is asked to end
 
     async def _start(self) -> None:
         """Starts a process, or tells the machine at once why there is none."""

@@ -35,7 +35,7 @@ def running(machine: Machine) -> Machine:
 @contextmanager
 def by_hand(machine: Machine, agent: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """The gateway of coder as a person starts it without hermesd."""
-    argv = [agent, "-p", "coder", "gateway", "run"]
+    argv = [str(agent), "-p", "coder", "gateway", "run"]
     environment = {**machine.environment, "HERMES_DISABLE_LAZY_INSTALLS": "1"}
     out = subprocess.DEVNULL
     with subprocess.Popen(argv, env=environment, cwd=machine.home, stdin=out, stdout=out, stderr=out) as process:

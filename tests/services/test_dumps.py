@@ -133,6 +133,19 @@ async def test_a_dump_that_hangs_puts_the_end_off_for_seconds(house: House) -> N
     assert await dumped(house) == []
 
 
+async def test_a_late_dump_takes_nothing_from_the_grace(house: House) -> None:
+    """It begins when the process is asked to end."""
+    house.dumps.hangs = True
+    house.backend.ends_on_terminate = None
+    pid = await miss_start_limit(house)
+    await house.clock.advance(DUMP_LIMIT_S)
+    assert house.backend.terminated == [pid]
+    await house.clock.advance(GRACE_S - 3)
+    assert house.backend.killed == []
+    await house.clock.advance(3 + DUMP_LIMIT_S)
+    assert house.backend.killed[0] == pid
+
+
 async def test_a_daemon_that_ends_waits_for_no_dump(house: House) -> None:
     """The next one goes on with the end of the gateway."""
     house.dumps.hangs = True
