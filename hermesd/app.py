@@ -29,6 +29,7 @@ from hermesd.adapters.aliases import AliasesInBin
 from hermesd.adapters.backends.choice import choose_backend
 from hermesd.adapters.clock import SystemClock
 from hermesd.adapters.daemonfile import DaemonLock, remove_daemon_file, write_daemon_file
+from hermesd.adapters.dumps import DumpsOnDisk
 from hermesd.adapters.homeinspector import HomeInspectorOnDisk
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.adapters.installer import PipInstaller
@@ -219,6 +220,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             processes=KernelProcesses(),
             terminals=TerminalFiles(places.terminals),
             logs=logs,
+            dumps=DumpsOnDisk(places.dumps, clock, inherited.get("PATH", "")),
             log_reader=LogReaderOnDisk(partial(TurnedFiles, logs), places.daemon_log, clock),
             installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person), hermes),
             agents={

@@ -103,6 +103,11 @@ class Places:
         return self.logs / "gateways"
 
     @property
+    def dumps(self) -> Path:
+        """What was seen of gateways' processes before they were ended."""
+        return self.state / "dumps"
+
+    @property
     def runtimes(self) -> Path:
         """Installed agents, shared by all roots."""
         return self.share / "runtimes"
@@ -135,7 +140,8 @@ class Places:
 
     @property
     def _directories(self) -> tuple[Path, ...]:
-        return (self.state.parent, self.state, self.run, self.terminals, self.locks, self.logs, self.gateway_logs)
+        kept = (self.terminals, self.locks, self.dumps, self.logs, self.gateway_logs)
+        return (self.state.parent, self.state, self.run, *kept)
 
     def prepare(self) -> None:
         """Makes the state directories, each 0700, also where they were wider.

@@ -38,6 +38,8 @@ class Stat:
     """Device number of the controlling terminal; 0 if there is none."""
     start_ticks: int
     """Clock ticks between boot and start of the process."""
+    cpu_ticks: int = 0
+    """Clock ticks it has spent running, for itself and in the kernel."""
 
     @property
     def is_alive(self) -> bool:
@@ -71,8 +73,11 @@ def booted_at_s() -> float:
 def stat(pid: int) -> Stat | None:
     """What the kernel says of a process, zombies included; `None` if there is none."""
     content = _read(pid, "stat")
-    if content is None:
-        return None
+    return None if content is None else parse_stat(pid, content)
+
+
+def parse_stat(pid: int, content: bytes) -> Stat:
+    """What /proc/PID/stat says, or that of a thread."""
     # The command name stands in parentheses and may itself hold spaces and parentheses.
     fields = content[content.rindex(b")") + 1 :].split()
     return Stat(
@@ -82,6 +87,7 @@ def stat(pid: int) -> Stat | None:
         session=int(fields[3]),
         tty=int(fields[4]),
         start_ticks=int(fields[19]),
+        cpu_ticks=int(fields[11]) + int(fields[12]),
     )
 
 
@@ -135,6 +141,19 @@ def command_line(pid: int) -> bytes | None:
     Never a proof of identity: anybody can have the same.
     """
     return _read(pid, "cmdline")
+
+
+def command_name(pid: int) -> str:
+    """Name of the program that a process runs, at most 15 bytes; empty if it is gone. No proof of anything."""
+    return os.fsdecode(_read(pid, "comm") or b"").strip()
+
+
+def inner_pid(pid: int) -> int | None:
+    """Pid of a process in the innermost pid namespace it is in, as in a container; `None` if it is gone."""
+    for line in (_read(pid, "status") or b"").splitlines():
+        if line.startswith(b"NSpid:"):
+            return int(line.split()[-1])
+    return None
 
 
 def identity(pid: int, spawn_id: str) -> ProcessIdentity | None:
@@ -209,6 +228,17 @@ def holds(pid: int, lock_path: Path) -> bool:
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
     return any(_is_locked(pid, number, lock_path.name, lock_file) for number in descriptors)
+
+
+def holds_removed(pid: int, lock_path: Path) -> bool:
+    """Whether a process holds a lock on what was this file until somebody removed it."""
+    removed = f"{os.path.realpath(lock_path)}{_DELETED}"
+    descriptors = PROC / str(pid) / "fd"
+    try:
+        numbers = [name for name in os.listdir(descriptors) if os.readlink(descriptors / name) == removed]  # noqa: PTH115, PTH208
+    except OSError:  # it is gone, or may not be looked at
+        return False
+    return any(b"\nlock:" in (_read(pid, f"fdinfo/{number}") or b"") for number in numbers)
 
 
 def _is_locked(pid: int, number: str, name: str, lock_file: os.stat_result) -> bool:

@@ -4,9 +4,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesd.domain import operation as operations
+from hermesd.domain.dump import Dump
 from hermesd.domain.gateway import State
 from hermesd.domain.logs import Level, Record, Source
-from hermesd.domain.process import LastExit
+from hermesd.domain.process import Foreign, LastExit
 from hermesd.domain.runtime import Runtime
 from hermesd.domain.terminal import Terminal
 from hermesd.domain.usage import DiskUsage
@@ -92,6 +93,7 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         detail=record.detail,
         log_path=view.log_path,
         foreign_pid=view.foreign_pid or 0,
+        foreign=_foreign(view.foreign) if view.foreign else None,
         enabled=record.is_enabled,
         attempts=record.gateway.attempts,
         start_budget=_start_budget(view),
@@ -102,7 +104,30 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
 def explanation(told: Explanation) -> gateways_pb2.GatewayExplanation:
     """Why a gateway is as it is."""
     return gateways_pb2.GatewayExplanation(
-        gateway=gateway(told.view), exits=[_exit(end) for end in told.exits], last_lines=told.last_lines
+        gateway=gateway(told.view),
+        exits=[_exit(end) for end in told.exits],
+        last_lines=told.last_lines,
+        dumps=[_dump(dump) for dump in told.dumps],
+    )
+
+
+def _foreign(found: Foreign) -> gateways_pb2.ForeignGateway:
+    return gateways_pb2.ForeignGateway(
+        pid=found.pid,
+        owner=found.owner,
+        started_at=timestamp(found.started_at_s),
+        unit=found.unit,
+        tty=found.tty,
+        resolution=found.resolution,
+    )
+
+
+def _dump(kept: Dump) -> gateways_pb2.GatewayDump:
+    return gateways_pb2.GatewayDump(
+        path=str(kept.path),
+        at=timestamp(kept.at_s),
+        cause=gateways_pb2.ExitCause.Value(f"EXIT_CAUSE_{kept.cause.name}"),
+        size_bytes=kept.size_bytes,
     )
 
 

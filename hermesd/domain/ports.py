@@ -14,14 +14,17 @@ from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
 from hermesd.domain.description import Description
+from hermesd.domain.dump import Dump
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
 from hermesd.domain.logs import LogFile, Record, Wanted
 from hermesd.domain.operation import Happening, Operation
 from hermesd.domain.process import (
+    ExitCause,
     ExitReport,
     ExitStatus,
+    Foreign,
     LastExit,
     Probe,
     ProcessIdentity,
@@ -491,6 +494,26 @@ class Logs(Protocol):
         """Deletes every file of this profile. Gone already is fine."""
 
 
+class Dumps(Protocol):
+    """What could be seen of gateways' processes just before they were ended, a few files for each profile."""
+
+    async def keep(
+        self, profile_id: str, process: ProcessIdentity, cause: ExitCause, detail: str, lines: Sequence[str]
+    ) -> Path:
+        """Looks at a process and writes down what there is to see, then `lines`, the last ones it wrote.
+
+        The process is neither signalled nor stopped, whatever it is doing, and may have ended. Takes a few
+        seconds, also where looking would hang. The oldest dumps beyond `DUMPS_KEPT` go. Raises `DiskFull`,
+        `NotPermitted`; there is no dump then.
+        """
+
+    def of(self, profile_id: str) -> list[Dump]:
+        """Those of one profile, newest first. Raises `NotPermitted`."""
+
+    def remove(self, profile_id: str) -> None:
+        """Deletes those of one profile. Gone already is fine. Raises `NotPermitted`."""
+
+
 class Log(Protocol):
     """One log with its older files, being read by somebody: backwards or forwards, then what is added.
 
@@ -648,8 +671,8 @@ class Agent(Protocol):
     def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
         """What an unasked end means."""
 
-    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> int | None:
-        """Pid of a living gateway of this home that is not `own`, by record and held lock; else `None`."""
+    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> Foreign | None:
+        """The living gateway of this home that is not `own`, by its record and the lock it holds; else `None`."""
 
     def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
         """How one of the agent's own commands is run for this home.
@@ -779,6 +802,7 @@ class Ports:
     processes: Processes
     terminals: TerminalRecords
     logs: Logs
+    dumps: Dumps
     log_reader: LogReader
     installer: Installer
     agents: Mapping[str, Agent]
@@ -808,6 +832,7 @@ __all__ = [
     "Backend",
     "Binding",
     "Clock",
+    "Dumps",
     "GatewayRecord",
     "HomeInspector",
     "Homes",

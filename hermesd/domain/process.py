@@ -158,3 +158,5 @@ class Foreign:
     """The terminal it was started on; empty for none."""
     resolution: str = ""
     """The line that ends it where it was started."""
+    is_proven: bool = True
+    """Whether it was seen to be of this home; else only its record says so."""

@@ -11,7 +11,7 @@ from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import Settings
 from hermesd.domain.usage import DiskUsage, Holdings, Leftover
-from hermesd.services.effects import foreign_error
+from hermesd.services.foreign import foreign_error
 from hermesd.services.leftovers import Leftovers
 from hermesd.services.operations import Operations
 from hermesd.services.profiles import Profiles, ProfileView, refuse_default
@@ -72,8 +72,8 @@ class DeletionPlans:
         view = await self._profiles.get(name)
         self._operations.refuse_if_changing(name.text)
         home = view.known.home
-        if view.gateway.foreign_pid is not None:
-            raise foreign_error(home, view.gateway.foreign_pid)
+        if view.gateway.foreign is not None:
+            raise foreign_error(home, view.gateway.foreign, f"hermesctl profile delete {name}")
         usage, holdings = await asyncio.gather(
             self._usage.of_home(home, limit_s=MEASURE_LIMIT_S),
             asyncio.to_thread(self._runtimes.agent_of(name).holdings, home),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hermesd.domain.errors import (
     ArgumentInvalid,
-    GatewayForeign,
     HermesError,
     Incompatible,
     PortInUse,
@@ -32,12 +31,19 @@ from hermesd.domain.profile import Home
 from hermesd.domain.runtime import Launch
 from hermesd.domain.settings import Settings
 from hermesd.services.facts import Fact
+from hermesd.services.foreign import foreign_error, start_command
 from hermesd.services.runtimes import Choice, Runtimes
 
 log = logging.getLogger(__name__)
 
 IMPOSSIBLE = (RuntimeMissing, Incompatible, ArgumentInvalid)
 """Failures to start that no waiting mends."""
+
+DUMP_LIMIT_S = 10.0
+"""How long the end of a process is put off for a dump, at most."""
+
+DUMPED_LINES = 200
+"""Lines of captured output that a dump ends with."""
 
 
 class Effects:
@@ -117,6 +123,36 @@ class Effects:
         log.warning("profile=%s pid=%d did not end in time and is killed", home.name, process.pid)
         await self._ports.backend.kill(process, home=_path_of(record))
 
+    async def dump(
+        self, home: Home, record: GatewayRecord, process: ProcessIdentity, cause: ExitCause, detail: str
+    ) -> Path | None:
+        """Keeps what can be seen of a process that is about to be ended; `None` if that failed.
+
+        Never raises and takes `DUMP_LIMIT_S` at most, whatever hangs: the end must come.
+        """
+        keeping = asyncio.create_task(self._keep_dump(record.profile_id, process, cause, detail))
+        patience = asyncio.create_task(self._ports.clock.sleep_s(DUMP_LIMIT_S))
+        try:
+            await asyncio.wait({keeping, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+            is_late = keeping.cancel()
+        if is_late:
+            log.warning("profile=%s pid=%d no dump within %.0f s", home.name, process.pid, DUMP_LIMIT_S)
+            return None
+        if error := keeping.exception():
+            log.warning("profile=%s pid=%d no dump: %s", home.name, process.pid, error)
+            return None
+        return keeping.result()
+
+    async def _keep_dump(self, profile_id: str, process: ProcessIdentity, cause: ExitCause, detail: str) -> Path:
+        """A log that cannot be read costs its lines, not the dump."""
+        try:
+            lines = await asyncio.to_thread(self._ports.logs.tail, profile_id, DUMPED_LINES)
+        except HermesError as error:
+            lines = [error.message]
+        return await self._ports.dumps.keep(profile_id, process, cause, detail, lines)
+
     async def end(self, home: Home, record: GatewayRecord, process: ProcessIdentity) -> bool:
         """Ends a process within its grace, by force after it, with what it left; says whether nothing lives."""
         await self.terminate(home, process)
@@ -190,17 +226,6 @@ def _checked_launch(choice: Choice, home: Home) -> Launch:
     """How a gateway is started that nothing stands in the way of, asked in one go: each thread's turn costs."""
     foreign = choice.agent.foreign_gateway(home, None)
     if foreign is not None:
-        raise foreign_error(home, foreign)
+        raise foreign_error(home, foreign, start_command(home), deed="start")
     choice.agent.check(home, is_running=False)
     return choice.agent.launch(choice.runtime, home)
-
-
-def foreign_error(home: Home, pid: int) -> GatewayForeign:
-    """The refusal to start beside a gateway of somebody else."""
-    return GatewayForeign(
-        f"a gateway that hermesd did not start serves profile '{home.name}' (pid {pid})",
-        hint="hermesd never signals it; stop it where it was started, then try again",
-        fixes=[f"hermesctl gateway start {home.name}"],
-        profile=home.name.text,
-        pid=str(pid),
-    )

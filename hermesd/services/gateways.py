@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from hermesd.domain.budget import DAY_S, HOUR_S, Budget, used
+from hermesd.domain.dump import Dump
 from hermesd.domain.errors import (
     ArgumentInvalid,
     Cancelled,
@@ -23,11 +24,11 @@ from hermesd.domain.errors import (
 from hermesd.domain.gateway import LIVE, Event, State
 from hermesd.domain.operation import Happening, Operation, OperationState
 from hermesd.domain.ports import GatewayRecord, Ports
-from hermesd.domain.process import ExitCause, ExitStatus, LastExit
+from hermesd.domain.process import ExitCause, ExitStatus, Foreign, LastExit
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import Settings
-from hermesd.services.effects import foreign_error
 from hermesd.services.events import Events
+from hermesd.services.foreign import foreign_error, start_command
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.keeper import EXITED, Keeper
 from hermesd.services.keepers import Keepers
@@ -50,7 +51,8 @@ class GatewayView:
 
     name: ProfileName
     record: GatewayRecord
-    foreign_pid: int | None
+    foreign: Foreign | None
+    """The gateway that somebody else started."""
     log_path: str
     budget: Budget
     used_in_hour: int
@@ -59,6 +61,11 @@ class GatewayView:
     """Starts charged to the rolling day."""
     warnings: tuple[str, ...]
     """What is asked for and is not given to the process that runs."""
+
+    @property
+    def foreign_pid(self) -> int | None:
+        """Pid of the gateway that somebody else started."""
+        return None if self.foreign is None else self.foreign.pid
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ class Explanation:
     """Its last ends, newest first."""
     last_lines: Sequence[str]
     """The last lines it wrote, oldest first."""
+    dumps: Sequence[Dump] = ()
+    """What was kept of processes before they were ended, newest first."""
 
 
 class Gateways:
@@ -114,10 +123,10 @@ class Gateways:
         """Gateways as they are now; homes are looked into in one thread, whose turn costs more than the look."""
         kept = [(known, self._keepers.record_of(known.id)) for known in homes]
         resting = [(known, record) for known, record in kept if record.gateway.state not in LIVE]
-        foreign = await asyncio.to_thread(self._foreign_pids, resting) if resting else {}
+        foreign = await asyncio.to_thread(self._foreign, resting) if resting else {}
         return [self._view(known, record, foreign.get(known.id)) for known, record in kept]
 
-    def _foreign_pids(self, resting: Sequence[tuple[Identified, GatewayRecord]]) -> dict[str, int | None]:
+    def _foreign(self, resting: Sequence[tuple[Identified, GatewayRecord]]) -> dict[str, Foreign | None]:
         """By profile id."""
         agents = [self._runtimes.agent_of(known.home.name) for known, _ in resting]
         return {
@@ -125,7 +134,7 @@ class Gateways:
             for agent, (known, record) in zip(agents, resting, strict=True)
         }
 
-    def _view(self, known: Identified, record: GatewayRecord, foreign: int | None) -> GatewayView:
+    def _view(self, known: Identified, record: GatewayRecord, foreign: Foreign | None) -> GatewayView:
         log_path = str(self._ports.logs.path(known.id))
         now_s = self._ports.clock.now_s()
         return GatewayView(
@@ -159,7 +168,7 @@ class Gateways:
         known = await self._homes.get(name)
         keeper = await self._keepers.of(known)
         if keeper.record.gateway.state not in LIVE:
-            await self._refuse_foreign(keeper)
+            await self._refuse_foreign(keeper, deed="stop")
         return await self._begin("gateway.stop", name, requester, lambda job: self._stop(keeper, job))
 
     async def restart(self, name: ProfileName, requester: str) -> Operation:
@@ -194,7 +203,8 @@ class Gateways:
         known = await self._homes.get(name)
         told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kind=EXITED)
         lines = await asyncio.to_thread(self._ports.logs.tail, known.id, EXPLAINED)
-        return Explanation(await self.view(known), [_exit_of(event) for event in reversed(told)], lines)
+        dumps = await asyncio.to_thread(self._ports.dumps.of, known.id)
+        return Explanation(await self.view(known), [_exit_of(event) for event in reversed(told)], lines, dumps)
 
     async def read_log(self, name: ProfileName, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """The last lines of a gateway's captured output, then, with `follow`, new ones as they come.
@@ -334,15 +344,16 @@ class Gateways:
         is_live = keeper.record.gateway.state in LIVE
         if not is_live:
             await self._keepers.refuse_predecessor(keeper)
-            await self._refuse_foreign(keeper)
+            await self._refuse_foreign(keeper, start_command(keeper.home), deed="start")
         await asyncio.to_thread(choice.agent.check, known.home, is_running=is_live)
         return keeper
 
-    async def _refuse_foreign(self, keeper: Keeper) -> None:
+    async def _refuse_foreign(self, keeper: Keeper, *then: str, deed: str = "end") -> None:
+        """`then` is what to run once it has ended."""
         agent = self._runtimes.agent_of(keeper.home.name)
         own = keeper.record.process
         if foreign := await asyncio.to_thread(agent.foreign_gateway, keeper.home, own):
-            raise foreign_error(keeper.home, foreign)
+            raise foreign_error(keeper.home, foreign, *then, deed=deed)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -16,6 +16,7 @@ from hermesd.domain.findings import Severity, judge_disk, listed
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
 from hermesd.services.checks import Found, Mend, Result, Surroundings, check_runtime
+from hermesd.services.foreign import describe
 from hermesd.services.gateways import Gateways
 from hermesd.services.homes import Identified
 from hermesd.services.runtimes import Runtimes
@@ -184,9 +185,9 @@ class HomeChecks:
     async def _gateway(self, known: Identified) -> Result:
         view = await self._gateways.view(known)
         foreign = []
-        if view.foreign_pid is not None:
-            what = f"a gateway that hermesd did not start serves it (pid {view.foreign_pid})"
-            foreign.append(Found("foreign", Severity.ERROR, what, f"kill {view.foreign_pid}"))
+        if view.foreign is not None:
+            what = f"a gateway that hermesd did not start serves it: {describe(view.foreign)}"
+            foreign.append(Found("foreign", Severity.ERROR, what, view.foreign.resolution))
         limits = [Found(text, Severity.WARNING, text) for text in view.warnings]
         return {"gateway": foreign, "limits": limits}
 

@@ -73,6 +73,8 @@ class Keeper:
         self._change = asyncio.Event()
         self._ending_for = ExitCause.STOPPED
         self._ending_detail = ""
+        self._dumped_spawn = ""
+        """The start whose process a dump was kept of."""
         self._is_halted = False
         self._is_let_go = False
 
@@ -363,8 +365,21 @@ class Keeper:
                 await self._effects.kill(self.home, self.record, process)
             case Effect.TERMINATE | Effect.KILL:
                 self._report(ExitReport(Event.LOST, ExitCause.UNKNOWN), self.record.spawn_id, ExitStatus())
+            case Effect.DUMP if process is not None and process.spawn_id != self._dumped_spawn:
+                await self._dump(process)
             case Effect.ALERT:
                 await self._record_event("gateway.alert", attempts=str(self.record.gateway.attempts))
+
+    async def _dump(self, process: ProcessIdentity) -> None:
+        """Keeps what can be seen of a process that is about to be ended, once for each."""
+        is_overdue = self.record.gateway.state is State.KILLING
+        cause, detail = self._ending_for, self._ending_detail or ("it did not end in time" if is_overdue else "")
+        path = await self._effects.dump(self.home, self.record, process, cause, detail)
+        if path is not None:
+            self._dumped_spawn = process.spawn_id
+            await self._record_event("gateway.dumped", path=str(path), cause=cause.value, pid=str(process.pid))
+        if not is_overdue:
+            self._arm(await self._wait_s(self.record.gateway))  # its grace begins when it is asked to end
 
     async def _start(self) -> None:
         """Starts a process, or tells the machine at once why there is none."""

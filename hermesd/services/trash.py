@@ -201,13 +201,14 @@ class Trash:
         return work
 
     async def _remove(self, trash_id: str) -> None:
-        """Removes an entry for good, with the output that was captured of its gateway."""
+        """Removes an entry for good, with the output that was captured of its gateway and its dumps."""
         async with self._taking:
             entry = await self._look_up(trash_id)
             if entry is None:
                 return
             if entry.note.profile_id:
                 await asyncio.to_thread(self._ports.logs.remove, entry.note.profile_id)
+                await asyncio.to_thread(self._ports.dumps.remove, entry.note.profile_id)
             await asyncio.to_thread(self._ports.trash.remove, entry)
         name = entry.note.name.text
         await self._events.record("profile.purged", f"the data of {name} are gone from the trash", profile=name)

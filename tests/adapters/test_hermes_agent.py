@@ -1,11 +1,8 @@
 """What hermesd makes of the files and processes of hermes-agent."""
 
-import fcntl
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -463,47 +460,6 @@ def test_a_restart_that_nobody_saw_is_known_from_the_report(home: Home) -> None:
     report(home, "stopped")
     told = AGENT.explain_exit(home, myself(), ExitStatus())
     assert (told.event, told.cause) == (Event.CRASHED, ExitCause.UNKNOWN)
-
-
-# --- foreign gateways
-
-
-@pytest.fixture
-def holder(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that holds the gateway's lock, as a gateway that somebody else started does."""
-    with (home.path / "gateway.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        process = subprocess.Popen(
-            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock.fileno()]
-        )
-    with process:
-        yield process
-        process.kill()
-
-
-@pytest.mark.parametrize("record", ["gateway.pid", "gateway.lock"])
-def test_a_gateway_of_somebody_elses_is_found(home: Home, holder: "subprocess.Popen[bytes]", record: str) -> None:
-    """By its record, of either form, and its lock; our own is not foreign."""
-    for content in (f"{holder.pid}\n", json.dumps({"pid": holder.pid, "kind": "hermes-gateway"})):
-        (home.path / record).write_text(content)
-        assert AGENT.foreign_gateway(home, None) == holder.pid
-        assert AGENT.foreign_gateway(home, myself()) == holder.pid
-
-
-@pytest.mark.parametrize(
-    "content", ["", "x", "[]", "-1", '{"pid": "7"}', '{"pid": 4194305}', '{"pid": %d, "start_time": 1}']
-)
-def test_a_record_alone_proves_nothing(home: Home, holder: "subprocess.Popen[bytes]", content: str) -> None:
-    """Garbage, a dead pid, a pid that was given to somebody else."""
-    (home.path / "gateway.pid").write_text(content.replace("%d", str(holder.pid)))
-    assert AGENT.foreign_gateway(home, None) is None
-
-
-def test_a_process_without_the_lock_is_no_gateway(home: Home) -> None:
-    """A copied home names the original's gateway, which holds another file."""
-    (home.path / "gateway.pid").write_text(str(os.getpid()))
-    (home.path / "gateway.lock").touch()
-    assert AGENT.foreign_gateway(home, None) is None
 
 
 # --- skills

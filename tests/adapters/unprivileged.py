@@ -17,9 +17,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 
 PROLOGUE = f"""
-import os, sys
+import encodings.ascii, os, sys
 from pathlib import Path
-from hermesd.adapters import atomic, homeinspector, homes, places, store
+from hermesd.adapters import atomic, homeinspector, homes, places, processlook, store
+from hermesd.adapters.agents import hermes_foreign
 from hermesd.domain.errors import HermesError
 os.setgroups([])
 os.setgid({NOBODY})

@@ -1,6 +1,9 @@
 """What every agent promises, fake or real."""
 
+import fcntl
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -184,6 +187,31 @@ def test_an_empty_home_has_no_foreign_gateway(subject: Subject, home: Home) -> N
     """With or without one of our own."""
     assert subject.agent.foreign_gateway(home, None) is None
     assert subject.agent.foreign_gateway(home, myself()) is None
+
+
+@contextmanager
+def gateway_of_this_process(agent: Agent, home: Home) -> Iterator[None]:
+    """This test process is a gateway of the home that hermesd did not start."""
+    if isinstance(agent, ScriptedAgent):
+        agent.foreign[home.name.text] = myself().pid
+        yield
+        del agent.foreign[home.name.text]
+        return
+    with (home.path / "gateway.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (home.path / "gateway.pid").write_text(str(myself().pid))
+        yield
+
+
+def test_a_foreign_gateway_is_found_with_the_line_that_ends_it(agent: Agent, home: Home) -> None:
+    """For as long as it runs; our own is none."""
+    with gateway_of_this_process(agent, home):
+        found = agent.foreign_gateway(home, None)
+        assert found is not None
+        assert found.pid == myself().pid
+        assert found.resolution.split()
+        assert agent.foreign_gateway(home, myself()) is None
+    assert agent.foreign_gateway(home, None) is None
 
 
 def test_a_runtime_without_skills_brings_none(subject: Subject) -> None:

@@ -152,7 +152,9 @@ def test_a_gateway_serves_its_api_with_the_models_key(
         with urllib.request.urlopen(request, timeout=START_LIMIT_S) as answer:
             assert json.load(answer)["choices"][0]["message"]["content"] == model.ANSWER
         assert set(model_server.authorizations) == {"Bearer sk-0123456789abcdef"}
-        assert AGENT.foreign_gateway(home, None) == gateway.process.pid
+        found = AGENT.foreign_gateway(home, None)
+        assert found is not None
+        assert (found.pid, found.resolution) == (gateway.process.pid, f"kill -TERM {gateway.process.pid}")
         assert AGENT.foreign_gateway(home, gateway.process) is None
 
 

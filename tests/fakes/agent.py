@@ -17,7 +17,7 @@ from hermesd.domain.errors import (
 from hermesd.domain.gateway import Event
 from hermesd.domain.logs import LogFile, Source
 from hermesd.domain.ports import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
-from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
+from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from hermesd.domain.soul import Soul, soul_of
@@ -47,8 +47,8 @@ class ScriptedAgent:
         """What `probe` answers in turn, the last one for ever; ready at once without an entry."""
         self.exit_reports: dict[str, ExitReport] = {}
         """What `explain_exit` answers; by exit code without an entry."""
-        self.foreign: dict[str, int] = {}
-        """Pids of gateways that were started elsewhere."""
+        self.foreign: dict[str, Foreign | int] = {}
+        """Gateways that were started elsewhere, or just their pids."""
         self.skills: Path | None = None
         self.logs: Sequence[LogFile] = (LogFile(Source.AGENT, "logs/agent.log"),)
         self.workplaces: dict[str, Path] = {}
@@ -138,10 +138,12 @@ class ScriptedAgent:
         crash = ExitReport(Event.CRASHED, cause)
         return crash if status.code is None else _REPORTS.get(status.code, crash)
 
-    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> int | None:
-        """The pid set for the home, unless it is the own one."""
-        pid = self.foreign.get(home.name.text)
-        return None if own is not None and pid == own.pid else pid
+    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> Foreign | None:
+        """The gateway set for the home, unless it is the own one."""
+        found = self.foreign.get(home.name.text)
+        if isinstance(found, int):
+            found = Foreign(found, resolution=f"kill -TERM {found}")
+        return None if found is None or (own is not None and found.pid == own.pid) else found
 
     def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
         """A command in the shape of the real one."""

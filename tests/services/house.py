@@ -24,6 +24,7 @@ from tests.fakes.agent import ScriptedAgent
 from tests.fakes.aliases import MemoryAliases
 from tests.fakes.backend import ScriptedBackend
 from tests.fakes.clock import ManualClock
+from tests.fakes.dumps import MemoryDumps
 from tests.fakes.homes import MemoryHomes
 from tests.fakes.inspectors import MemoryHomeInspector, MemoryMachineInspector
 from tests.fakes.installer import MemoryInstaller
@@ -66,6 +67,7 @@ class House:
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
     terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
     logs: MemoryLogs = field(default_factory=MemoryLogs)
+    dumps: MemoryDumps = field(default_factory=MemoryDumps)
     installer: MemoryInstaller = field(default_factory=MemoryInstaller)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
     program: ScriptedAgent = field(default_factory=lambda: ScriptedAgent(COMMAND))
@@ -106,6 +108,7 @@ class House:
             processes=self.processes,
             terminals=self.terminals,
             logs=self.logs,
+            dumps=self.dumps,
             log_reader=self.log_reader,
             installer=self.installer,
             agents={HERMES_AGENT: self.agent, COMMAND: self.program},

@@ -231,7 +231,7 @@ async def test_what_would_start_a_second_gateway_is_told_and_never_touched(house
     assert found.keys() == {("", "units"), ("coder", "units"), ("writer", "gateway")}
     assert found["coder", "units"].severity is Severity.ERROR
     assert found["", "units"].severity is Severity.WARNING
-    assert found["writer", "gateway"].fix == "kill 4711"
+    assert found["writer", "gateway"].fix == "kill -TERM 4711"
     assert len(house.machine_inspector.known_units) == 3
 
 

@@ -1,5 +1,7 @@
 """Starting, stopping and keeping gateways: what people are told and what is remembered."""
 
+from dataclasses import replace
+
 import pytest
 
 from hermesd.domain.errors import (
@@ -13,7 +15,7 @@ from hermesd.domain.errors import (
 )
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import OperationState
-from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe
+from hermesd.domain.process import ExitCause, ExitStatus, Foreign, Phase, Probe
 from hermesd.domain.profile import ProfileName
 from hermesd.services.keepers import CHECK_S
 from hermesd.services.operations import Request
@@ -111,16 +113,65 @@ async def test_an_unknown_profile_names_the_closest_one(house: House) -> None:
     assert caught.value.metadata["closest"] == "coder"
 
 
+FOREIGN = Foreign(
+    4711,
+    owner="ana",
+    started_at_s=1_700_000_000.0,
+    unit="bot.service",
+    tty="/dev/pts/3",
+    resolution="systemctl --user stop bot.service",
+)
+
+
 async def test_a_foreign_gateway_blocks_a_start_and_is_never_signalled(house: House) -> None:
     """What somebody else started is named and left alone; start and stop are refused."""
-    house.agent.foreign["coder"] = 4711
-    for command in (house.start, house.stop):
+    house.agent.foreign["coder"] = FOREIGN
+    for command in (house.start, house.stop, house.restart):
         with pytest.raises(GatewayForeign) as caught:
             await command("coder")
         assert caught.value.metadata["pid"] == "4711"
-    assert (await house.services.gateways.get(ProfileName("coder"))).foreign_pid == 4711
+        assert caught.value.metadata["fix"].splitlines()[0] == FOREIGN.resolution
+    view = await house.services.gateways.get(ProfileName("coder"))
+    assert (view.foreign, view.foreign_pid) == (FOREIGN, 4711)
+    assert not view.record.gateway.wanted_up
     assert house.backend.specs == []
     assert house.backend.terminated == house.backend.killed == []
+
+
+async def test_the_refusal_says_whose_it_is_and_what_to_run(house: House) -> None:
+    """What ends it where it was started, then what was asked for."""
+    house.agent.foreign["coder"] = FOREIGN
+    with pytest.raises(GatewayForeign) as caught:
+        await house.start("coder")
+    assert caught.value.message == (
+        "cannot start gateway 'coder': hermesd did not start the one that runs: "
+        "pid 4711 of ana, since 2023-11-14 22:13 UTC, kept by bot.service, on /dev/pts/3"
+    )
+    assert caught.value.metadata == {
+        "hint": "it is never signalled by hermesd",
+        "fix": "systemctl --user stop bot.service\nhermesctl gateway start coder",
+        "profile": "coder",
+        "pid": "4711",
+        "owner": "ana",
+        "started_at": "2023-11-14T22:13:20+00:00",
+        "unit": "bot.service",
+        "tty": "/dev/pts/3",
+    }
+
+
+async def test_a_foreign_gateway_that_comes_between_is_waited_for(house: House) -> None:
+    """A restart by itself meets it, backs off with the reason, and starts once it is gone."""
+    await house.start("coder")
+    house.agent.foreign["coder"] = replace(FOREIGN, owner="", started_at_s=None, unit="", tty="", is_proven=False)
+    house.backend.exit((await house.process("coder")).pid, ExitStatus(code=1))
+    await house.clock.advance(5)
+    record = await house.record("coder")
+    assert record.gateway.state is State.BACKOFF
+    assert "pid 4711, as its record says" in record.detail
+    assert len(house.backend.specs) == 1
+    del house.agent.foreign["coder"]
+    await house.clock.advance(60)
+    assert await house.state("coder") is State.RUNNING
 
 
 async def test_a_crash_before_ready_is_told_with_its_exit_code(house: House) -> None:

@@ -19,7 +19,7 @@ from hermesd.domain.layout import FRESH_FILES
 from hermesd.domain.logs import LogFile
 from hermesd.domain.ownership import Owner, owner_of
 from hermesd.domain.ports import ProfileFacts, Setup
-from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
+from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, Launch, Runtime
 from hermesd.domain.soul import Soul
@@ -99,7 +99,7 @@ class CommandAgent:
         cause = ExitCause.UNKNOWN if status == ExitStatus() else ExitCause.CRASHED
         return ExitReport(Event.CRASHED, cause)
 
-    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> int | None:
+    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> Foreign | None:
         """None: no program leaves a record that could be trusted."""
         return None
 

@@ -15,6 +15,7 @@ from hermesd.adapters.agents import (
     hermes_channels,
     hermes_clone,
     hermes_describe,
+    hermes_foreign,
     hermes_holdings,
     hermes_plan,
     hermes_rename,
@@ -40,7 +41,7 @@ from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.logs import LogFile, Source
 from hermesd.domain.ports import ProfileFacts, Setup
-from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
+from hermesd.domain.process import ExitReport, ExitStatus, Foreign, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from hermesd.domain.soul import Soul
@@ -125,9 +126,9 @@ class HermesAgent:
         """By exit code; where the kernel no longer tells, by what the gateway last reported."""
         return hermes_state.explain_exit(home.path, process, status)
 
-    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> int | None:
+    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> Foreign | None:
         """By the record in the home, the process's start time and the lock it holds."""
-        return hermes_state.foreign_gateway(home.path, own)
+        return hermes_foreign.foreign_gateway(home.path, own)
 
     def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
         """Conversations start in the home's `terminal.cwd`, which the agent ignores in some of them.

@@ -1,6 +1,6 @@
 """What a hermes-agent gateway reports of itself while it lives, and what it left behind when it ended.
 
-Owns: `gateway_state.json`, `gateway.pid` and the stop marker (hermes-agent 0.18.2 and 0.19.0). A report counts
+Owns: `gateway_state.json` and the stop marker (hermes-agent 0.18.2 and 0.19.0). A report counts
 only if it carries the pid and start time of the process in question: the file is merged at every start and
 outlives its writer. Must not know how processes are started.
 """
@@ -21,7 +21,6 @@ from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, ProcessIde
 _REPORT = "gateway_state.json"
 _DATABASE = "state.db"
 _STOP_MARKER = ".gateway-planned-stop.json"
-_RECORDS = ("gateway.pid", "gateway.lock")
 _RESTART_CODE = 75
 _CONFIGURATION_CODE = 78
 _TROUBLED = frozenset({"retrying", "fatal", "disconnected", "paused"})
@@ -115,26 +114,6 @@ def explain_exit(home: Path, process: ProcessIdentity, status: ExitStatus) -> Ex
         return ExitReport(Event.MISCONFIGURED, ExitCause.MISCONFIGURED, reason)
     cause = ExitCause.UNKNOWN if status == ExitStatus() else ExitCause.CRASHED
     return ExitReport(Event.CRASHED, cause, reason)
-
-
-def foreign_gateway(home: Path, own: ProcessIdentity | None) -> int | None:
-    """Pid of a living gateway of this home that is not `own`, proven by record, start time and held lock.
-
-    The lock is looked at, never tried: that could make a gateway fail that is just starting.
-    """
-    for name in _RECORDS:
-        record = _read_json(home / name)
-        if isinstance(record, int):
-            record = {"pid": record}
-        pid = record.get("pid") if isinstance(record, dict) else None
-        if not isinstance(pid, int) or pid <= 0 or (own is not None and pid == own.pid):
-            continue
-        found = procfs.stat(pid)
-        if found is None or not found.is_alive or record.get("start_time", found.start_ticks) != found.start_ticks:
-            continue
-        if procfs.holds(pid, home / "gateway.lock"):
-            return pid
-    return None
 
 
 def one_line(said: Any) -> str:
