@@ -20,6 +20,12 @@ from hermesd.services.readiness import Start
 
 log = logging.getLogger(__name__)
 
+KINDS = {f"gateway.{condition}": condition for condition in Condition}
+"""Kinds of the events that tell a change of condition."""
+
+RECALLED = 50
+"""Events of a profile among which the last such change is looked for."""
+
 
 @dataclass
 class Vitals:
@@ -44,6 +50,7 @@ class Checkups:
         self._clock = ports.clock
         self._policy = policy
         self._events = events
+        self._store = ports.store
         self._hearing = Hearing(ports)
 
     def open(self) -> None:
@@ -70,6 +77,17 @@ class Checkups:
         """Makes of a look, at `at_s` by the monotonic clock, what is known from now on."""
         look = Look(at_s, probe, {**probe.beats, **vitals.words.beats})
         vitals.health = assess(vitals.health, look, self._policy)
+
+    async def recall(self, home: Home, vitals: Vitals, since_s: float) -> None:
+        """Remembers what an earlier daemon last told of a process that has been up since then, so that it is told
+        once. What cannot be read is told again."""
+        try:
+            events = await self._store.events(after=0, profile=home.name.text, limit=RECALLED)
+        except HermesError as error:
+            log.warning("profile=%s history not read: %s", home.name, error.message)
+            return
+        told = [KINDS[event.kind] for event in events if event.kind in KINDS and event.at_s >= since_s]
+        vitals.told = told[-1] if told else vitals.told
 
     async def tell(self, home: Home, vitals: Vitals) -> None:
         """Tells a change of condition, once; nothing while it stays as it is.

@@ -79,7 +79,7 @@ class Rounds:
 
     async def open(self) -> None:
         """Begins the rounds; returns when the first is over, or takes too long."""
-        first = background(self._attempt(), "first round")
+        first = background(self._begin(), "first round")
         self._going = background(self._go_round(first), "rounds")
         patience = asyncio.ensure_future(self._clock.sleep_s(FIRST_ROUND_S))
         await asyncio.wait({first, patience}, return_when=asyncio.FIRST_COMPLETED)
@@ -105,6 +105,13 @@ class Rounds:
         self._slow = {visit.spawn_id for visit in slow}
         quick = [visit for visit in visits if visit.spawn_id not in self._slow]
         await asyncio.gather(self._see(quick), *(self._see_apart(visit) for visit in slow))
+
+    async def _begin(self) -> None:
+        """Looks at those that were adopted, of which an earlier daemon may have told something."""
+        for keeper in self._keepers.running():
+            if keeper.vitals is not None:
+                await self._checkups.recall(keeper.home, keeper.vitals, keeper.record.since_s or 0.0)
+        await self._attempt()
 
     async def _go_round(self, first: asyncio.Task[None]) -> None:
         begun_s = self._clock.monotonic_s()

@@ -8,7 +8,7 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from hermesd.domain.errors import DiskFull, HermesError, NotPermitted, PortInUse, RuntimeMissing
@@ -18,6 +18,7 @@ from hermesd.domain.policy import Policy
 from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.settings import Settings
 from hermesd.services.keepers import CHECK_S
 from tests.services.house import REQUESTER
 from tests.services.simulated_ports import RandomHouse
@@ -75,7 +76,8 @@ class Simulation:
     """What the world did, and how often."""
 
     def __post_init__(self) -> None:
-        self.house = RandomHouse(rng=self.rng)
+        policy = replace(POLICY, look_s=self.housekeeping_s)
+        self.house = RandomHouse(rng=self.rng, settings=Settings(policy))
         self.house.chance.started = self._plan_end
         self._plans: list[tuple[float, int, Deed]] = []
         self._order = count()
