@@ -32,8 +32,9 @@ def test_empty_file_is_default(file: Path) -> None:
 
 
 def test_every_time_can_be_set(file: Path) -> None:
-    """Each key of the policy has its place under [gateway], whole numbers included."""
-    file.write_text("[gateway]\n" + "".join(f"{field.name} = 1\n" for field in fields(Policy)))
+    """Each key of the policy has its place under [gateway], whole numbers and switches included."""
+    values = {field.name: "true" if isinstance(field.default, bool) else "1" for field in fields(Policy)}
+    file.write_text("[gateway]\n" + "".join(f"{name} = {value}\n" for name, value in values.items()))
     assert set(asdict(read_settings(file).policy).values()) == {1}
 
 
