@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from hermesd.domain.health import Condition
+from hermesd.domain.health import Condition, assess
 from hermesd.domain.process import Phase, Probe, Sign
-from hermesd.services import checkups
 from hermesd.v1 import gateways_pb2 as v1
 from hermesd.v1 import gateways_pb2_grpc
 from tests.api.conftest import Served
@@ -35,9 +34,9 @@ async def test_a_condition_is_a_state(
     served: Served, monkeypatch: pytest.MonkeyPatch, condition: Condition, state: v1.GatewayState.ValueType
 ) -> None:
     """With what it suffers from."""
-    assess = checkups.assess
     monkeypatch.setattr(
-        checkups, "assess", lambda *known: replace(assess(*known), condition=condition, detail="a reason")
+        "hermesd.services.checkups.assess",
+        lambda *known: replace(assess(*known), condition=condition, detail="a reason"),
     )
     await served.house.start("coder")
     found = await gateway(served)
