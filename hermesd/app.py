@@ -37,6 +37,7 @@ from hermesd.adapters.launcher import Launcher
 from hermesd.adapters.logfile import LogFiles, TurnedFiles
 from hermesd.adapters.logreader import LogReaderOnDisk
 from hermesd.adapters.machineinspector import MachineInspectorOnDisk
+from hermesd.adapters.notify import NotifySocket
 from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
 from hermesd.adapters.runtimefile import write_runtime_file
@@ -67,6 +68,7 @@ from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
 from hermesd.services.aliases import Aliases
+from hermesd.services.checkups import Checkups
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
@@ -85,6 +87,7 @@ from hermesd.services.machinechecks import MachineChecks
 from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
+from hermesd.services.rounds import Rounds
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.sharing import Sharing
 from hermesd.services.skills import Skills
@@ -135,6 +138,7 @@ class Services:
     operations: Operations
     runtimes: Runtimes
     keepers: Keepers
+    rounds: Rounds
     gateways: Gateways
     profiles: Profiles
     renames: Renames
@@ -184,6 +188,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.runtimes.recover()
         await services.terminals.recover()
         await services.keepers.recover()
+        await services.rounds.open()
         await services.operations.recover(services.resumers)
         services.trash.open()
         services.drift.open()
@@ -194,6 +199,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         services.trash.close()
         services.drift.close()
         await services.operations.close()
+        services.rounds.close()
         await services.keepers.close(drain=ending.drain)
 
 
@@ -204,8 +210,11 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     backend = await choose_backend(settings.backend, clock, root=places.root, root_id=places.root_id)
     store = await SqliteStore.open(places.store)
     inherited, person = account.inherited_environment(), account.account()
-    hermes = HermesAgent(places.home)
+    notices = NotifySocket(places.notify_socket)
+    notices.open()
+    hermes = HermesAgent(places.home, notify_address=notices.address, overlay=places.managed)
     logs = LogFiles(places.gateway_logs, clock)
+    keeping = background(_keep_bound(notices), "notify socket")
     try:
         yield Ports(
             clock=clock,
@@ -218,6 +227,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             machine_inspector=_machine_inspector(places),
             backend=backend,
             processes=KernelProcesses(),
+            notices=notices,
             terminals=TerminalFiles(places.terminals),
             logs=logs,
             dumps=DumpsOnDisk(places.dumps, clock, inherited.get("PATH", "")),
@@ -235,6 +245,8 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             publish_runtime=partial(write_runtime_file, places.runtime_file),
         )
     finally:
+        keeping.cancel()
+        notices.close()
         await backend.close()
         await store.close()
 
@@ -257,7 +269,9 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     operations = Operations(ports, events)
     runtimes = Runtimes(ports, settings, events, operations)
     homes = KnownHomes(ports, runtimes)
-    keepers = Keepers(ports, settings.policy, Effects(ports, settings, runtimes), events, homes)
+    checkups = Checkups(ports, settings.policy, events)
+    keepers = Keepers(ports, settings.policy, Effects(ports, settings, runtimes), events, homes, checkups)
+    rounds = Rounds(ports, settings.policy, runtimes, keepers, checkups)
     gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers)
     terminals = Terminals(ports, homes, runtimes)
     leftovers = Leftovers(ports, runtimes, terminals)
@@ -288,6 +302,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         operations=operations,
         runtimes=runtimes,
         keepers=keepers,
+        rounds=rounds,
         gateways=gateways,
         profiles=profiles,
         renames=renames,
@@ -375,6 +390,13 @@ async def _served(places: Places, servicers: Servicers) -> AsyncIterator[None]:
         await server.stop(SERVER_GRACE_S)
         remove_daemon_file(places.daemon_file)
         socket.clear()
+
+
+async def _keep_bound(notices: NotifySocket) -> None:
+    """Gateways reach the daemon by the path alone, which a cleaner may take."""
+    while True:
+        await asyncio.sleep(SOCKET_CHECK_S)
+        notices.renew()
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ BOUNDARIES = {
     "hermesd/__main__.py": "whatever ends the daemon becomes a message and an exit code",
     "hermesd/api/errors.py": "whatever a call raises becomes INTERNAL with an incident, and the daemon lives on",
     "hermesd/services/keeper.py": "a defect in one step must not end the keeping of a gateway",
+    "hermesd/services/rounds.py": "a defect in one look must not end the looking, or hung gateways stay unseen",
     "hermesd/services/operations.py": "whatever an operation raises becomes its result, and the daemon lives on",
     "hermesctl/commands/complete.py": "whatever goes wrong at a Tab, a prompt is no place to tell",
     "hermesctl/cli.py": "whatever a command raises becomes a message and an exit code",

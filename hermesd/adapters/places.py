@@ -53,6 +53,16 @@ class Places:
         return self.run / "api.sock"
 
     @property
+    def notify_socket(self) -> Path:
+        """Where gateways say that they are ready, and that their event loop goes round."""
+        return self.run / "notify.sock"
+
+    @property
+    def managed(self) -> Path:
+        """What is laid over the settings of all gateways' agents."""
+        return self.state / "managed"
+
+    @property
     def daemon_file(self) -> Path:
         """Tells clients where the daemon is."""
         return self.state / "daemon.json"

@@ -1,5 +1,8 @@
 """Processes of other people's making (port `Processes`). Owns nothing; looks and never touches."""
 
+import os
+import time
+
 from hermesd.adapters import procfs
 from hermesd.domain.process import ProcessIdentity
 
@@ -23,3 +26,10 @@ class KernelProcesses:
         """Path of the terminal that controls a process; empty if none does."""
         found = procfs.stat(pid)
         return "" if found is None else procfs.tty_path(found.tty)
+
+    def age_s(self, process: ProcessIdentity) -> float | None:
+        """By the clock that the kernel stamps starts with."""
+        if process.boot_id != procfs.boot_id():
+            return None
+        started_s = process.start_ticks / os.sysconf("SC_CLK_TCK")
+        return max(time.clock_gettime(time.CLOCK_BOOTTIME) - started_s, 0.0)

@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hermesd.domain import operation as operations
 from hermesd.domain.dump import Dump
 from hermesd.domain.gateway import State
+from hermesd.domain.health import Condition
 from hermesd.domain.logs import Level, Record, Source
 from hermesd.domain.process import Foreign, LastExit
 from hermesd.domain.runtime import Runtime
@@ -14,6 +15,7 @@ from hermesd.domain.usage import DiskUsage
 from hermesd.services.aliases import AliasView
 from hermesd.services.deletion_plans import DeletionPlan
 from hermesd.services.gateways import Explanation, GatewayView
+from hermesd.services.healthviews import HealthView
 from hermesd.services.profiles import ProfileView
 from hermesd.services.souls import SoulView
 from hermesd.services.trash import TrashedView
@@ -41,6 +43,14 @@ STATES = {
     State.FAILED: gateways_pb2.GATEWAY_STATE_FAILED,
 }
 
+
+CONDITIONS = {
+    Condition.WELL: gateways_pb2.GATEWAY_STATE_READY,
+    Condition.DEGRADED: gateways_pb2.GATEWAY_STATE_DEGRADED,
+    Condition.DRAINING: gateways_pb2.GATEWAY_STATE_DRAINING,
+    Condition.HUNG: gateways_pb2.GATEWAY_STATE_HUNG,
+}
+"""How a gateway that is up is shown."""
 
 LOG_LEVELS: dict[Level | None, logs_pb2.LogLevel.ValueType] = {
     None: logs_pb2.LOG_LEVEL_UNSPECIFIED,
@@ -90,7 +100,7 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         restarts=record.restarts,
         next_start_at=timestamp(record.next_start_at_s),
         last_exit=_exit(record.last_exit) if record.last_exit else None,
-        detail=record.detail,
+        detail=record.detail if view.health is None else view.health.detail,
         log_path=view.log_path,
         foreign_pid=view.foreign_pid or 0,
         foreign=_foreign(view.foreign) if view.foreign else None,
@@ -98,6 +108,7 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         attempts=record.gateway.attempts,
         start_budget=_start_budget(view),
         warnings=view.warnings,
+        health=None if view.health is None else _health(view.health),
     )
 
 
@@ -143,9 +154,24 @@ def _start_budget(view: GatewayView) -> gateways_pb2.StartBudget:
 def _state(view: GatewayView) -> gateways_pb2.GatewayState.ValueType:
     if view.foreign_pid is not None:
         return gateways_pb2.GATEWAY_STATE_FOREIGN
-    if view.record.gateway.state is State.RUNNING and view.record.detail:
-        return gateways_pb2.GATEWAY_STATE_DEGRADED
+    if view.health is not None:
+        return CONDITIONS[view.health.condition]
     return STATES[view.record.gateway.state]
+
+
+def _health(health: HealthView) -> gateways_pb2.GatewayHealth:
+    parts = [
+        gateways_pb2.HealthPart(
+            name=part.name,
+            is_well=part.is_well,
+            word=part.word,
+            detail=part.detail,
+            age=None if part.age_s is None else duration(part.age_s),
+            is_platform=part.is_platform,
+        )
+        for part in health.parts
+    ]
+    return gateways_pb2.GatewayHealth(parts=parts, age=duration(health.age_s))
 
 
 def _exit(end: LastExit) -> gateways_pb2.GatewayExit:

@@ -50,19 +50,24 @@ class Part:
     """Whether it has not worked for so long that people are told; until it works again."""
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether its agent calls it well although it does not poll any more."""
+        return self.sign.is_well and not self.is_well
+
+    @property
     def word(self) -> str:
         """What is seen, in a word."""
-        return SILENT if self.sign.is_well and not self.is_well else self.sign.word
+        return SILENT if self.is_quiet else self.sign.word
 
     @property
     def is_mended_by_restart(self) -> bool:
         """Whether a restart may mend what is wrong, and nothing else will."""
-        return not self.is_well and (self.word == SILENT or self.sign.is_mended_by_restart)
+        return not self.is_well and (self.is_quiet or self.sign.is_mended_by_restart)
 
     @property
     def trouble(self) -> str:
         """What is wrong, in a few words that do not change while it stays so."""
-        if self.word == SILENT:
+        if self.is_quiet:
             return f"{self.sign.name}: it has not polled for {QUIET_POLLS} intervals"
         return f"{self.sign.name}: {self.sign.detail or self.sign.word}"
 

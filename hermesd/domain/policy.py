@@ -40,6 +40,8 @@ class Policy:
     degraded_after_s: float = 20.0
     """How long an agent may be up in part until its start counts as done, degraded."""
 
+    ready_notice_s: float = 20.0
+    """How long an agent may be up without the notice that it is ready, until it counts all the same."""
     starts_at_once: int = 4
     """How many gateways may be starting at the same time; the others wait for their turn."""
     turn_s: float = 30.0

@@ -19,6 +19,7 @@ from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
 from hermesd.domain.logs import LogFile, Record, Wanted
+from hermesd.domain.notice import Notice
 from hermesd.domain.operation import Happening, Operation
 from hermesd.domain.process import (
     ExitCause,
@@ -452,6 +453,26 @@ class Processes(Protocol):
     def tty(self, pid: int) -> str:
         """Path of the terminal that controls a process; empty if none does, or there is no such process."""
 
+    def age_s(self, process: ProcessIdentity) -> float | None:
+        """How long ago a process was started, whether or not it lives, time asleep included; never blocks.
+
+        `None` for one of an earlier boot.
+        """
+
+
+class Notices(Protocol):
+    """What processes of our user say of themselves as `sd_notify` has it. Any of it may get lost."""
+
+    @property
+    def address(self) -> str:
+        """What `NOTIFY_SOCKET` says to them, the same for each daemon; empty if nothing can be heard."""
+
+    async def heard(self) -> Sequence[Notice]:
+        """What was said since this was last asked, oldest first, at least one; waits for it.
+
+        A process is named by the kernel, and lived when it was heard. Who asks must be the only one.
+        """
+
 
 class TerminalRecords(Protocol):
     """What is known of commands on people's terminals, whatever happens to the daemon; lost with the machine.
@@ -800,6 +821,7 @@ class Ports:
     skills: SkillLibrary
     backend: Backend
     processes: Processes
+    notices: Notices
     terminals: TerminalRecords
     logs: Logs
     dumps: Dumps
@@ -842,6 +864,7 @@ __all__ = [
     "Logs",
     "MachineInspector",
     "ModelEndpoint",
+    "Notices",
     "Ports",
     "Processes",
     "ProfileFacts",

@@ -6,6 +6,7 @@ raises.
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from hermesd.domain.errors import (
@@ -46,6 +47,15 @@ DUMPED_LINES = 200
 """Lines of captured output that a dump ends with."""
 
 
+@dataclass(frozen=True)
+class Started:
+    """A process that has just been started."""
+
+    process: ProcessIdentity
+    has_watchdog: bool
+    """Whether it was asked to say when it is ready."""
+
+
 class Effects:
     """Carries out effects for one gateway after the other; keeps nothing of any."""
 
@@ -58,7 +68,7 @@ class Effects:
         """The agent that a home belongs to."""
         return self._runtimes.agent_of(home.name)
 
-    async def start(self, home: Home, record: GatewayRecord) -> ProcessIdentity:
+    async def start(self, home: Home, record: GatewayRecord) -> Started:
         """Starts the process that the record announces.
 
         Raises:
@@ -78,10 +88,11 @@ class Effects:
             limits=self._settings.limits_of(home.name.text),
         )
         try:
-            return await self._ports.backend.start(spec)
+            process = await self._ports.backend.start(spec)
         except ProfileBusy:  # something of an earlier start lives that no record tells of
             await self._clear(record)
-        return await self._ports.backend.start(spec)
+            process = await self._ports.backend.start(spec)
+        return Started(process, launch.has_watchdog)
 
     async def _mark_output(self, home: Home, profile_id: str) -> None:
         """Tells what the last process printed from what the next one will. Without it, times are less exact."""

@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from hermesd.domain.budget import Budget, frees_at_s, recent
+from hermesd.domain.errors import BudgetSpent
 from hermesd.domain.gateway import LIVE, Event, Gateway, State
 from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import LastExit
@@ -16,7 +17,14 @@ COMMANDS = frozenset({Event.START, Event.STOP, Event.RESTART})
 """What people post."""
 
 DETAILED = frozenset(
-    {Event.READY, Event.PORT_TAKEN, Event.SPAWN_FAILED, Event.SPAWN_IMPOSSIBLE, Event.BUDGET_SPENT}
+    {
+        Event.HUNG,
+        Event.UNWELL,
+        Event.PORT_TAKEN,
+        Event.SPAWN_FAILED,
+        Event.SPAWN_IMPOSSIBLE,
+        Event.BUDGET_SPENT,
+    }
 )
 """Facts whose detail says what the gateway waits for or suffers from."""
 
@@ -76,3 +84,15 @@ def charged(record: GatewayRecord, budget: Budget, *, now_s: float) -> tuple[Gat
     if possible_at_s <= now_s:
         starts_s = (*starts_s, now_s)
     return replace(record, starts_s=starts_s), possible_at_s
+
+
+def out_of_budget(home: Home, budget: Budget) -> tuple[BudgetSpent, Fact]:
+    """That no start is left, for whoever waits for one and for the machine."""
+    limits = f"{budget.per_hour} starts an hour and {budget.per_day} a day"
+    error = BudgetSpent(
+        f"gateway '{home.name}' was not started: it was started too often",
+        hint=f"at most {limits} protect its tokens; it starts by itself when the next one is allowed",
+        fixes=[f"hermesctl gateway why {home.name}"],
+        profile=home.name.text,
+    )
+    return error, Fact(Event.BUDGET_SPENT, detail=f"started too often: at most {limits}")

@@ -22,6 +22,7 @@ from hermesd.domain.errors import (
     PortInUse,
 )
 from hermesd.domain.gateway import LIVE, Event, State
+from hermesd.domain.health import Condition, Health
 from hermesd.domain.operation import Happening, Operation, OperationState
 from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.process import ExitCause, ExitStatus, Foreign, LastExit
@@ -29,6 +30,7 @@ from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import Settings
 from hermesd.services.events import Events
 from hermesd.services.foreign import foreign_error, start_command
+from hermesd.services.healthviews import HealthView, view_health
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.keeper import EXITED, Keeper
 from hermesd.services.keepers import Keepers
@@ -61,6 +63,8 @@ class GatewayView:
     """Starts charged to the rolling day."""
     warnings: tuple[str, ...]
     """What is asked for and is not given to the process that runs."""
+    health: HealthView | None = None
+    """How it is doing; `None` unless it is up and was looked at."""
 
     @property
     def foreign_pid(self) -> int | None:
@@ -146,6 +150,16 @@ class Gateways:
             used_in_hour=used(record.starts_s, now_s, HOUR_S),
             used_in_day=used(record.starts_s, now_s, DAY_S),
             warnings=self._keepers.warnings_of(known.id),
+            health=self._health(known.id),
+        )
+
+    def _health(self, profile_id: str) -> HealthView | None:
+        vitals = self._keepers.vitals_of(profile_id)
+        if vitals is None:
+            return None
+        age_s = self._ports.processes.age_s(vitals.process)
+        return view_health(
+            vitals, self._ports.clock, process_age_s=age_s, silent_after_s=self._policy.hung_after_s
         )
 
     async def start(self, name: ProfileName, requester: str) -> Operation:
@@ -307,12 +321,13 @@ class Gateways:
         while True:
             record = keeper.record
             state = record.gateway.state
-            job.report(_phase(record), record.detail)
+            health = keeper.vitals.health if keeper.is_up and keeper.vitals else Health()
+            job.report(_phase(record), health.detail or record.detail)
             if not record.gateway.wanted_up:
                 raise Cancelled("a later command stopped the gateway", profile=keeper.home.name.text)
             if state is State.RUNNING and (not replaced or record.spawn_id != replaced):
-                if record.detail:
-                    job.warn(f"up, but degraded: {record.detail}")
+                if health.condition is not Condition.WELL:
+                    job.warn(f"up, but {health.condition}: {health.detail}")
                 for warning in keeper.warnings:
                     job.warn(warning)
                 return

@@ -9,15 +9,16 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from hermesd.domain.errors import BudgetSpent, GatewayStuck, HermesError, ProfileBusy, ProfileNotFound
+from hermesd.domain.errors import GatewayStuck, HermesError, ProfileBusy, ProfileNotFound
 from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, State, Timer, step, timer
 from hermesd.domain.policy import Policy, delay_s
 from hermesd.domain.ports import GatewayRecord, Ports
-from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, LastExit, Phase, Probe, ProcessIdentity
+from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, LastExit, Probe, ProcessIdentity
 from hermesd.domain.profile import Home
+from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
-from hermesd.services.facts import COMMANDS, Fact, charged, remembered, with_start
+from hermesd.services.facts import COMMANDS, Fact, charged, out_of_budget, remembered, with_start
 from hermesd.services.tasks import background
 
 log = logging.getLogger(__name__)
@@ -25,11 +26,8 @@ log = logging.getLogger(__name__)
 EXITED = "gateway.exited"
 """Kind of the event that tells one end of a gateway's process."""
 
-PROBE_STARTING_S = 0.1
-"""How often an agent is asked whether it is ready."""
-
-PROBE_DEGRADED_S = 30.0
-"""How often an agent that is up in part is asked whether the rest came back."""
+UNHEALTHY = {Event.HUNG: ExitCause.HUNG, Event.UNWELL: ExitCause.UNWELL}
+"""Ends for the sake of a gateway's health, as they are told."""
 
 SHOWN = {State.RUNNING: "ready", State.KILLING: "stopping"}
 """States that people know by another word."""
@@ -47,6 +45,7 @@ class Keeper:
         policy: Policy,
         effects: Effects,
         events: Events,
+        checkups: Checkups,
         find_home: Callable[[str], Awaitable[Home]],
         stored: GatewayRecord | None = None,
     ) -> None:
@@ -57,10 +56,13 @@ class Keeper:
         """Why the last start could not even be made."""
         self.warnings: tuple[str, ...] = ()
         """What is asked for and is not given to the process that runs."""
+        self.vitals: Vitals | None = None
+        """How the process that runs is doing; `None` without one."""
         self._ports = ports
         self._policy = policy
         self._effects = effects
         self._events = events
+        self._checkups = checkups
         self._find_home = find_home
         self._stored = stored
         self._facts: asyncio.Queue[Fact] = asyncio.Queue()
@@ -105,6 +107,17 @@ class Keeper:
     def lose_home(self) -> None:
         """Notices that the home in which the process was started is gone."""
         self._facts.put_nowait(Fact(Event.HOME_GONE, self.record.spawn_id))
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its process has been ready and was not told to end since."""
+        return self.record.gateway.state is State.RUNNING and self.record.process is not None
+
+    def examined(self, vitals: Vitals, due: Event | None) -> None:
+        """Notices that its process was looked at, and that a restart is due if it is."""
+        if due is not None:
+            self._facts.put_nowait(Fact(due, vitals.process.spawn_id, detail=vitals.health.detail))
+        self._wake()
 
     async def enable(self, is_enabled: bool) -> None:
         """Records whether the gateway is started with the daemon.
@@ -243,7 +256,7 @@ class Keeper:
     def _remembered(self, fact: Fact, after: Gateway, *, will_start: bool) -> GatewayRecord:
         now_s = self._ports.clock.now_s()
         before = self.record
-        self._note_ending(fact.event, before)
+        self._note_ending(fact, before)
         if fact.event in COMMANDS:
             self.failure = None
         record = remembered(before, after, fact, now_s=now_s)
@@ -253,14 +266,15 @@ class Keeper:
             record = with_start(record, before.gateway.state, fact, spawn_id=id_, home=self.home)
         return record
 
-    def _note_ending(self, event: Event, before: GatewayRecord) -> None:
+    def _note_ending(self, fact: Fact, before: GatewayRecord) -> None:
         """Remembers why the process is about to be ended, for the story of its exit."""
+        event = fact.event
         if event is Event.TIMER and before.gateway.state is State.STARTING:
             self._ending_for, self._ending_detail = ExitCause.START_TIMEOUT, before.detail
         elif event is Event.HOME_GONE:
             self._ending_for, self._ending_detail = ExitCause.STOPPED, "its home was removed or replaced"
-        elif event is Event.HUNG:
-            self._ending_for, self._ending_detail = ExitCause.HUNG, before.detail
+        elif event in UNHEALTHY and before.gateway.state is State.RUNNING:
+            self._ending_for, self._ending_detail = UNHEALTHY[event], fact.detail
         elif event in COMMANDS or event is Event.READY:
             self._ending_for, self._ending_detail = ExitCause.STOPPED, ""
 
@@ -387,15 +401,15 @@ class Keeper:
             self.home = await self._find_home(self.record.profile_id)
             if self.home != self.record.home:
                 await self._keep(replace(self.record, home=self.home))
-            process = await self._effects.start(self.home, self.record)
+            started = await self._effects.start(self.home, self.record)
         except HermesError as error:
             self.failure = error
             log.warning("profile=%s not started: %s", self.home.name, error.message)
             await self._apply(self._effects.not_started(error))
             return
-        await self._keep(replace(self.record, process=process))
-        self._watch(process)
-        await self._look_at_limits(process)
+        await self._keep(replace(self.record, process=started.process))
+        self._watch(started.process, has_watchdog=started.has_watchdog)
+        await self._look_at_limits(started.process)
         self._wake()
 
     async def _look_at_limits(self, process: ProcessIdentity) -> None:
@@ -406,33 +420,29 @@ class Keeper:
             log.warning("profile=%s pid=%d %s", self.home.name, process.pid, warning)
 
     def _out_of_budget(self) -> Fact:
-        budget, name = self._policy.budget, self.home.name.text
-        limits = f"{budget.per_hour} starts an hour and {budget.per_day} a day"
-        self.failure = BudgetSpent(
-            f"gateway '{name}' was not started: it was started too often",
-            hint=f"at most {limits} protect its tokens; it starts by itself when the next one is allowed",
-            fixes=[f"hermesctl gateway why {name}"],
-            profile=name,
-        )
-        return Fact(Event.BUDGET_SPENT, detail=f"started too often: at most {limits}")
+        self.failure, fact = out_of_budget(self.home, self._policy.budget)
+        return fact
 
     async def _leave_alone(self) -> None:
         """Does not start what is disabled: nobody wants it until somebody says so again."""
         await self._effects.is_cleared(self.home, self.record)
         await self._keep(_at_rest(self.record, Gateway()))
 
-    def _watch(self, process: ProcessIdentity) -> None:
+    def _watch(self, process: ProcessIdentity, *, has_watchdog: bool = False) -> None:
+        """Without `has_watchdog` nothing is awaited that an earlier daemon may have heard."""
         self._stop_watching()
+        self.vitals = self._checkups.begin(process)
         name = self.home.name
-        self._watchers = [
-            background(self._watch_exit(process), f"exit of {name}"),
-            background(self._watch_readiness(process), f"readiness of {name}"),
-        ]
+        self._watchers = [background(self._watch_exit(process), f"exit of {name}")]
+        if self.record.gateway.state is State.STARTING:
+            watching = self._watch_start(self.vitals, has_watchdog=has_watchdog)
+            self._watchers.append(background(watching, f"start of {name}"))
 
     def _stop_watching(self) -> None:
         for watcher in self._watchers:
             watcher.cancel()
         self._watchers = []
+        self.vitals = None
 
     async def _watch_exit(self, process: ProcessIdentity) -> None:
         status = await self._ports.backend.wait(process)
@@ -452,23 +462,15 @@ class Keeper:
         end = LastExit(report.cause, status, report.detail, self._ports.clock.now_s())
         self._facts.put_nowait(Fact(report.event, spawn_id, end, report.detail))
 
-    async def _watch_readiness(self, process: ProcessIdentity) -> None:
+    async def _watch_start(self, vitals: Vitals, *, has_watchdog: bool) -> None:
+        """Whoever waits for the start is told at once what does not work; in the history that comes after it."""
         agent = self._effects.agent_of(self.home)
-        clock = self._ports.clock
-        up_since_s: float | None = None
-        while True:
-            probe = await asyncio.to_thread(agent.probe, self.home, process)
-            if probe.phase is Phase.READY:
-                self._facts.put_nowait(Fact(Event.READY, process.spawn_id))
-                return
-            if probe.phase is Phase.DEGRADED:
-                up_since_s = clock.monotonic_s() if up_since_s is None else up_since_s
-                if clock.monotonic_s() - up_since_s >= self._policy.degraded_after_s:
-                    self._facts.put_nowait(Fact(Event.READY, process.spawn_id, detail=probe.detail))
-                    await clock.sleep_s(PROBE_DEGRADED_S)
-                    continue
-            self._show(probe)
-            await clock.sleep_s(PROBE_STARTING_S)
+        await self._checkups.until_ready(vitals, agent, self.home, self._show, has_watchdog=has_watchdog)
+        self._facts.put_nowait(Fact(Event.READY, vitals.process.spawn_id))
+        while self.record.gateway.state is State.STARTING:
+            await self._change.wait()
+        if self.is_up:
+            await self._checkups.tell(self.home, vitals)
 
     def _show(self, probe: Probe) -> None:
         if self.record.gateway.state is State.STARTING and probe.detail != self.record.detail:

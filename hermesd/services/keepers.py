@@ -9,9 +9,11 @@ import logging
 
 from hermesd.domain.errors import HermesError, ProfileBusy, ProfileNotFound
 from hermesd.domain.gateway import LIVE
+from hermesd.domain.health import Health
 from hermesd.domain.policy import Policy
 from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.profile import Home
+from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.facts import has_lost_home
@@ -28,12 +30,21 @@ CHECK_S = 30.0
 class Keepers:
     """Every keeper, by profile id."""
 
-    def __init__(self, ports: Ports, policy: Policy, effects: Effects, events: Events, homes: KnownHomes) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        policy: Policy,
+        effects: Effects,
+        events: Events,
+        homes: KnownHomes,
+        checkups: Checkups,
+    ) -> None:
         self._ports = ports
         self._policy = policy
         self._effects = effects
         self._events = events
         self._homes = homes
+        self._checkups = checkups
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._homeless: dict[str, GatewayRecord] = {}
@@ -42,6 +53,7 @@ class Keepers:
 
     async def recover(self) -> None:
         """Takes up every gateway an earlier daemon kept."""
+        self._checkups.open()
         found = {known.id: known.home for known in await self._homes.scan()}
         for record in await self._ports.store.gateways():
             if record.profile_id in found:
@@ -56,6 +68,7 @@ class Keepers:
         """Lets go of every gateway; with `drain` each is ended first, within its grace. Wishes stay."""
         if self._housekeeping is not None:
             self._housekeeping.cancel()
+        self._checkups.close()
         if drain:
             await asyncio.gather(*(keeper.halt() for keeper in self._keepers.values()))
         for keeper in self._keepers.values():
@@ -78,6 +91,22 @@ class Keepers:
         """What is remembered of a gateway; that of one never wanted is blank."""
         keeper = self._keepers.get(profile_id)
         return keeper.record if keeper else self._homeless.get(profile_id, GatewayRecord(profile_id))
+
+    def running(self) -> list[Keeper]:
+        """The keepers whose gateway is up."""
+        return [keeper for keeper in self._keepers.values() if keeper.is_up]
+
+    def vitals_of(self, profile_id: str) -> Vitals | None:
+        """How a gateway that is up is doing; `None` for others, and before the first look."""
+        keeper = self._keepers.get(profile_id)
+        if keeper is None or not keeper.is_up or keeper.vitals is None or not keeper.vitals.is_known:
+            return None
+        return keeper.vitals
+
+    def health_of(self, profile_id: str) -> Health:
+        """The same without beginnings: one of which nothing is known counts as well."""
+        vitals = self.vitals_of(profile_id)
+        return Health() if vitals is None else vitals.health
 
     def warnings_of(self, profile_id: str) -> tuple[str, ...]:
         """What is asked for a gateway and is not given to the process that runs."""
@@ -133,6 +162,7 @@ class Keepers:
             policy=self._policy,
             effects=self._effects,
             events=self._events,
+            checkups=self._checkups,
             find_home=self._homes.home_of,
             stored=stored,
         )

@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -188,3 +189,14 @@ def test_a_process_is_known_by_its_terminal() -> None:
 def test_terminals_have_the_numbers_that_linux_gives_them(device: int, path: str) -> None:
     """Minor numbers beyond a byte stand above the major one."""
     assert procfs.tty_path(device) == path
+
+
+def test_the_age_of_a_process_is_known() -> None:
+    """To the tick, from the clock that goes on while the machine sleeps; not of one of an earlier boot."""
+    processes = KernelProcesses()
+    me = processes.identify(os.getpid())
+    assert me is not None
+    age_s = processes.age_s(me)
+    assert age_s is not None
+    assert abs(age_s - (time.time() - psutil.Process().create_time())) < 1.1
+    assert processes.age_s(replace(me, boot_id="another")) is None

@@ -30,11 +30,11 @@ class ManualClock:
         self._settlers = 0
 
     def now_s(self) -> float:
-        """Seconds since the epoch; moved by `advance` and `jump`."""
+        """Seconds since the epoch; moved by `advance`, `stall` and `jump`."""
         return self._now_s
 
     def monotonic_s(self) -> float:
-        """Seconds since the clock was made; moved by `advance` alone."""
+        """Seconds since the clock was made; moved by `advance` and `stall`."""
         return self._monotonic_s
 
     async def sleep_s(self, seconds: float) -> None:
@@ -61,6 +61,10 @@ class ManualClock:
         """Sets the wall clock forward or back, as an administrator or a time server does; nobody wakes."""
         self._now_s += seconds
 
+    def stall(self, seconds: float) -> None:
+        """Moves time while nobody gets a turn, as when the whole program stands still; who is due wakes later."""
+        self._move_to(self._monotonic_s + seconds)
+
     async def advance(self, seconds: float) -> None:
         """Moves time by `seconds`, waking sleepers in the order they are due.
 
@@ -73,7 +77,7 @@ class ManualClock:
             sleeper = heapq.heappop(self._sleepers)
             if sleeper.woken.done():
                 continue
-            self._move_to(sleeper.wakes_at_s)
+            self._move_to(max(sleeper.wakes_at_s, self._monotonic_s))
             sleeper.woken.set_result(None)
             await self.settle()
         self._move_to(end_s)

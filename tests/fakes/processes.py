@@ -12,6 +12,8 @@ class MemoryProcesses:
         self.boot = BOOT_ID
         self.ttys: dict[int, str] = {}
         """The controlling terminal by pid."""
+        self.ages: dict[int, float] = {}
+        """How long ago processes were started, by pid."""
 
     def add(self, pid: int) -> ProcessIdentity:
         """A process appears."""
@@ -33,3 +35,7 @@ class MemoryProcesses:
     def tty(self, pid: int) -> str:
         """The terminal that a test set for the pid."""
         return self.ttys.get(pid, "")
+
+    def age_s(self, process: ProcessIdentity) -> float | None:
+        """What a test set for the pid."""
+        return self.ages.get(process.pid)

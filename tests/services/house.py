@@ -20,6 +20,7 @@ from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
 from hermesd.domain.settings import Settings
+from hermesd.services.healthviews import HealthView
 from tests.fakes.agent import ScriptedAgent
 from tests.fakes.aliases import MemoryAliases
 from tests.fakes.backend import ScriptedBackend
@@ -30,6 +31,7 @@ from tests.fakes.inspectors import MemoryHomeInspector, MemoryMachineInspector
 from tests.fakes.installer import MemoryInstaller
 from tests.fakes.logreader import MemoryLogReader
 from tests.fakes.logs import MemoryLogs
+from tests.fakes.notices import MemoryNotices
 from tests.fakes.processes import MemoryProcesses
 from tests.fakes.skills import MemorySkills
 from tests.fakes.store import MemoryStore
@@ -65,6 +67,7 @@ class House:
     skills: MemorySkills = field(default_factory=MemorySkills)
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
+    notices: MemoryNotices = field(default_factory=MemoryNotices)
     terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
     logs: MemoryLogs = field(default_factory=MemoryLogs)
     dumps: MemoryDumps = field(default_factory=MemoryDumps)
@@ -106,6 +109,7 @@ class House:
             skills=self.skills,
             backend=self.backend,
             processes=self.processes,
+            notices=self.notices,
             terminals=self.terminals,
             logs=self.logs,
             dumps=self.dumps,
@@ -127,6 +131,7 @@ class House:
         await self.services.runtimes.recover()
         await self.services.terminals.recover()
         await self.services.keepers.recover()
+        await self.services.rounds.open()
         await self.services.operations.recover(self.services.resumers)
         self.services.trash.open()
         await self.clock.settle()
@@ -135,6 +140,7 @@ class House:
         """Ends the daemon; gateways live on unless drained."""
         self.services.trash.close()
         await self.services.operations.close()
+        self.services.rounds.close()
         await self.services.keepers.close(drain=drain)
         await self.clock.settle()
 
@@ -177,6 +183,12 @@ class House:
     async def state(self, name: str) -> State:
         """A gateway's state."""
         return (await self.record(name)).gateway.state
+
+    async def health(self, name: str) -> HealthView:
+        """How a gateway is shown to be doing, which must be up."""
+        health = (await self.services.gateways.get(ProfileName(name))).health
+        assert health is not None
+        return health
 
     async def process(self, name: str) -> ProcessIdentity:
         """A gateway's process, which it must have."""

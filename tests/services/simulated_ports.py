@@ -91,13 +91,18 @@ class RandomBackend(ScriptedBackend):
 
 
 class RandomAgent(ScriptedAgent):
-    """An agent that is ready at once, later, or never."""
+    """An agent that is ready at once, later, or never, and whose loop goes round until it is frozen."""
 
     def __init__(self, rng: random.Random, monotonic_s: Callable[[], float]) -> None:
         super().__init__()
         self._rng = rng
         self._monotonic_s = monotonic_s
         self._ready_at_s: dict[str, tuple[str, float]] = {}
+        self._frozen_at_s: dict[str, float] = {}
+
+    def freeze(self, process: ProcessIdentity) -> None:
+        """The loop of a process stops for good."""
+        self._frozen_at_s.setdefault(process.spawn_id, self._monotonic_s())
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """As drawn at the first question to this start."""
@@ -106,7 +111,10 @@ class RandomAgent(ScriptedAgent):
             delay_s = self._rng.choices((0.0, self._rng.uniform(0, LATEST_S), 1e9), (30, 5, 1))[0]
             ready_at_s = self._monotonic_s() + delay_s
             self._ready_at_s[home.name.text] = (process.spawn_id, ready_at_s)
-        return Probe(Phase.READY) if self._monotonic_s() >= ready_at_s else Probe(Phase.STARTING, "waits")
+        if self._monotonic_s() < ready_at_s:
+            return Probe(Phase.STARTING, "waits")
+        beat_s = self._frozen_at_s.get(process.spawn_id, self._monotonic_s())
+        return Probe(Phase.READY, beats={"heartbeat": beat_s})
 
 
 @dataclass
@@ -118,7 +126,7 @@ class RandomHouse(House):
     def __post_init__(self) -> None:
         self.chance = RandomBackend(self.rng)
         self.backend = self.chance
-        self.agent = RandomAgent(self.rng, self.clock.monotonic_s)
+        self.agent = self.patient = RandomAgent(self.rng, self.clock.monotonic_s)
 
     @property
     def ports(self) -> Ports:

@@ -8,7 +8,7 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from hermesd.domain.errors import DiskFull, HermesError, NotPermitted, PortInUse, RuntimeMissing
@@ -16,8 +16,9 @@ from hermesd.domain.gateway import LIVE, State
 from hermesd.domain.operation import OperationState
 from hermesd.domain.policy import Policy
 from hermesd.domain.ports import GatewayRecord
-from hermesd.domain.process import ProcessIdentity
+from hermesd.domain.process import ExitCause, ProcessIdentity
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.settings import Settings
 from hermesd.services.keepers import CHECK_S
 from tests.services.house import REQUESTER
 from tests.services.simulated_ports import RandomHouse
@@ -75,13 +76,17 @@ class Simulation:
     """What the world did, and how often."""
 
     def __post_init__(self) -> None:
-        self.house = RandomHouse(rng=self.rng)
+        policy = replace(POLICY, look_s=self.housekeeping_s)
+        self.house = RandomHouse(rng=self.rng, settings=Settings(policy))
         self.house.chance.started = self._plan_end
         self._plans: list[tuple[float, int, Deed]] = []
         self._order = count()
         self._stays: dict[str, Stay] = {}
         self._is_stuck_until_s = 0.0
         self._is_open = True
+        self._open_since_s = 0.0
+        self._frozen: set[str] = set()
+        """Gateways that ever hung."""
 
     async def run(self, duration_s: float) -> None:
         """Lives through so much time."""
@@ -108,6 +113,11 @@ class Simulation:
     def _homeless_s(self) -> float:
         """How soon a gateway whose home is gone has been noticed and ended."""
         return self.housekeeping_s + POLICY.grace_extra_s + MINUTE_S
+
+    @property
+    def _hung_s(self) -> float:
+        """How soon a loop that stopped has been noticed."""
+        return POLICY.start_limit_s + POLICY.hung_after_s + 3 * self.housekeeping_s
 
     @property
     def _now_s(self) -> float:
@@ -155,6 +165,24 @@ class Simulation:
         for number in range(self.rng.randint(5, 40)):
             self._plan(number * 20.0, lambda: self.crash(name))
 
+    async def freeze(self, name: str) -> None:
+        """Its loop stops, and its process lives on."""
+        process = self.house.chance.living().get(name)
+        if process is not None:
+            self.house.patient.freeze(process)
+            self._frozen.add(name)
+            self._plan(self._hung_s, lambda: self._look_for_frozen(name, process))
+
+    async def _look_for_frozen(self, name: str, process: ProcessIdentity) -> None:
+        if self.house.chance.living().get(name) != process or name not in self.wishes:
+            return
+        is_told = self._is_open and await self.house.state(name) is not State.RUNNING
+        is_early = not self._is_open or self._now_s < self._open_since_s + self._hung_s
+        if is_early or is_told or self._now_s < self._is_stuck_until_s:
+            self._plan(self._hung_s, lambda: self._look_for_frozen(name, process))
+        else:
+            self.house.chance.violations.append(f"{name} hangs, and nobody ends it")
+
     async def restart_daemon(self, _: str) -> None:
         """The daemon dies, some gateways with it, and after a while there is another one."""
         victims = self.rng.sample(sorted(self.wishes), self.rng.randint(0, min(3, len(self.wishes))))
@@ -172,7 +200,7 @@ class Simulation:
         await self._let_pass(seconds)
         self._stays.clear()
         await self.house.open()
-        self._is_open = True
+        self._is_open, self._open_since_s = True, self._now_s
 
     async def fill_disk(self, _: str) -> None:
         """Nothing can be recorded for a while."""
@@ -312,6 +340,8 @@ class Simulation:
             return "it has a process that it knows nothing of"
         if process is None and state in (State.STARTING, State.RUNNING) and not is_stuck:
             return "it has no process"
+        if record.last_exit and record.last_exit.cause is ExitCause.HUNG and name not in self._frozen:
+            return "it was ended although it was well"
         if state is State.STOPPED and record.gateway.wanted_up:
             return "it is wanted and forgotten"
         if self._overstay_s(name, record) > 0 and not is_stuck:
@@ -337,6 +367,7 @@ DEEDS: dict[str, tuple[int, Callable[[Simulation, str], Awaitable[None]]]] = {
     "restart": (10, Simulation.restart),
     "crash": (30, Simulation.crash),
     "crash in a loop": (3, Simulation.crash_in_a_loop),
+    "freeze": (5, Simulation.freeze),
     "restart daemon": (5, Simulation.restart_daemon),
     "restart machine": (1, Simulation.restart_machine),
     "fill disk": (3, Simulation.fill_disk),

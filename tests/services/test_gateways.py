@@ -15,7 +15,7 @@ from hermesd.domain.errors import (
 )
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import OperationState
-from hermesd.domain.process import ExitCause, ExitStatus, Foreign, Phase, Probe
+from hermesd.domain.process import ExitCause, ExitStatus, Foreign, Phase, Probe, Sign
 from hermesd.domain.profile import ProfileName
 from hermesd.services.keepers import CHECK_S
 from hermesd.services.operations import Request
@@ -214,16 +214,17 @@ async def test_a_start_that_misses_its_limit_is_ended_and_told(house: House) -> 
 
 async def test_a_part_that_does_not_work_degrades_the_gateway_and_keeps_it(house: House) -> None:
     """After a while an agent that is up in part counts as started, with a warning, until it recovers."""
-    house.agent.probes["coder"] = [Probe(Phase.DEGRADED, "api_server: no answer")]
+    silence = Sign("api_server", is_well=False, word="silent", detail="no answer")
+    house.agent.probes["coder"] = [Probe(Phase.DEGRADED, "api_server: no answer", (silence,))]
     begun = await house.start("coder")
     await house.clock.advance(21)
     done = await house.now(begun)
     assert done.state is OperationState.SUCCEEDED
     assert done.warnings == ("up, but degraded: api_server: no answer",)
-    assert (await house.record("coder")).detail == "api_server: no answer"
-    house.agent.probes["coder"] = [Probe(Phase.READY)]
+    assert (await house.health("coder")).detail == "api_server: no answer"
+    house.agent.probes["coder"] = [Probe(Phase.READY, signs=(replace(silence, is_well=True, word="answers"),))]
     await house.clock.advance(31)
-    assert (await house.record("coder")).detail == ""
+    assert (await house.health("coder")).detail == ""
 
 
 async def test_a_stop_is_announced_and_ends_with_the_process(house: House) -> None:

@@ -60,9 +60,18 @@ class HermesAgent:
 
     kind = HERMES_AGENT
 
-    def __init__(self, user_home: Path | None = None, *, copy_workers: int = WORKERS) -> None:
+    def __init__(
+        self,
+        user_home: Path | None = None,
+        *,
+        copy_workers: int = WORKERS,
+        notify_address: str = "",
+        overlay: Path | None = None,
+    ) -> None:
         """`user_home` is where libraries of the agent keep what all profiles share; `None` leaves that alone."""
         self._user_home = user_home
+        self._notify_address = notify_address
+        self._overlay = overlay
         self._copy_workers = copy_workers
 
     def version(self, executable: Path) -> str:
