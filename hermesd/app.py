@@ -25,6 +25,7 @@ from hermesd import log as daemon_log
 from hermesd.adapters import account, ids
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
+from hermesd.adapters.agents.hermes_overlay import find_site
 from hermesd.adapters.aliases import AliasesInBin
 from hermesd.adapters.backends.choice import choose_backend
 from hermesd.adapters.clock import SystemClock
@@ -203,7 +204,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     backend = await choose_backend(settings.backend, clock, root=places.root, root_id=places.root_id)
     store = await SqliteStore.open(places.store)
     inherited, person = account.inherited_environment(), account.account()
-    hermes = HermesAgent(places.home)
+    hermes = HermesAgent(places.home, overlay=places.managed, site=find_site(inherited, places.managed))
     logs = LogFiles(places.gateway_logs, clock)
     try:
         yield Ports(

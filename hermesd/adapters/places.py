@@ -88,6 +88,11 @@ class Places:
         return self.state / "skills"
 
     @property
+    def managed(self) -> Path:
+        """Managed settings of gateways, the site's and ours."""
+        return self.state / "managed"
+
+    @property
     def logs(self) -> Path:
         """What the daemon and its gateways write."""
         return self.state / "logs"
@@ -135,7 +140,16 @@ class Places:
 
     @property
     def _directories(self) -> tuple[Path, ...]:
-        return (self.state.parent, self.state, self.run, self.terminals, self.locks, self.logs, self.gateway_logs)
+        return (
+            self.state.parent,
+            self.state,
+            self.run,
+            self.terminals,
+            self.locks,
+            self.managed,
+            self.logs,
+            self.gateway_logs,
+        )
 
     def prepare(self) -> None:
         """Makes the state directories, each 0700, also where they were wider.

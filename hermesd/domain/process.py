@@ -121,7 +121,7 @@ class Sign:
     is_mended_by_restart: bool = False
     """Whether a restart may mend what is wrong, because the agent does not try to by itself."""
     polled_at_s: float | None = None
-    """When the platform was last polled, where the agent tells, by whatever clock: that it moves is what counts."""
+    """When the platform was last polled, where the agent tells, by whatever clock: that it moves counts."""
     poll_every_s: float | None = None
     """How often it is polled; `None` where that cannot be seen."""
 

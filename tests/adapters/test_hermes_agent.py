@@ -391,7 +391,7 @@ def test_a_platform_that_fails_degrades(home: Home) -> None:
 @pytest.mark.parametrize(
     ("state", "phase", "detail"),
     [
-        ("degraded", Phase.DEGRADED, "not every platform is connected"),
+        ("degraded", Phase.DEGRADED, "platforms: not every platform is connected"),
         ("draining", Phase.DEGRADED, "it finishes its turns and takes no new ones"),
         ("startup_failed", Phase.STARTING, "port 1 already in use"),
         ("stopped", Phase.STARTING, "port 1 already in use"),

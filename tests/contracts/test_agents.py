@@ -39,6 +39,11 @@ class Subject:
         """Whether it is an agent rather than just a program."""
         return self.agent.kind == HERMES_AGENT
 
+    @property
+    def no_facts(self) -> ProfileFacts:
+        """What is said of a home that says nothing: a program may always be reached by something."""
+        return ProfileFacts() if self.has_commands else ProfileFacts(channels=(COMMAND,))
+
 
 def subjects() -> dict[str, Agent]:
     """The fake and every adapter."""
@@ -82,13 +87,13 @@ def test_an_agent_has_the_kind_it_is_known_by(subject: Subject) -> None:
 
 def test_facts_of_an_empty_home_are_empty(subject: Subject, home: Home) -> None:
     """Nothing is made up, nothing is a problem."""
-    assert subject.agent.facts(home) == ProfileFacts()
+    assert subject.agent.facts(home) == subject.no_facts
 
 
 def test_facts_of_a_home_that_is_gone_are_no_failure(subject: Subject, tmp_path: Path) -> None:
     """It may vanish between being found and being read."""
     facts = subject.agent.facts(Home(home_at(tmp_path).name, tmp_path / "gone", home_at(tmp_path).identity))
-    assert facts == ProfileFacts()
+    assert facts == subject.no_facts
 
 
 def test_a_fresh_home_is_not_lived_in(subject: Subject, home: Home) -> None:
@@ -275,7 +280,7 @@ def test_an_empty_home_can_be_cloned_without_a_word(
     for _ in range(2):
         assert subject.agent.settle_clone(home, published) == []
     assert subject.agent.credentials(published) == []
-    assert subject.agent.facts(published) == ProfileFacts()
+    assert subject.agent.facts(published) == subject.no_facts
     assert list(home.path.iterdir()) == []
 
 
