@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hermesd.adapters import procfs
+from hermesd.adapters.agents.hermes_state import started_at_s
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 
@@ -51,6 +52,13 @@ def platform(state: str, message: str | None = None, at: str | float | None = No
     """A platform's part of a report, of now unless said otherwise."""
     updated_at = datetime.now(UTC).isoformat() if at is None else at
     return {"state": state, "error_code": None, "error_message": message, "updated_at": updated_at}
+
+
+def beat(home: Home, at_s: float, **changes: Any) -> None:
+    """Writes a heartbeat of this process's, of a moment by the monotonic clock; keywords replace fields."""
+    said = {"pid": os.getpid(), "monotonic": at_s, "start_time": started_at_s(myself()) + 5.0}
+    (home.path / "state").mkdir(exist_ok=True)
+    (home.path / "state" / "gateway.heartbeat").write_text(json.dumps(said | changes))
 
 
 @contextmanager

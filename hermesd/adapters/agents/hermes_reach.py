@@ -55,8 +55,8 @@ _SETS: Mapping[str, str] = {
 """Sets of variables that each enable a platform, by platform; `+` joins one set, `?` asks for a yes."""
 
 _STUBBORN = frozenset(
-    "whatsapp whatsapp_cloud homeassistant email sms dingtalk feishu wecom wecom_callback weixin bluebubbles qqbot "
-    "yuanbao webhook msgraph_webhook".split()
+    "whatsapp whatsapp_cloud homeassistant email sms dingtalk feishu wecom wecom_callback weixin bluebubbles "
+    "qqbot yuanbao webhook msgraph_webhook".split()
 )
 """Platforms that variables enable even if the configuration says no."""
 
