@@ -12,9 +12,17 @@ from pathlib import Path
 from hermesd.adapters.agents import hermes_api
 from hermesd.adapters.agents.hermes_beats import Heartbeats
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, variables
+from hermesd.adapters.agents.hermes_poll import PLATFORM, Polls
 from hermesd.adapters.agents.hermes_probe import Api, judge
 from hermesd.adapters.agents.hermes_reach import API_SERVER
-from hermesd.adapters.agents.hermes_state import read_report, started_at_s
+from hermesd.adapters.agents.hermes_state import (
+    CONNECTED,
+    RECONNECTING,
+    Platform,
+    Report,
+    read_report,
+    started_at_s,
+)
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.errors import ConfigInvalid
@@ -39,16 +47,30 @@ class Looks:
     def __init__(self) -> None:
         self._known: dict[Path, _Known] = {}
         self._heartbeats = Heartbeats()
+        self._polls = Polls()
 
     def look(self, home: Path, process: ProcessIdentity) -> Probe:
-        """By the gateway's report, its heartbeat and its API's answer."""
+        """By the gateway's report, what it logs of its polls, its heartbeat and its API's answer."""
         beat_s = self._heartbeats.last_s(home, process)
         beats = {} if beat_s is None else {"heartbeat": beat_s}
         api = self._api_of(home, process)
-        probe = judge(read_report(home, process), api, beats)
+        probe = judge(self._report(home, process), api, beats)
         if not api.is_certain and any(sign.is_well and sign.name == API_SERVER for sign in probe.signs):
             self._known[home] = _Known(process, replace(api, is_certain=True))
         return probe
+
+    def _report(self, home: Path, process: ProcessIdentity) -> Report | None:
+        """The gateway's report, but that who has lost its polls is not connected."""
+        report = read_report(home, process)
+        is_told = report is not None and any(map(_has_polls, report.platforms))
+        trouble = self._polls.trouble(home) if is_told else ""
+        if report is None or not trouble:
+            return report
+        lost = [
+            replace(one, state=RECONNECTING, message=trouble) if _has_polls(one) else one
+            for one in report.platforms
+        ]
+        return replace(report, platforms=tuple(lost))
 
     def _api_of(self, home: Path, process: ProcessIdentity) -> Api:
         known = self._known.get(home)
@@ -58,6 +80,10 @@ class Looks:
             except ConfigInvalid:  # damaged since the start; what runs has read it before
                 return Api(ApiServer())
         return known.api
+
+
+def _has_polls(platform: Platform) -> bool:
+    return platform.name == PLATFORM and platform.state == CONNECTED
 
 
 def _read_api(home: Path, process: ProcessIdentity) -> Api:

@@ -24,7 +24,11 @@ _STOP_MARKER = ".gateway-planned-stop.json"
 _RECORDS = ("gateway.pid", "gateway.lock")
 _RESTART_CODE = 75
 _CONFIGURATION_CODE = 78
-_WORKING = frozenset({"connected", "disabled"})
+CONNECTED = "connected"
+RECONNECTING = "reconnecting"
+"""Our own word for a platform that the agent calls connected while it tries to reach it again."""
+
+_WORKING = frozenset({CONNECTED, "disabled"})
 """The second is a platform that was left on purpose, as a relay that was opted out of."""
 _TAKEN = re.compile(r"(?:port|address)\b.*\b(?:in use|taken)", re.IGNORECASE)
 _CLOCK_SLACK_S = 1.0
