@@ -125,10 +125,19 @@ def test_the_copy_follows_the_site_while_gateways_run(place: Place) -> None:
     assert place.managed() == ADDED
 
 
+def test_what_is_taken_away_is_made_again(place: Place) -> None:
+    """Gateways that run look nowhere else for what the site manages, whoever started them."""
+    place.manage()
+    place.launch()
+    rmtree(place.overlay)
+    place.agent_with().refresh()
+    assert place.managed() == {"model": {"default": "house-model"}, **ADDED}
+
+
 def test_nothing_is_made_for_nobody(place: Place) -> None:
-    """Without a gateway that needs it."""
-    place.agent.refresh()
-    HermesAgent().refresh()
+    """Where nobody listens to gateways."""
+    place.agent_with("").refresh()
+    HermesAgent(notify_address=ADDRESS).refresh()
     assert not place.overlay.exists()
 
 

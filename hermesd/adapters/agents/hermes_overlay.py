@@ -51,11 +51,6 @@ class Overlay:
     added: Mapping[tuple[str, ...], str]
     """Values by their keys from the top."""
 
-    @property
-    def is_used(self) -> bool:
-        """Whether a gateway may have been started on it, by this daemon or an earlier one."""
-        return (self.directory / CONFIG).exists()
-
     def refresh(self) -> None:
         """Brings the directory to what the site says now; writes only what differs.
 

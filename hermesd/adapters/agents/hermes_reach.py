@@ -5,7 +5,7 @@ as for a library that is missing, a platform counts: a gateway too many does no 
 Must not know how files are read, nor why it is asked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermesd.adapters.agents.hermes_api import is_true
@@ -54,6 +54,8 @@ _SETS: Mapping[str, str] = {
 }
 """Sets of variables that each enable a platform, by platform; `+` joins one set, `?` asks for a yes."""
 
+_ENABLED_BY = {name: [one.split("+") for one in sets.split()] for name, sets in _SETS.items()}
+
 _STUBBORN = frozenset(
     "whatsapp whatsapp_cloud homeassistant email sms dingtalk feishu wecom wecom_callback weixin bluebubbles "
     "qqbot yuanbao webhook msgraph_webhook".split()
@@ -72,9 +74,11 @@ def read_channels(
     """
     named = dict(variables) | _from_safes(config)
     said = {**_said(legacy), **_said(config)}
-    found = {name for name, sets in _SETS.items() if _is_set(sets, named) and _may(name, said)}
+    found = {name for name, sets in _ENABLED_BY.items() if _is_set(sets, named) and _may(name, said)}
     found |= {name for name, is_enabled in said.items() if is_enabled and _is_wished(name, named)}
-    held = identities(config, {}) + identities({"platforms": section(legacy, ["platforms"])}, {})
+    held = identities(config, {})
+    if legacy:
+        held += identities({"platforms": section(legacy, ["platforms"])}, {})
     found |= {platform for platform, _, _ in held if said.get(platform) is not False}
     if section(config, ["gateway"]).get("relay_url") and said.get("relay") is not False:
         found.add("relay")
@@ -85,14 +89,14 @@ def read_channels(
     return found - {API_SERVER}
 
 
-def _is_set(sets: str, named: Mapping[str, str]) -> bool:
-    return any(all(_has(name, named) for name in one.split("+")) for one in sets.split())
+def _is_set(sets: Sequence[Sequence[str]], named: Mapping[str, str]) -> bool:
+    return any(all(_has(name, named) for name in one) for one in sets)
 
 
 def _has(name: str, named: Mapping[str, str]) -> bool:
     if name.endswith("?"):
         return is_true(named.get(name[:-1], ""))
-    return bool(named.get(name, "").strip())
+    return name in named and bool(named[name].strip())
 
 
 def _may(name: str, said: Mapping[str, bool]) -> bool:

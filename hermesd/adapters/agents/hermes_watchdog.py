@@ -62,13 +62,13 @@ class Watchdog:
             return {}
 
     def refresh(self) -> None:
-        """Follows the site's settings for gateways that run.
+        """Follows the site's settings for gateways that run, which a daemon before this one may have started.
 
         While those cannot be read the last ones hold, where the agent itself would drop them all. Raises
         `DiskFull`, `NotPermitted`.
         """
         overlay = self._overlay()
-        if overlay is None or not overlay.is_used:
+        if overlay is None or not self.notify_address:
             return
         try:
             overlay.refresh()
