@@ -18,6 +18,9 @@ from hermesd.adapters.agents.hermes_state import started_at_s
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 
+EARLY_S = 1_000_000_000
+"""Seconds since the epoch, before any process of today."""
+
 
 def home_at(path: Path, name: str = "coder", **files: str) -> Home:
     """A home with these files; `__` in a keyword stands for a dot, as in `config__yaml`."""
@@ -32,6 +35,13 @@ def myself() -> ProcessIdentity:
     found = procfs.identity(os.getpid(), "spawn")
     assert found is not None
     return found
+
+
+def write_env(home: Home, text: str, *, at_s: float = EARLY_S) -> None:
+    """Settings that were written at a moment: if nothing else is said, before this process began."""
+    path = home.path / ".env"
+    path.write_text(text)
+    os.utime(path, (at_s, at_s))
 
 
 def report(home: Home, state: str, **changes: Any) -> None:

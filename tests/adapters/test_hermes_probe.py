@@ -13,25 +13,18 @@ from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.agents.hermes_state import started_at_s
 from hermesd.domain.process import Phase, Probe, ProcessIdentity, Sign
 from hermesd.domain.profile import Home
-from tests.adapters.hermes_homes import answering, beat, home_at, myself, platform, report
+from tests.adapters.hermes_homes import answering, beat, home_at, myself, platform, report, write_env
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
 HEALTHY = b'{"status":"ok","platform":"hermes-agent"}'
 KEY = "API_SERVER_KEY=0123456789abcdef0123456789abcdef\n"
-EARLY_S = 1_000_000_000
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """An empty home."""
     return home_at(tmp_path / "profiles" / "coder")
-
-
-def write_env(home: Home, text: str, *, at_s: float = EARLY_S) -> None:
-    """Settings that were written at a moment, before this process began if nothing else is said."""
-    (home.path / ".env").write_text(text)
-    os.utime(home.path / ".env", (at_s, at_s))
 
 
 def probed(home: Home) -> Probe:
@@ -88,6 +81,7 @@ def test_an_api_that_answers_is_a_sign(home: Home) -> None:
     [
         ({"api_server": platform("connected")}, KEY, True),
         ({"api_server": platform("connected")}, "API_SERVER_ENABLED=true\n", False),
+        ({"api_server": platform("disconnected")}, KEY, True),
         ({"api_server": platform("retrying")}, KEY, False),
         ({"api_server": platform("fatal", "no such host")}, KEY, False),
         ({}, KEY, False),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hermesd.adapters.agents.hermes_api import is_answering, is_free
 from hermesd.adapters.agents.hermes_reach import API_SERVER
-from hermesd.adapters.agents.hermes_state import Platform, Report
+from hermesd.adapters.agents.hermes_state import CONNECTED, Platform, Report
 from hermesd.domain.ports import ApiServer
 from hermesd.domain.process import Phase, Probe, Sign
 
@@ -95,7 +95,7 @@ def _api_sign(report: Report, api: Api) -> Sign:
         False,
         "not answering",
         f"{detail}: {cause}" if cause else detail,
-        is_mended_by_restart=not cause and said is not None and not said.is_troubled,
+        is_mended_by_restart=not cause and said is not None and said.state in {CONNECTED, *_LEFT_ALONE},
     )
 
 
