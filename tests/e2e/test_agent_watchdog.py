@@ -100,10 +100,6 @@ def test_a_gateway_says_that_it_is_ready_and_goes_round(
         assert (home.path / "config.yaml").read_text() == CONFIG
         assert saved_inside(launch, home) == "7 1 yes"
         assert "watchdog" not in (home.path / "config.yaml").read_text()
-        agent.drain(home, is_wanted=True)
-        wait_until(lambda: agent.probe(home, process).is_draining, "the drain", deadline_s=START_LIMIT_S)
-        agent.drain(home, is_wanted=False)
-        wait_until(lambda: agent.probe(home, process).phase is Phase.READY, "its end", deadline_s=START_LIMIT_S)
         agent.prepare_stop(home, process)
         child.terminate()
         listener.until("STOPPING=1")

@@ -24,7 +24,7 @@ from hermesd.adapters.agents import (
 )
 from hermesd.adapters.agents.hermes_clone import Clone
 from hermesd.adapters.agents.hermes_facts import read_facts
-from hermesd.adapters.agents.hermes_files import CONFIG, ENV, SKILL, variables
+from hermesd.adapters.agents.hermes_files import CONFIG, ENV, LOG_FILES, SKILL, variables
 from hermesd.adapters.agents.hermes_look import Looks
 from hermesd.adapters.agents.hermes_overlay import SITE
 from hermesd.adapters.agents.hermes_terminal import (
@@ -41,20 +41,13 @@ from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
-from hermesd.domain.logs import LogFile, Source
+from hermesd.domain.logs import LogFile
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from hermesd.domain.soul import Soul
 from hermesd.domain.usage import Holdings, Leftover
-
-LOG_FILES = (
-    LogFile(Source.AGENT, "logs/agent.log"),
-    LogFile(Source.GATEWAY, "logs/gateway.log"),
-    LogFile(Source.ERRORS, "logs/errors.log"),
-)
-"""What hermes-agent 0.19.0 writes. The first has all that is in the others, which reach back further."""
 
 
 class HermesAgent:

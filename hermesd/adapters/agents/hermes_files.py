@@ -14,6 +14,7 @@ from typing import Any
 
 from hermesd.adapters.skilltrees import EXCLUDED, SUPPORT
 from hermesd.adapters.yamlfile import Data
+from hermesd.domain.logs import LogFile, Source
 
 CONFIG = "config.yaml"
 ENV = ".env"
@@ -21,6 +22,14 @@ SOUL = "SOUL.md"
 DISPLAY_NAME = "display_name"
 
 SKILL = "SKILL.md"
+
+LOG_FILES = (
+    LogFile(Source.AGENT, "logs/agent.log"),
+    LogFile(Source.GATEWAY, "logs/gateway.log"),
+    LogFile(Source.ERRORS, "logs/errors.log"),
+)
+"""What hermes-agent 0.19.0 writes. The first has all that is in the others, which reach back further."""
+
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 
 
