@@ -25,6 +25,7 @@ from hermesd import log as daemon_log
 from hermesd.adapters import account, ids
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
+from hermesd.adapters.agents.hermes_overlay import find_site
 from hermesd.adapters.aliases import AliasesInBin
 from hermesd.adapters.backends.choice import choose_backend
 from hermesd.adapters.clock import SystemClock
@@ -212,7 +213,12 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     inherited, person = account.inherited_environment(), account.account()
     notices = NotifySocket(places.notify_socket)
     notices.open()
-    hermes = HermesAgent(places.home, notify_address=notices.address, overlay=places.managed)
+    hermes = HermesAgent(
+        places.home,
+        notify_address=notices.address,
+        overlay=places.managed,
+        site=find_site(inherited, places.managed),
+    )
     logs = LogFiles(places.gateway_logs, clock)
     keeping = background(_keep_bound(notices), "notify socket")
     try:

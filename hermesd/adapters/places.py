@@ -58,11 +58,6 @@ class Places:
         return self.run / "notify.sock"
 
     @property
-    def managed(self) -> Path:
-        """What is laid over the settings of all gateways' agents."""
-        return self.state / "managed"
-
-    @property
     def daemon_file(self) -> Path:
         """Tells clients where the daemon is."""
         return self.state / "daemon.json"
@@ -96,6 +91,11 @@ class Places:
     def skills(self) -> Path:
         """What is remembered of the skills of each profile."""
         return self.state / "skills"
+
+    @property
+    def managed(self) -> Path:
+        """Managed settings of gateways, the site's and ours."""
+        return self.state / "managed"
 
     @property
     def logs(self) -> Path:
@@ -150,7 +150,7 @@ class Places:
 
     @property
     def _directories(self) -> tuple[Path, ...]:
-        kept = (self.terminals, self.locks, self.dumps, self.logs, self.gateway_logs)
+        kept = (self.terminals, self.locks, self.dumps, self.managed, self.logs, self.gateway_logs)
         return (self.state.parent, self.state, self.run, *kept)
 
     def prepare(self) -> None:

@@ -619,7 +619,8 @@ class ProfileFacts:
     """Name and version of the distribution, as `name@version`."""
     api_server: ApiServer = ApiServer()
     channels: tuple[str, ...] = ()
-    """By what its gateway could be reached or set to work, sorted: `api_server`, `cron`, `webhook`, platforms."""
+    """By what its gateway could be reached or set to work, sorted: `api_server`, `cron`, `webhook`, platforms;
+    `unknown` if that cannot be told for all, so that who has none really has none."""
     drain_s: float = 0.0
     """How long the gateway may take to finish its turns before it ends."""
     problems: tuple[str, ...] = ()
@@ -675,6 +676,12 @@ class Agent(Protocol):
 
     def launch(self, runtime: Runtime, home: Home) -> Launch:
         """How the gateway of this home is started. `HOME_VARIABLE` in its environment is absent or this home."""
+
+    def refresh(self) -> None:
+        """Brings what gateways were started with, and share with others, to what it is now; called now and then.
+
+        Raises `DiskFull`, `NotPermitted`.
+        """
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """How far a started gateway is. A claim that another process or an earlier start left is not believed."""

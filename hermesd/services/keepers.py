@@ -176,6 +176,7 @@ class Keepers:
             try:
                 await self._follow_homes()
                 await self._rotate_logs()
+                await self._refresh_agents()
             except HermesError as error:
                 log.warning("housekeeping is put off: %s", error.message)
 
@@ -213,3 +214,12 @@ class Keepers:
                 self._ports.logs.mark(id_)
 
         await asyncio.to_thread(rotate)
+
+    async def _refresh_agents(self) -> None:
+        """Lets agents follow what their gateways share with others."""
+
+        def refresh() -> None:
+            for agent in self._ports.agents.values():
+                agent.refresh()
+
+        await asyncio.to_thread(refresh)

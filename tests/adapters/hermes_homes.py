@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from hermesd.adapters import procfs
+from hermesd.adapters.agents.hermes_state import started_at_s
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
+
+EARLY_S = 1_000_000_000
+"""Seconds since the epoch, before any process of today."""
 
 
 def home_at(path: Path, name: str = "coder", **files: str) -> Home:
@@ -31,6 +35,13 @@ def myself() -> ProcessIdentity:
     found = procfs.identity(os.getpid(), "spawn")
     assert found is not None
     return found
+
+
+def write_env(home: Home, text: str, *, at_s: float = EARLY_S) -> None:
+    """Settings that were written at a moment: if nothing else is said, before this process began."""
+    path = home.path / ".env"
+    path.write_text(text)
+    os.utime(path, (at_s, at_s))
 
 
 def report(home: Home, state: str, **changes: Any) -> None:
@@ -51,6 +62,13 @@ def platform(state: str, message: str | None = None, at: str | float | None = No
     """A platform's part of a report, of now unless said otherwise."""
     updated_at = datetime.now(UTC).isoformat() if at is None else at
     return {"state": state, "error_code": None, "error_message": message, "updated_at": updated_at}
+
+
+def beat(home: Home, at_s: float, **changes: Any) -> None:
+    """Writes a heartbeat of this process's, of a moment by the monotonic clock; keywords replace fields."""
+    said = {"pid": os.getpid(), "monotonic": at_s, "start_time": started_at_s(myself()) + 5.0}
+    (home.path / "state").mkdir(exist_ok=True)
+    (home.path / "state" / "gateway.heartbeat").write_text(json.dumps(said | changes))
 
 
 @contextmanager

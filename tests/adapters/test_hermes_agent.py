@@ -15,7 +15,7 @@ from hermesd.domain.ports import ApiServer
 from hermesd.domain.process import ExitCause, ExitStatus, Phase
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import HERMES_AGENT, Runtime
-from tests.adapters.hermes_homes import answering, home_at, myself, platform, report
+from tests.adapters.hermes_homes import answering, home_at, myself, platform, report, write_env
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -319,7 +319,7 @@ def test_a_gateway_without_platforms_is_ready_when_it_says_so(home: Home) -> Non
 def test_an_enabled_api_must_answer(home: Home) -> None:
     """As hermes-agent, with 200."""
     with answering(HEALTHY) as port:
-        (home.path / ".env").write_text(f"{KEY}API_SERVER_PORT={port}\n")
+        write_env(home, f"{KEY}API_SERVER_PORT={port}\n")
         report(home, "running", platforms={"api_server": platform("connected")})
         assert AGENT.probe(home, myself()).phase is Phase.READY
     probe = AGENT.probe(home, myself())
@@ -330,7 +330,7 @@ def test_a_library_that_is_missing_is_told_though_the_agent_is_silent(home: Home
     """It calls itself running with no platform at all when aiohttp is missing (0.19.0)."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = port_of(server)
-    (home.path / ".env").write_text(f"{KEY}API_SERVER_PORT={port}\n")
+    write_env(home, f"{KEY}API_SERVER_PORT={port}\n")
     report(home, "running")
     probe = AGENT.probe(home, myself())
     assert probe.phase is Phase.DEGRADED
@@ -352,7 +352,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_the_agent(
 ) -> None:
     """Whatever it answers."""
     with answering(body, status, location) as port:
-        (home.path / ".env").write_text(f"{KEY}API_SERVER_PORT={port}\n")
+        write_env(home, f"{KEY}API_SERVER_PORT={port}\n")
         report(home, "running", platforms={"api_server": platform("retrying", "failed to connect")})
         probe = AGENT.probe(home, myself())
     assert (probe.phase, probe.detail) == (
@@ -365,7 +365,7 @@ def test_no_proxy_is_asked_about_the_api(home: Home, monkeypatch: pytest.MonkeyP
     """A proxy of the daemon's environment knows nothing of our loopback."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with answering(HEALTHY) as port:
-        (home.path / ".env").write_text(f"{KEY}API_SERVER_PORT={port}\n")
+        write_env(home, f"{KEY}API_SERVER_PORT={port}\n")
         report(home, "running")
         assert AGENT.probe(home, myself()).phase is Phase.READY
 
@@ -388,7 +388,7 @@ def test_a_platform_that_fails_degrades(home: Home) -> None:
 @pytest.mark.parametrize(
     ("state", "phase", "detail"),
     [
-        ("degraded", Phase.DEGRADED, "not every platform is connected"),
+        ("degraded", Phase.DEGRADED, "platforms: not every platform is connected"),
         ("draining", Phase.DEGRADED, "it finishes its turns and takes no new ones"),
         ("startup_failed", Phase.STARTING, "port 1 already in use"),
         ("stopped", Phase.STARTING, "port 1 already in use"),

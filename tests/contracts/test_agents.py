@@ -2,6 +2,7 @@
 
 import fcntl
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,11 +18,11 @@ from hermesd.domain.description import Description
 from hermesd.domain.errors import ArgumentInvalid, Cancelled, ChangedMeanwhile, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
 from hermesd.domain.ports import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
-from hermesd.domain.process import ExitCause, ExitStatus, Phase
+from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe, Sign
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
 from hermesd.domain.soul import Soul
-from tests.adapters.hermes_homes import home_at, myself, report
+from tests.adapters.hermes_homes import beat, home_at, myself, platform, report
 from tests.fakes.agent import ScriptedAgent
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -41,6 +42,11 @@ class Subject:
     def has_commands(self) -> bool:
         """Whether it is an agent rather than just a program."""
         return self.agent.kind == HERMES_AGENT
+
+    @property
+    def no_facts(self) -> ProfileFacts:
+        """What is said of a home that says nothing: a program may always be reached by something."""
+        return ProfileFacts() if self.has_commands else ProfileFacts(channels=(COMMAND,))
 
 
 def subjects() -> dict[str, Agent]:
@@ -85,13 +91,13 @@ def test_an_agent_has_the_kind_it_is_known_by(subject: Subject) -> None:
 
 def test_facts_of_an_empty_home_are_empty(subject: Subject, home: Home) -> None:
     """Nothing is made up, nothing is a problem."""
-    assert subject.agent.facts(home) == ProfileFacts()
+    assert subject.agent.facts(home) == subject.no_facts
 
 
 def test_facts_of_a_home_that_is_gone_are_no_failure(subject: Subject, tmp_path: Path) -> None:
     """It may vanish between being found and being read."""
     facts = subject.agent.facts(Home(home_at(tmp_path).name, tmp_path / "gone", home_at(tmp_path).identity))
-    assert facts == ProfileFacts()
+    assert facts == subject.no_facts
 
 
 def test_a_fresh_home_is_not_lived_in(subject: Subject, home: Home) -> None:
@@ -151,6 +157,67 @@ def test_a_gateway_becomes_ready_without_further_detail(subject: Subject, home: 
     report(home, "running")
     probe = subject.agent.probe(home, myself())
     assert (probe.phase, probe.detail) == (Phase.READY, "")
+
+
+def test_a_healthy_gateway_shows_no_trouble(subject: Subject, home: Home) -> None:
+    """Nothing that is not well, no drain, no turns, and no beat that nobody left."""
+    report(home, "running")
+    probe = subject.agent.probe(home, myself())
+    assert [sign for sign in probe.signs if not sign.is_well] == []
+    assert (probe.is_draining, probe.active_turns, dict(probe.beats)) == (False, 0, {})
+
+
+def test_signs_and_beats_are_told_of_a_gateway_that_is_up(agent: Agent, home: Home) -> None:
+    """Each layer as the agent names it, and a beat by the monotonic clock of this machine."""
+    at_s = time.monotonic()
+    report(home, "running", platforms={"telegram": platform("retrying", "no route")})
+    beat(home, at_s)
+    if isinstance(agent, ScriptedAgent):
+        telegram = Sign("telegram", False, "retrying", "no route", at_s=time.time(), is_platform=True)
+        agent.probes["coder"] = [Probe(Phase.DEGRADED, "telegram: no route")]
+        agent.signs["coder"], agent.beats["coder"] = (telegram,), {"heartbeat": at_s}
+    probe = agent.probe(home, myself())
+    assert (probe.phase, probe.detail) == (Phase.DEGRADED, "telegram: no route")
+    (sign,) = probe.signs
+    assert (sign.name, sign.is_well, sign.word, sign.detail) == ("telegram", False, "retrying", "no route")
+    assert (sign.is_platform, sign.is_mended_by_restart) == (True, False)
+    assert sign.at_s is not None
+    assert abs(sign.at_s - time.time()) < 60
+    assert dict(probe.beats) == {"heartbeat": at_s}
+
+
+def test_a_drain_can_be_asked_for_and_withdrawn_again(subject: Subject, home: Home) -> None:
+    """By agents that can be asked; the gateway tells when it does, and a second time is no failure."""
+    if not subject.has_commands:
+        with pytest.raises(Incompatible, match="cannot drain"):
+            subject.agent.drain(home, is_wanted=True)
+        return
+    for is_wanted in (True, True, False, False):
+        subject.agent.drain(home, is_wanted=is_wanted)
+        report(home, "draining" if is_wanted else "running")
+        assert subject.agent.probe(home, myself()).is_draining == is_wanted
+
+
+def test_what_reaches_a_gateway_is_named(subject: Subject, home: Home) -> None:
+    """Sorted, each once."""
+    (home.path / ".env").write_text("TELEGRAM_BOT_TOKEN=1:a\nDISCORD_BOT_TOKEN=x\n")
+    if isinstance(subject.agent, ScriptedAgent):
+        subject.agent.known_facts["coder"] = ProfileFacts(channels=("discord", "telegram"))
+    named = ("discord", "telegram") if subject.has_commands else (COMMAND,)
+    assert subject.agent.facts(home).channels == named
+
+
+def test_what_gateways_share_is_refreshed_without_a_word(subject: Subject) -> None:
+    """As often as anybody likes, with nothing to do too."""
+    subject.agent.refresh()
+    subject.agent.refresh()
+
+
+def test_a_launch_asks_for_no_notifications_unless_somebody_listens(subject: Subject, home: Home) -> None:
+    """The agent would be waited for in vain."""
+    launch = subject.agent.launch(subject.runtime, home)
+    assert not launch.has_watchdog
+    assert "NOTIFY_SOCKET" not in launch.environment
 
 
 def test_a_stop_can_be_announced_again(subject: Subject, home: Home) -> None:
@@ -303,7 +370,7 @@ def test_an_empty_home_can_be_cloned_without_a_word(
     for _ in range(2):
         assert subject.agent.settle_clone(home, published) == []
     assert subject.agent.credentials(published) == []
-    assert subject.agent.facts(published) == ProfileFacts()
+    assert subject.agent.facts(published) == subject.no_facts
     assert list(home.path.iterdir()) == []
 
 

@@ -80,6 +80,10 @@ class Gateway:
         wait_until(lambda: self.probe().phase is phase, f"the gateway to be {phase}", deadline_s=START_LIMIT_S)
         return self.probe()
 
+    def until_it_drains(self, is_wanted: bool) -> None:
+        """Waits until it finishes its turns, or takes turns again."""
+        wait_until(lambda: self.probe().is_draining == is_wanted, "the drain", deadline_s=START_LIMIT_S)
+
     def end(self, number: int) -> ExitReport:
         """Sends a signal and explains the end."""
         self.child.send_signal(number)
@@ -197,3 +201,13 @@ def test_a_gateway_without_platforms_is_ready(runtime: Runtime, home: Home) -> N
     """It only runs its timers."""
     with started(runtime, home) as gateway:
         gateway.until(Phase.READY)
+
+
+def test_a_gateway_drains_until_it_is_told_otherwise(runtime: Runtime, home: Home) -> None:
+    """And says so itself, within its second."""
+    with started(runtime, home) as gateway:
+        gateway.until(Phase.READY)
+        for is_wanted in (True, False):
+            AGENT.drain(home, is_wanted=is_wanted)
+            gateway.until_it_drains(is_wanted)
+        assert gateway.probe().phase is Phase.READY

@@ -17,7 +17,7 @@ from hermesd.domain.errors import (
 from hermesd.domain.gateway import Event
 from hermesd.domain.logs import LogFile, Source
 from hermesd.domain.ports import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
-from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity
+from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity, Sign
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from hermesd.domain.soul import Soul, soul_of
@@ -49,6 +49,15 @@ class ScriptedAgent:
         """What `explain_exit` answers; by exit code without an entry."""
         self.foreign: dict[str, Foreign | int] = {}
         """Gateways that were started elsewhere, or just their pids."""
+        self.signs: dict[str, tuple[Sign, ...]] = {}
+        """What `probe` adds to whatever it answers, as it adds `beats`."""
+        self.beats: dict[str, dict[str, float]] = {}
+        self.drained: dict[str, bool] = {}
+        """Whether each home was last asked to drain; `probe` says that it does."""
+        self.drain_refusals: dict[str, HermesError] = {}
+        """What `drain` raises."""
+        self.refreshes = 0
+        """How often `refresh` was called."""
         self.skills: Path | None = None
         self.logs: Sequence[LogFile] = (LogFile(Source.AGENT, "logs/agent.log"),)
         self.workplaces: dict[str, Path] = {}
@@ -118,9 +127,30 @@ class ScriptedAgent:
         argv = (str(runtime.executable), "-p", home.name.text, "gateway", "run")
         return Launch(argv, {"HERMES_HOME": str(home.path)})
 
+    def refresh(self) -> None:
+        """Counts."""
+        self.refreshes += 1
+
+    def drain(self, home: Home, *, is_wanted: bool) -> None:
+        """Remembers it, as far as an agent of this kind can be asked."""
+        if self.kind != HERMES_AGENT:
+            raise Incompatible(f"profile {home.name} runs a program that hermesd cannot drain")
+        if refusal := self.drain_refusals.get(home.name.text):
+            raise refusal
+        self.drained[home.name.text] = is_wanted
+
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """The next probe set for the home."""
-        script = self.probes.get(home.name.text)
+        probe = self._next_probe(home.name.text)
+        return replace(
+            probe,
+            signs=(*probe.signs, *self.signs.get(home.name.text, ())),
+            beats={**probe.beats, **self.beats.get(home.name.text, {})},
+            is_draining=probe.is_draining or self.drained.get(home.name.text, False),
+        )
+
+    def _next_probe(self, name: str) -> Probe:
+        script = self.probes.get(name)
         if not script:
             return Probe(Phase.READY)
         return script.pop(0) if len(script) > 1 else script[0]

@@ -25,7 +25,7 @@ class Patient(ScriptedAgent):
         self.has_watchdog = False
         """Whether it says by notification when it is ready."""
         self.has_heartbeat = True
-        self.signs: tuple[Sign, ...] = ()
+        self.own_signs: tuple[Sign, ...] = ()
         self.is_draining = False
         self.is_frozen = False
         """Whether its loop stands still from its last beat on."""
@@ -49,7 +49,7 @@ class Patient(ScriptedAgent):
         if not self.is_frozen:
             self._beat_s[spawn_id] = min(now_s // BEAT_S * BEAT_S, began_s + self.hangs_after_s)
         beats = {HEARTBEAT: self._beat_s.get(spawn_id, began_s)} if self.has_heartbeat else {}
-        return replace(super().probe(home, process), signs=self.signs, beats=beats, is_draining=self.is_draining)
+        return replace(super().probe(home, process), signs=self.own_signs, beats=beats, is_draining=self.is_draining)
 
 
 @dataclass

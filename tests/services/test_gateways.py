@@ -411,6 +411,14 @@ async def test_a_file_system_without_any_home_ends_nothing(house: House) -> None
     assert len(house.backend.alive) == 1
 
 
+async def test_what_gateways_share_is_refreshed_while_they_run(house: House) -> None:
+    """Now and then, for whatever a site manages may change meanwhile."""
+    await house.start("coder")
+    before = house.agent.refreshes
+    await house.clock.advance(CHECK_S)
+    assert house.agent.refreshes == before + 1
+
+
 async def test_a_new_home_waits_for_the_end_of_the_old_ones_gateway(house: House) -> None:
     """Two processes in one directory, one for a profile that is gone, would be two of the same name."""
     house.backend.ends_on_terminate = None

@@ -198,7 +198,7 @@ async def test_one_that_was_well_for_long_begins_anew(ward: Ward) -> None:
 async def test_a_healthy_idle_gateway_is_never_touched(ward: Ward) -> None:
     """Its report is as old as its start, its loop beats: a week goes by, with a night's sleep and new clocks."""
     old = replace(TELEGRAM, is_well=True, word="connected", detail="", at_s=ward.clock.now_s())
-    ward.patient.signs = (old,)
+    ward.patient.own_signs = (old,)
     process = await ward.process("coder")
     for jump_s in (0.0, 8 * HOUR_S, 3 * YEAR_S, -6 * YEAR_S):
         ward.clock.jump(jump_s)
@@ -256,7 +256,7 @@ async def test_a_platform_that_fails_is_told_once_and_left_to_its_agent(
     """It tries by itself; a restart would only cost the others."""
     caplog.set_level(logging.WARNING)
     process = await ward.process("coder")
-    ward.patient.signs = (TELEGRAM,)
+    ward.patient.own_signs = (TELEGRAM,)
     await ward.clock.advance(POLICY.unwell_after_s)
     assert await conditions(ward) == []
     await ward.clock.advance(DAY_S)
@@ -265,7 +265,7 @@ async def test_a_platform_that_fails_is_told_once_and_left_to_its_agent(
     assert event.message == "gateway of coder: degraded: telegram: timed out"
     assert event.facts == {"from": "well", "to": "degraded", "detail": "telegram: timed out"}
     assert caplog.text.count("to=degraded") == 1
-    ward.patient.signs = (replace(TELEGRAM, is_well=True, word="connected"),)
+    ward.patient.own_signs = (replace(TELEGRAM, is_well=True, word="connected"),)
     await ward.clock.advance(MINUTE_S)
     assert await conditions(ward) == ["degraded", "well"]
 
@@ -273,7 +273,7 @@ async def test_a_platform_that_fails_is_told_once_and_left_to_its_agent(
 async def test_what_its_agent_gave_up_is_mended_by_a_restart(ward: Ward) -> None:
     """After a while, and with a cause of its own."""
     process = await ward.process("coder")
-    ward.patient.signs = (replace(TELEGRAM, word="fatal", is_mended_by_restart=True),)
+    ward.patient.own_signs = (replace(TELEGRAM, word="fatal", is_mended_by_restart=True),)
     await ward.clock.advance(POLICY.unwell_restart_s - MINUTE_S)
     assert await ward.process("coder") == process
     await ward.clock.advance(2 * MINUTE_S)
@@ -296,7 +296,7 @@ async def test_a_drain_is_told_and_touches_nothing(ward: Ward) -> None:
 async def test_a_start_that_ends_degraded_is_told_after_it(ward: Ward) -> None:
     """The last word of the history is how it is."""
     await ward.stop("coder")
-    ward.patient.signs = (replace(TELEGRAM, is_platform=False, name="api_server"),)
+    ward.patient.own_signs = (replace(TELEGRAM, is_platform=False, name="api_server"),)
     ward.patient.probes["coder"] = [Probe(Phase.DEGRADED, "api_server: timed out")]
     await ward.start("coder")
     await ward.clock.advance(POLICY.degraded_after_s + 1)
@@ -307,12 +307,12 @@ async def test_a_start_that_ends_degraded_is_told_after_it(ward: Ward) -> None:
 
 async def test_how_an_adopted_gateway_is_doing_is_known_at_once(ward: Ward) -> None:
     """What an earlier daemon told of it is not told again, and what changed meanwhile is."""
-    ward.patient.signs = (TELEGRAM,)
+    ward.patient.own_signs = (TELEGRAM,)
     await ward.clock.advance(HOUR_S)
     await ward.reopen()
     assert (await ward.health("coder")).condition is Condition.DEGRADED
     assert await conditions(ward) == ["degraded"]
-    ward.patient.signs = ()
+    ward.patient.own_signs = ()
     await ward.reopen()
     assert (await ward.health("coder")).condition is Condition.WELL
     assert await conditions(ward) == ["degraded", "well"]
@@ -334,7 +334,7 @@ async def test_layers_are_shown_with_their_ages(ward: Ward) -> None:
     ward.processes.ages[process.pid] = 77.0
     api = Sign("api_server", is_well=True, word="answers")
     telegram = replace(TELEGRAM, at_s=ward.clock.now_s() + 30)
-    ward.patient.signs = (telegram, api)
+    ward.patient.own_signs = (telegram, api)
     await ward.clock.advance(59)
     ward.notices.say(process, "WATCHDOG=1")
     await ward.clock.advance(11)
@@ -431,7 +431,7 @@ async def test_what_is_wrong_is_told_apart(ward: Ward) -> None:
     ward.patient.is_frozen = False
     await ward.clock.advance(POLICY.start_limit_s)
     ward.patient.probes["coder"] = [Probe(Phase.READY)]
-    ward.patient.signs = (replace(TELEGRAM, is_mended_by_restart=True),)
+    ward.patient.own_signs = (replace(TELEGRAM, is_mended_by_restart=True),)
     await ward.clock.advance(POLICY.unwell_restart_s * 2 + 2 * MINUTE_S)
     ends = await told(ward, "exited")
     assert [(end.facts["cause"], end.facts["detail"]) for end in ends] == [

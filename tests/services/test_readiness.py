@@ -51,7 +51,7 @@ async def test_a_start_is_done_when_the_process_says_so(ward: Ward) -> None:
 async def test_what_can_be_asked_must_answer_too(ward: Ward) -> None:
     """A process that says that it is ready while its API is silent is waited for, then shown as degraded."""
     ward.patient.probes["coder"] = [Probe(Phase.DEGRADED)]
-    ward.patient.signs = (SILENCE,)
+    ward.patient.own_signs = (SILENCE,)
     begun = await ward.start("coder")
     await say(ward, "READY=1")
     await ward.clock.advance(POLICY.degraded_after_s - 1)

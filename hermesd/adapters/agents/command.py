@@ -31,6 +31,9 @@ _NOT_THE_PROFILES = frozenset({Owner.RUNTIME, Owner.SHARED, Owner.OURS})
 FRESH_SETTINGS = ("config.yaml", ".env", "SOUL.md")
 """What a clone of the settings takes over, by hermesd's own layout of a home."""
 
+CHANNELS = (COMMAND,)
+"""Nobody knows by what a program is reached, so it always may be."""
+
 
 class CommandAgent:
     """Drives the programs that the settings name, one for each profile."""
@@ -46,12 +49,12 @@ class CommandAgent:
         return ""
 
     def facts(self, home: Home) -> ProfileFacts:
-        """What it is for; nothing else is known."""
+        """What it is for, and that it is worth starting; nothing else is known."""
         try:
             said = profilefiles.read_description(home.path)
         except ConfigInvalid as error:
-            return ProfileFacts(problems=(error.message,))
-        return ProfileFacts(description=said.text, description_is_generated=said.is_generated)
+            return ProfileFacts(problems=(error.message,), channels=CHANNELS)
+        return ProfileFacts(description=said.text, description_is_generated=said.is_generated, channels=CHANNELS)
 
     def log_files(self) -> Sequence[LogFile]:
         """None that we would know of."""
@@ -78,6 +81,9 @@ class CommandAgent:
         if not argv:
             raise Incompatible(f"profile {home.name} has no program of its own in the settings")
         return Launch(argv, self.environment(home))
+
+    def refresh(self) -> None:
+        """Nothing: what a program was started with is all that it gets."""
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """Ready while it lives."""

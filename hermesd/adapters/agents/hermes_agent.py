@@ -15,6 +15,7 @@ from hermesd.adapters.agents import (
     hermes_channels,
     hermes_clone,
     hermes_describe,
+    hermes_drain,
     hermes_foreign,
     hermes_holdings,
     hermes_plan,
@@ -23,8 +24,10 @@ from hermesd.adapters.agents import (
     hermes_state,
 )
 from hermesd.adapters.agents.hermes_clone import Clone
-from hermesd.adapters.agents.hermes_files import CONFIG, ENV, SKILL, read_facts, variables
-from hermesd.adapters.agents.hermes_probe import judge
+from hermesd.adapters.agents.hermes_facts import read_facts
+from hermesd.adapters.agents.hermes_files import CONFIG, ENV, LOG_FILES, SKILL, variables
+from hermesd.adapters.agents.hermes_look import Looks
+from hermesd.adapters.agents.hermes_overlay import SITE
 from hermesd.adapters.agents.hermes_terminal import (
     WORKPLACE_VARIABLE,
     is_conversation,
@@ -32,27 +35,20 @@ from hermesd.adapters.agents.hermes_terminal import (
     read_workplace,
 )
 from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_flag
+from hermesd.adapters.agents.hermes_watchdog import WATCHDOG_S, Watchdog
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
-from hermesd.domain.errors import ConfigInvalid
-from hermesd.domain.logs import LogFile, Source
+from hermesd.domain.logs import LogFile
 from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Foreign, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from hermesd.domain.soul import Soul
 from hermesd.domain.usage import Holdings, Leftover
-
-LOG_FILES = (
-    LogFile(Source.AGENT, "logs/agent.log"),
-    LogFile(Source.GATEWAY, "logs/gateway.log"),
-    LogFile(Source.ERRORS, "logs/errors.log"),
-)
-"""What hermes-agent 0.19.0 writes. The first has all that is in the others, which reach back further."""
 
 
 class HermesAgent:
@@ -67,12 +63,18 @@ class HermesAgent:
         copy_workers: int = WORKERS,
         notify_address: str = "",
         overlay: Path | None = None,
+        site: Path = SITE,
+        watchdog_s: float = WATCHDOG_S,
     ) -> None:
-        """`user_home` is where libraries of the agent keep what all profiles share; `None` leaves that alone."""
+        """`user_home` is where libraries of the agent keep what all profiles share; `None` leaves that alone.
+
+        Gateways notify `notify_address`, as far as they can. That takes settings put into `overlay`, which stands
+        in for `site`, the directory of whatever is managed on this machine.
+        """
         self._user_home = user_home
-        self._notify_address = notify_address
-        self._overlay = overlay
         self._copy_workers = copy_workers
+        self._watchdog = Watchdog(notify_address, overlay, site, user_home, watchdog_s)
+        self._looks = Looks()
 
     def version(self, executable: Path) -> str:
         """What the executable says, asked without leaving a trace in any home."""
@@ -114,22 +116,29 @@ class HermesAgent:
             # nobody supervises. INVOCATION_ID would do it too, but then it asks systemd about a unit of its own,
             # and container tools that it runs believe to be in one.
             environment["XPC_SERVICE_NAME"] = "hermesd"
-        return Launch(_argv(runtime, home, ("gateway", "run", *supervised, "-q")), environment)
+        watchdog = self._watchdog.environment(runtime.version, home)
+        argv = _argv(runtime, home, ("gateway", "run", *supervised, "-q"))
+        return Launch(argv, environment | watchdog, has_watchdog=bool(watchdog))
+
+    def refresh(self) -> None:
+        """Has the copy of the site's managed settings, which gateways read, follow them.
+
+        Raises `DiskFull`, `NotPermitted`.
+        """
+        self._watchdog.refresh()
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
-        """By the gateway's own report and its API's answer."""
-        report = hermes_state.read_report(home.path, process)
-        try:
-            config, env = read_yaml(home.path / CONFIG), read_env(home.path / ENV)
-        except ConfigInvalid:
-            config, env = {}, {}  # damaged since the start; what runs has read it before
-        known = variables(config, env)
-        api = hermes_api.read_api_server(config, known)
-        return judge(report, api, hermes_api.key_problem(config, known))
+        """By the gateway's own report, its heartbeat and its API's answer."""
+        return self._looks.look(home.path, process)
 
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Writes the marker of a planned stop. Raises `DiskFull`, `NotPermitted`."""
         hermes_state.announce_stop(home.path, process)
+
+    def drain(self, home: Home, *, is_wanted: bool) -> None:
+        """By a request in the home, which outlives the gateway but not the machine."""
+        ask = hermes_drain.request_drain if is_wanted else hermes_drain.withdraw_drain
+        ask(home.path)
 
     def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
         """By exit code; where the kernel no longer tells, by what the gateway last reported."""
@@ -225,7 +234,7 @@ class HermesAgent:
         return next((path for path in candidates if next(path.rglob(SKILL), None) is not None), None)
 
     def _pinned(self, runtime: Runtime, home: Home) -> dict[str, str]:
-        environment = dict(self.environment(home))
+        environment = {**self.environment(home), **self._watchdog.managed()}
         if runtime.is_managed:
             environment["HERMES_DISABLE_LAZY_INSTALLS"] = (
                 "1"  # what is locked must not be added to behind our back

@@ -17,8 +17,11 @@ from hermesd.domain.channels import CHANNELS, channel_of, identities, section, s
 from hermesd.domain.cloning import Credential
 from hermesd.domain.errors import ConfigInvalid
 
-ENV_FILES = (ENV, ".op.env")
-"""Where variables are set: the second names secrets that lie elsewhere, and yields to the first."""
+SAFE_ENV = ".op.env"
+"""Names secrets that lie elsewhere, and yields to the other."""
+
+ENV_FILES = (ENV, SAFE_ENV)
+"""Where variables are set."""
 
 LEGACY_CONFIG = "gateway.json"
 """Settings of platforms as older versions kept them; still read."""
@@ -72,7 +75,7 @@ def _identities(home: Path) -> list[tuple[str, str, str]]:
     for name in reversed(ENV_FILES):
         env |= _read(home / name, dotenvfile.read_env)
     config = _read(home / CONFIG, yamlfile.read_yaml)
-    legacy = _read(home / LEGACY_CONFIG, lambda path: _parse_json(read_text(path), path))
+    legacy = _read(home / LEGACY_CONFIG, lambda path: parse_json(read_text(path), path))
     legacy_found = identities({"platforms": section(legacy, ["platforms"])}, {})
     return [*identities(config, variables(config, env)), *legacy_found]
 
@@ -82,7 +85,7 @@ def _logins(home: Path) -> list[tuple[str, str, str]]:
     found = []
     for channel in CHANNELS:
         for place in channel.login:
-            login = _read(home / place / "creds.json", lambda path: _parse_json(read_text(path), path))
+            login = _read(home / place / "creds.json", lambda path: parse_json(read_text(path), path))
             account = section(login, ["me"]).get("id")
             if isinstance(account, str) and account:
                 found.append((channel.platform, place, account))
@@ -117,14 +120,15 @@ def _stripped_config(text: str, path: Path) -> str:
 
 
 def _stripped_legacy(text: str, path: Path) -> str:
-    data = _parse_json(text, path)
+    data = parse_json(text, path)
     doomed = [keys for keys, _ in sections({"platforms": section(data, ["platforms"])})]
     for _, name in doomed:
         del data["platforms"][name]
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n" if doomed else text
 
 
-def _parse_json(text: str, path: Path) -> dict[str, Any]:
+def parse_json(text: str, path: Path) -> dict[str, Any]:
+    """What a JSON text holds; nothing if that is not a mapping. Raises `ConfigInvalid` if it is none."""
     try:
         data = json.loads(text) if text else {}
     except ValueError as error:

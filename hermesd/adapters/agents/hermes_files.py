@@ -12,14 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hermesd.adapters.agents.hermes_api import key_problem, read_api_server
-from hermesd.adapters.dotenvfile import read_env
-from hermesd.adapters.profilefiles import ABOUT, description_in
 from hermesd.adapters.skilltrees import EXCLUDED, SUPPORT
-from hermesd.adapters.yamlfile import Data, read_yaml
-from hermesd.domain.errors import ConfigInvalid
-from hermesd.domain.ports import ProfileFacts
-from hermesd.domain.profile import DISPLAY_NAME_LENGTH
+from hermesd.adapters.yamlfile import Data
+from hermesd.domain.logs import LogFile, Source
 
 CONFIG = "config.yaml"
 ENV = ".env"
@@ -27,6 +22,14 @@ SOUL = "SOUL.md"
 DISPLAY_NAME = "display_name"
 
 SKILL = "SKILL.md"
+
+LOG_FILES = (
+    LogFile(Source.AGENT, "logs/agent.log"),
+    LogFile(Source.GATEWAY, "logs/gateway.log"),
+    LogFile(Source.ERRORS, "logs/errors.log"),
+)
+"""What hermes-agent 0.19.0 writes. The first has all that is in the others, which reach back further."""
+
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -47,12 +50,10 @@ def read_model(config: Data) -> Model:
     if not isinstance(section, dict):
         section = {"default": section}
     return Model(
-        name=_first(section, "default", "model", "name"),
-        provider=_first(section, "provider") or _first(config, "provider"),
-        base_url=_first(section, "base_url")
-        or _first(config, "base_url", "api_base")
-        or _first(section, "api_base"),
-        api_key=_first(section, "api_key"),
+        name=first(section, "default", "model", "name"),
+        provider=first(section, "provider") or first(config, "provider"),
+        base_url=first(section, "base_url") or first(config, "base_url", "api_base") or first(section, "api_base"),
+        api_key=first(section, "api_key"),
     )
 
 
@@ -72,39 +73,6 @@ def read_drain_s(config: Data, env: Mapping[str, str]) -> float:
     except ValueError:
         return 0.0
     return drain_s if math.isfinite(drain_s) and drain_s > 0 else 0.0
-
-
-def read_facts(home: Path) -> ProfileFacts:
-    """Everything people are told of a home. Never raises: what cannot be read is among the problems."""
-    problems: list[str] = []
-    config = _read(home / CONFIG, read_yaml, problems)
-    env = _read(home / ENV, read_env, problems)
-    about = _read(home / ABOUT, read_yaml, problems)
-    described = description_in(about)
-    origin = _read(home / "distribution.yaml", read_yaml, problems)
-    known = variables(config, env)
-    model = read_model(config)
-    key_env = read_key_env(model, env)
-    if problem := key_problem(config, known):
-        problems.append(problem)
-    return ProfileFacts(
-        description=described.text,
-        description_is_generated=described.is_generated,
-        display_name=" ".join(_first(about, DISPLAY_NAME).split())[:DISPLAY_NAME_LENGTH],
-        has_env=is_there(home / ENV),
-        env_names=tuple(sorted(name for name, value in env.items() if value)),
-        has_soul=is_there(home / SOUL),
-        key_env=key_env,
-        has_key=bool(known.get(key_env)) if key_env else bool(model.api_key),
-        model=model.name,
-        provider=model.provider,
-        base_url=model.base_url,
-        skill_count=count_skills(home / "skills"),
-        distribution="@".join(part for part in (_first(origin, "name"), _first(origin, "version")) if part),
-        api_server=read_api_server(config, known),
-        drain_s=read_drain_s(config, env),
-        problems=tuple(problems),
-    )
 
 
 def read_key_env(model: Model, env: Mapping[str, str]) -> str:
@@ -132,15 +100,7 @@ def count_skills(directory: Path) -> int:
     return count
 
 
-def _first(section: Mapping[str, Any], *keys: str) -> str:
+def first(section: Mapping[str, Any], *keys: str) -> str:
     """The first of these keys that says something, as text."""
     said = (section.get(key) for key in keys)
     return next((str(value).strip() for value in said if isinstance(value, str | int | float) and str(value)), "")
-
-
-def _read(path: Path, reader: Any, problems: list[str]) -> Any:
-    try:
-        return reader(path)
-    except ConfigInvalid as error:
-        problems.append(error.message)
-        return {}

@@ -6,12 +6,12 @@ process and is copied with a home. Asking hermes-agent itself is no way: it trie
 just starting may fail for that. Must not know what is done about one.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hermesd.adapters import heldlocks, procfs
+from hermesd.adapters.agents.hermes_state import read_json
 from hermesd.adapters.heldlocks import Evidence
 from hermesd.adapters.origins import origin_of
 from hermesd.domain.process import Foreign, ProcessIdentity
@@ -81,7 +81,7 @@ def _records(home: Path) -> Iterator[Record]:
     """What the home says, each once; nothing of what is damaged."""
     told: set[Record] = set()
     for name in RECORDS:
-        record = _parse(_read_json(home / name))
+        record = _parse(read_json(home / name))
         if record is not None and record not in told:
             told.add(record)
             yield record
@@ -94,11 +94,3 @@ def _parse(said: Any) -> Record | None:
     if type(pid) is not int or pid <= 0:
         return None
     return (pid, start_ticks) if start_ticks is None or type(start_ticks) is int else None
-
-
-def _read_json(path: Path) -> Any:
-    """What a file says; `None` for one that is missing, half written or not for us."""
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None

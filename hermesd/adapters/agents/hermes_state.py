@@ -23,10 +23,17 @@ _DATABASE = "state.db"
 _STOP_MARKER = ".gateway-planned-stop.json"
 _RESTART_CODE = 75
 _CONFIGURATION_CODE = 78
-_TROUBLED = frozenset({"retrying", "fatal", "disconnected", "paused"})
+CONNECTED = "connected"
+RECONNECTING = "reconnecting"
+"""Our own word for a platform that the agent calls connected while it tries to reach it again."""
+
+_WORKING = frozenset({CONNECTED, "disabled"})
+"""The second is a platform that was left on purpose, as a relay that was opted out of."""
 _TAKEN = re.compile(r"(?:port|address)\b.*\b(?:in use|taken)", re.IGNORECASE)
 _CLOCK_SLACK_S = 1.0
 """The moment of boot is known to the second."""
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 _DETAIL_CHARACTERS = 300
 
@@ -43,8 +50,8 @@ class Platform:
 
     @property
     def is_troubled(self) -> bool:
-        """Whether it is enabled but does not work."""
-        return self.state in _TROUBLED
+        """Whether it is enabled but does not work; whatever a later version may say of one counts as trouble."""
+        return self.state not in _WORKING
 
 
 @dataclass(frozen=True)
@@ -55,26 +62,34 @@ class Report:
     exit_reason: str
     is_restart_requested: bool
     platforms: tuple[Platform, ...]
+    active_turns: int = 0
+    """Turns under way; those of its HTTP API are not counted (0.19.0)."""
 
 
 def read_report(home: Path, process: ProcessIdentity) -> Report | None:
     """The report of this very process; `None` if there is none yet. Platforms of earlier runs are left out."""
-    said = _read_json(home / _REPORT)
+    said = read_json(home / _REPORT)
     if (
         not isinstance(said, dict)
         or said.get("pid") != process.pid
         or said.get("start_time") != process.start_ticks
     ):
         return None
-    started_at_s = procfs.booted_at_s() + process.start_ticks / os.sysconf("SC_CLK_TCK") - _CLOCK_SLACK_S
+    earliest_s = started_at_s(process) - _CLOCK_SLACK_S
     entries = said.get("platforms")
     platforms = [_platform(name, entry) for name, entry in entries.items()] if isinstance(entries, dict) else []
     return Report(
         state=one_line(said.get("gateway_state")),
         exit_reason=one_line(said.get("exit_reason")),
         is_restart_requested=said.get("restart_requested") is True,
-        platforms=tuple(platform for platform in platforms if platform.updated_at_s >= started_at_s),
+        platforms=tuple(platform for platform in platforms if platform.updated_at_s >= earliest_s),
+        active_turns=_count(said.get("active_agents")),
     )
+
+
+def started_at_s(process: ProcessIdentity) -> float:
+    """When a process started, seconds since the epoch by today's clock; good to a second."""
+    return procfs.booted_at_s() + process.start_ticks / TICKS_PER_S
 
 
 def is_lived_in(home: Path) -> bool:
@@ -116,6 +131,14 @@ def explain_exit(home: Path, process: ProcessIdentity, status: ExitStatus) -> Ex
     return ExitReport(Event.CRASHED, cause, reason)
 
 
+def read_json(path: Path) -> Any:
+    """What a file says; `None` for one that is missing, half written or not for us."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
 def one_line(said: Any) -> str:
     """Text of the agent's as one bounded line of printable characters; empty if it is no text."""
     if not isinstance(said, str):
@@ -132,6 +155,10 @@ def _platform(name: object, entry: Any) -> Platform:
         message=one_line(said.get("error_message")),
         updated_at_s=_epoch_s(said.get("updated_at")),
     )
+
+
+def _count(said: Any) -> int:
+    return said if isinstance(said, int) and said > 0 else 0
 
 
 def _epoch_s(said: Any) -> float:
@@ -152,11 +179,3 @@ def _code_from(report: Report | None) -> int | None:
     if report.state == "startup_failed":
         return _CONFIGURATION_CODE
     return _RESTART_CODE if report.state == "stopped" and report.is_restart_requested else None
-
-
-def _read_json(path: Path) -> Any:
-    """What a file says; `None` for one that is missing, half written or not for us."""
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None

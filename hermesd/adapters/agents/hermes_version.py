@@ -15,6 +15,7 @@ _LIMIT_S = 60.0
 _ANSWER = re.compile(r"Hermes Agent v(\S+)")
 _PASSED_ON = ("HOME", "PATH", "LANG", "LC_ALL")
 _FIRST_WITH_SUPERVISOR_FLAG = "0.19.0"
+_FIRST_WITH_WATCHDOG = "0.19.0"
 
 
 def ask_version(executable: Path) -> str:
@@ -53,9 +54,18 @@ def _run(executable: Path, environment: dict[str, str]) -> str:
 
 def has_supervisor_flag(version: str) -> bool:
     """Whether `gateway run` knows `--external-supervisor`; what cannot be compared counts as recent."""
+    return _is_from(version, _FIRST_WITH_SUPERVISOR_FLAG)
+
+
+def has_watchdog(version: str) -> bool:
+    """Whether a gateway can tell that it is ready, and beat; what cannot be compared counts as recent."""
+    return _is_from(version, _FIRST_WITH_WATCHDOG)
+
+
+def _is_from(version: str, first: str) -> bool:
     from packaging.version import InvalidVersion, Version  # here, as it is large and needed at a start only
 
     try:
-        return Version(version) >= Version(_FIRST_WITH_SUPERVISOR_FLAG)
+        return Version(version) >= Version(first)
     except InvalidVersion:
         return True
