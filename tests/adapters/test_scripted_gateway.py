@@ -259,6 +259,17 @@ async def test_it_obeys_a_drain_request_of_its_own_boot(place: Place) -> None:
         await until(lambda: report(place)["gateway_state"] == "running", "it to run again")
 
 
+async def test_its_tool_is_of_its_tree_and_hears_signals(place: Place) -> None:
+    """It has the gateway's environment, and is no more patient than others."""
+    told = place.directory / "told"
+    await begin(place, *BEATING, "--run", f"echo $$ $HERMES_HOME > {told}.new; mv {told}.new {told}; sleep 1000")
+    await until(told.exists, "the tool")
+    pid, home = told.read_text().split()
+    assert home == str(place.directory)
+    blocked_now = Path(f"/proc/{pid}/status").read_text().partition("SigBlk:\t")[2].split()[0]
+    assert int(blocked_now, 16) & blocked() == 0
+
+
 async def test_it_leaks(place: Place) -> None:
     """Its resident memory grows by what was asked for."""
     process = await begin(place, "--leak", "100_000_000")

@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -58,6 +59,8 @@ def main() -> None:
         loop.report.say("running")
     loop.start()
     print("up", flush=True)
+    if flags.run:
+        subprocess.Popen(["/bin/sh", "-c", flags.run], preexec_fn=unblock)
     finish_if_signalled(loop, FOR_EVER_S if flags.exit_after is None else flags.exit_after)
     if flags.die_by:
         die_by(flags.die_by)
@@ -82,6 +85,7 @@ def parse_flags() -> argparse.Namespace:
     )
     add("--journal", default="", help="a file to which each write is added once it is durable")
     add("--tells", type=int, default=0, help="a descriptor to say on that it is up")
+    add("--run", default="", help="start a command of the shell once it is up, as an agent's tool")
     add("--ready-after", type=float, help="say `running` in the state file after that many seconds; else never")
     add("--exit-after", type=float, help="end after that many seconds; else wait for a signal")
     add("--code", type=int, default=0, help="end with this code when the time is over")
@@ -177,6 +181,11 @@ def fork_daemon(flags: argparse.Namespace) -> None:
     words = ["--tells", str(writing), "--writes", str(flags.writes), "--journal", flags.journal]
     words += ["--ignore-term"] if flags.daemon_ignores_term else []
     os.execve(sys.executable, [sys.executable, "-I", __file__, *words], environment)
+
+
+def unblock() -> None:
+    """A tool hears signals, whatever its gateway does."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
 
 def die_by(number: int) -> None:
