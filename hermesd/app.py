@@ -66,6 +66,7 @@ from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
 from hermesd.services.aliases import Aliases
+from hermesd.services.captures import Captures
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
@@ -148,6 +149,7 @@ class Services:
     souls: Souls
     aliases: Aliases
     drift: Drift
+    captures: Captures
     logs: Logs
 
     @property
@@ -186,6 +188,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.operations.recover(services.resumers)
         services.trash.open()
         services.drift.open()
+        services.captures.open()
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
@@ -194,6 +197,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         services.drift.close()
         await services.operations.close()
         await services.keepers.close(drain=ending.drain)
+        services.captures.close()
 
 
 @asynccontextmanager
@@ -299,6 +303,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         souls=souls,
         aliases=aliases,
         drift=drift,
+        captures=Captures(ports, keepers.live),
         skills=skills,
         logs=logs,
     )
