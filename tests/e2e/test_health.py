@@ -245,6 +245,16 @@ def test_the_real_agent_stopped_in_its_tracks_is_hung_dumped_and_replaced(
         assert json.loads(api.chat("hi", stream=False))["choices"]
 
 
+def takes(stranger: socket.socket, port: int) -> bool:
+    """Listens there, unless somebody else does."""
+    try:
+        stranger.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    stranger.listen()
+    return True
+
+
 @pytest.mark.full
 def test_the_real_agent_whose_port_was_taken_waits_and_says_who_has_it(
     machine: Machine, model_server: ModelServer
@@ -255,11 +265,7 @@ def test_the_real_agent_whose_port_was_taken_waits_and_says_who_has_it(
         psutil.Process(daemon.gateway("coder").process.pid).kill()
         with socket.socket() as stranger:
             stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            wait_until(lambda: stranger.connect_ex(("127.0.0.1", api.port)) != 0, "its port to be free")
-        with socket.socket() as stranger:
-            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            stranger.bind(("127.0.0.1", api.port))
-            stranger.listen()
+            wait_until(lambda: takes(stranger, api.port), "its port to be free")
             wait_until(
                 lambda: (
                     daemon.gateway("coder").last_exit.cause == gateways_pb2.EXIT_CAUSE_PORT_TAKEN
