@@ -9,9 +9,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterable, Sequence
-from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
 
 import psutil
 import pytest

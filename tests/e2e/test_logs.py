@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,6 @@ def test_a_flood_does_not_fill_the_disk(stage: Daemon) -> None:
     play(stage, {"loud": (*BEATING, "--flood", "200000"), "quiet": (*BEATING, "--lines", "5")})
     for name in ("quiet", "loud"):
         stage.do("start", name)
-    capture = Path(stage.gateway("loud").log_path)
     most, end_s = 0, time.monotonic() + FLOODED_S
     while time.monotonic() < end_s:
         most = max(most, stage.captured_bytes("loud"))
