@@ -17,7 +17,7 @@ BEATING = ("--ready-after", "0", "--notify", "--heartbeat", "0.3", "--drain")
 TELEGRAM = ("--platform", "telegram=connected")
 
 HASTY: dict[str, float | bool] = {
-    "start_limit_s": 3.0,
+    "start_limit_s": 2.0,
     "stable_s": 0.5,
     "grace_extra_s": 0.3,
     "kill_retry_s": 0.2,
@@ -27,7 +27,7 @@ HASTY: dict[str, float | bool] = {
     "look_s": 1.0,
     "hung_after_s": 2.5,
     "unwell_after_s": 1.0,
-    "unwell_restart_s": 2.0,
+    "unwell_restart_s": 1.0,
     "well_s": 3600.0,
     "starts_per_hour": 1_000_000,
     "starts_per_day": 1_000_000,
