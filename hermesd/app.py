@@ -69,6 +69,7 @@ from hermesd.domain.ports import Clock, Ports
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT
 from hermesd.domain.settings import Settings
 from hermesd.services.aliases import Aliases
+from hermesd.services.captures import Captures
 from hermesd.services.checkups import Checkups
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
@@ -154,6 +155,7 @@ class Services:
     souls: Souls
     aliases: Aliases
     drift: Drift
+    captures: Captures
     logs: Logs
 
     @property
@@ -193,6 +195,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.operations.recover(services.resumers)
         services.trash.open()
         services.drift.open()
+        services.captures.open()
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
@@ -202,6 +205,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.operations.close()
         services.rounds.close()
         await services.keepers.close(drain=ending.drain)
+        services.captures.close()
 
 
 @asynccontextmanager
@@ -322,6 +326,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         souls=souls,
         aliases=aliases,
         drift=drift,
+        captures=Captures(ports, keepers.live),
         skills=skills,
         logs=logs,
     )

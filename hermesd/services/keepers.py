@@ -24,7 +24,7 @@ from hermesd.services.tasks import background
 log = logging.getLogger(__name__)
 
 CHECK_S = 30.0
-"""How often captured output is checked against its limit, and homes for being there."""
+"""How often homes are checked for being there."""
 
 
 class Keepers:
@@ -86,6 +86,10 @@ class Keepers:
         if record is not None:
             return await self._take_up(record, known.home)
         return self._keep(GatewayRecord(known.id), known.home)
+
+    def live(self) -> list[str]:
+        """Profile ids of gateways that have a process, or may have one."""
+        return [id_ for id_, keeper in self._keepers.items() if keeper.record.gateway.state in LIVE]
 
     def record_of(self, profile_id: str) -> GatewayRecord:
         """What is remembered of a gateway; that of one never wanted is blank."""
@@ -175,7 +179,6 @@ class Keepers:
             await self._ports.clock.sleep_s(CHECK_S)
             try:
                 await self._follow_homes()
-                await self._rotate_logs()
                 await self._refresh_agents()
             except HermesError as error:
                 log.warning("housekeeping is put off: %s", error.message)
@@ -202,18 +205,6 @@ class Keepers:
             record = self._homeless.pop(profile_id, None)
             if record is not None:  # else somebody asked for it meanwhile
                 await self._take_up(record, found[profile_id])
-
-    async def _rotate_logs(self) -> None:
-        """Rotates and marks every log in one thread's turn: each turn costs more than the look."""
-        live = [id_ for id_, keeper in self._keepers.items() if keeper.record.gateway.state in LIVE]
-
-        def rotate() -> None:
-            for id_ in live:
-                self._ports.logs.rotate(id_)
-            for id_ in live:  # last: rotation is what keeps the disk from filling up
-                self._ports.logs.mark(id_)
-
-        await asyncio.to_thread(rotate)
 
     async def _refresh_agents(self) -> None:
         """Lets agents follow what their gateways share with others."""

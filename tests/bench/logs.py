@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psutil
-
 from tests.bench import usage
 from tests.e2e.house import CLIENT, Machine
 
@@ -44,13 +42,15 @@ class Search:
     title: str
     ours: Sequence[str]
     theirs: str
+    is_in_newest: bool = False
+    """Whether the shell needs the newest file only."""
 
 
 SEARCHES = (
     Search("a rare text", ["--grep", RARE], f"grep -h -F {shlex.quote(RARE)}"),
     Search("an expression", ["--grep", EXPRESSION], f"grep -h -E {shlex.quote(EXPRESSION)}"),
     Search("errors, by level", ["--level", "error"], "grep -h -E '^[0-9-]+ [0-9:,]+ (ERROR|CRITICAL) '"),
-    Search("the last 100", ["-n", "100"], "tail -q -n 100"),
+    Search("the last 100", ["-n", "100"], "tail -n 100", is_in_newest=True),
 )
 
 
@@ -84,7 +84,8 @@ def render(at: datetime, rng: random.Random) -> str:
 def search(machine: Machine, directory: Path, one: Search, rounds: int) -> str:
     """Times one search both ways, in turn; a row of the table."""
     ours_s, theirs_s = [], []
-    files = " ".join(shlex.quote(str(path)) for path in sorted(directory.glob("agent.log*"), reverse=True))
+    paths = sorted(directory.glob("agent.log*"), reverse=True)
+    files = " ".join(shlex.quote(str(path)) for path in (paths[-1:] if one.is_in_newest else paths))
     ours = [str(CLIENT), "logs", PROFILE, "--source", "agent", *one.ours]
     ours += [] if "-n" in one.ours else ["--since", "30d"]
     found: tuple[int, int] = (0, 0)
@@ -105,17 +106,26 @@ def timed(argv: Sequence[str], machine: Machine) -> tuple[float, int]:
     return time.perf_counter() - began_s, done.stdout.count(b"\n")
 
 
-def follow(
-    machine: Machine, path: Path, argv: Sequence[str], rate: int, seconds: float
-) -> tuple[float, int, float]:
-    """Lets a command follow a file that grows; median lag in s, lines seen, processor seconds of the daemon."""
-    daemon = [psutil.Process(machine.json("daemon", "status")["pid"])]
+@dataclass(frozen=True)
+class Following:
+    """What it took to follow."""
+
+    lag_s: float
+    """From when a line was written until it was seen, median."""
+    lines: int
+    load: float
+    """Processor seconds a second, of the follower and, for hermesctl, of its daemon and worker."""
+
+
+def follow(machine: Machine, path: Path, argv: Sequence[str], rate: int, seconds: float) -> Following:
+    """Lets a command follow a file that grows."""
     with subprocess.Popen(
         argv, env=machine.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as follower:
         assert follower.stdout is not None
         time.sleep(QUIET_S)
-        before_s = usage.cpu_s(daemon)
+        followers = machine.processes()
+        before_s = usage.cpu_s(followers)
         seen: list[float] = []
         with subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(rate), str(seconds)]):
             for line in follower.stdout:
@@ -124,9 +134,9 @@ def follow(
                     seen.append(time.time() - float(sent.split()[0]))
                 if b"the end" in line:
                     break
-        after_s = usage.cpu_s(daemon)
+        after_s = usage.cpu_s(followers)
         follower.terminate()
-    return statistics.median(seen), len(seen), after_s - before_s
+    return Following(statistics.median(seen), len(seen), (after_s - before_s) / seconds)
 
 
 WRITER = """
@@ -176,10 +186,15 @@ def print_searches(machine: Machine, directory: Path, options: argparse.Namespac
 
 def print_following(machine: Machine, path: Path, options: argparse.Namespace) -> None:
     """Follows and prints."""
-    print(
-        f"following {options.rate} lines a second for {options.seconds:.0f} s: median lag, lines, daemon's seconds"
-    )
+    print(f"following {options.rate} lines a second for {options.seconds:.0f} s: ms, medians; lines seen by each")
+    print(f"{'':<20}{'hermesctl':>10}{'tail -F':>10}{'ratio':>9}")
     ours = [str(CLIENT), "logs", PROFILE, "-f", "-n", "0", "--source", "agent"]
-    for name, command in (("hermesctl logs -f", ours), ("tail -F", ["tail", "-n", "0", "-F", str(path)])):
-        lag_s, seen, spent_s = follow(machine, path, command, options.rate, options.seconds)
-        print(f"{name:<20}{lag_s * 1e3:>7.0f} ms{seen:>10}{spent_s:>9.2f}", flush=True)
+    theirs = ["tail", "-n", "0", "-F", str(path)]
+    mine, other = (follow(machine, path, argv, options.rate, options.seconds) for argv in (ours, theirs))
+    print(f"{'lag':<20}{compared(mine.lag_s * 1e3, other.lag_s * 1e3)}   {mine.lines} / {other.lines}")
+    print(f"{'processor, ms per s':<20}{compared(mine.load * 1e3, other.load * 1e3)}", flush=True)
+
+
+def compared(ours: float, theirs: float) -> str:
+    """Two figures and their ratio, which below a tenth says nothing."""
+    return f"{ours:>10.1f}{theirs:>10.1f}{ours / max(theirs, 0.1):>8.1f}x"

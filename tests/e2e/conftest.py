@@ -10,6 +10,8 @@ from hermesd.adapters import account
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.installer import PipInstaller
 from hermesd.domain import environment
+from tests.e2e.census import end_all
+from tests.e2e.daemon import Daemon
 from tests.e2e.house import Machine
 from tests.fakes import model
 from tests.fakes.model import ModelServer
@@ -67,3 +69,15 @@ def model_server() -> Iterator[ModelServer]:
     """A model on loopback."""
     with model.serving() as server:
         yield server
+
+
+@pytest.fixture
+def stage(empty_machine: Machine) -> Iterator[Daemon]:
+    """A daemon that is not started yet, for gateways that only look like hermes-agent; nothing is left of them."""
+    daemon = Daemon(empty_machine)
+    yield daemon
+    locks = list((daemon.places.state / "locks").glob("*.lock"))
+    if daemon.process is not None:
+        daemon.kill()
+    daemon.disconnect()
+    end_all(empty_machine, locks)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,10 +61,12 @@ class Daemon:
         assert self._client is not None
         return self._client
 
-    def write_settings(self, commands: Mapping[str, Sequence[str]], policy: Mapping[str, float] = HURRIED) -> None:
+    def write_settings(
+        self, commands: Mapping[str, Sequence[str]], policy: Mapping[str, float | bool] = HURRIED
+    ) -> None:
         """Says which programs the profiles run, from the daemon's next start on."""
         lines = ["[daemon]", "backend = 'session'", "[gateway]"]
-        lines += [f"{key} = {value}" for key, value in policy.items()]
+        lines += [f"{key} = {str(value).lower()}" for key, value in policy.items()]
         for name, argv in commands.items():
             words = ", ".join(f"'{word}'" for word in argv)
             lines += [f"[profile.{name}]", f"command = [{words}]"]
@@ -149,6 +152,14 @@ class Daemon:
     def lock_of(self, gateway: Gateway) -> Path:
         """The file whose lock a gateway's tree holds."""
         return self.places.state / "locks" / f"{Path(gateway.log_path).stem}.lock"
+
+    def captured_bytes(self, profile: str) -> int:
+        """Size of what its gateway wrote and is still there, in files that come and go."""
+        log, size = Path(self.gateway(profile).log_path), 0
+        for path in log.parent.glob(f"{log.name}*"):
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
 
     def _is_serving(self) -> bool:
         assert self.process is not None

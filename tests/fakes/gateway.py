@@ -1,8 +1,9 @@
 """A gateway as a program, which behaves as its flags say; run as `python -I gateway.py --flag…`.
 
-Owns: everything a gateway may do to a supervisor, from obeying to hiding its children, and the files hermes-agent
-keeps in `$HERMES_HOME`. Imports nothing of the project. Arguments it does not know are ignored, so it can stand
-behind the agent's command line. It prints `up` when its signals are in place and everything it starts has started.
+Owns: everything a gateway may do to a supervisor, from obeying to hiding its children. What it shows of itself
+while it lives is in `gateway_signs.py`; it imports nothing else of the project. Arguments it does not know are
+ignored, so it can stand behind the agent's command line. It prints `up` when its signals are in place and
+everything it starts has started.
 
 Like the agent: SIGTERM ends it with 1, or with 0 if a planned stop of this process was announced; SIGINT with 0;
 SIGUSR1 with 75.
@@ -14,14 +15,17 @@ import os
 import resource
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
-STATE_FILE = "gateway_state.json"
+sys.path.insert(0, str(Path(__file__).parents[2]))  # isolated, it would not find its other half
+from tests.fakes import gateway_signs
+from tests.fakes.gateway_signs import Loop, Report, start_time
+
 PLANNED_STOP_FILE = ".gateway-planned-stop.json"
 EXIT_RESTART = 75
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -37,7 +41,10 @@ def main() -> None:
     if flags.comm:
         Path("/proc/self/comm").write_text(flags.comm)
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-    write_state("starting")
+    if flags.deadlock_at_start:
+        gateway_signs.freeze()
+    loop = Loop(flags, Report(dict(words.split("=", 1) for words in flags.platform)))
+    loop.report.say("starting")
     for number in range(flags.lines):
         print(f"line {number}")
     if flags.daemon:
@@ -48,10 +55,13 @@ def main() -> None:
         os.write(flags.tells, b".")
         os.close(flags.tells)
     if flags.ready_after is not None:
-        finish_if_signalled(flags, flags.ready_after)
-        write_state("running")
+        finish_if_signalled(loop, flags.ready_after)
+        loop.report.say("running")
+    loop.start()
     print("up", flush=True)
-    finish_if_signalled(flags, FOR_EVER_S if flags.exit_after is None else flags.exit_after)
+    if flags.run:
+        subprocess.Popen(["/bin/sh", "-c", flags.run], preexec_fn=unblock)
+    finish_if_signalled(loop, FOR_EVER_S if flags.exit_after is None else flags.exit_after)
     if flags.die_by:
         die_by(flags.die_by)
     sys.exit(flags.code)
@@ -75,38 +85,44 @@ def parse_flags() -> argparse.Namespace:
     )
     add("--journal", default="", help="a file to which each write is added once it is durable")
     add("--tells", type=int, default=0, help="a descriptor to say on that it is up")
+    add("--run", default="", help="start a command of the shell once it is up, as an agent's tool")
     add("--ready-after", type=float, help="say `running` in the state file after that many seconds; else never")
     add("--exit-after", type=float, help="end after that many seconds; else wait for a signal")
     add("--code", type=int, default=0, help="end with this code when the time is over")
     add("--die-by", type=int, default=0, help="end by this signal when the time is over")
     add("--term-code", type=int, help="end with this code on SIGTERM, whatever was announced")
     add("--ignore-term", action="store_true", help="ignore SIGTERM")
+    gateway_signs.add_flags(add)
     flags, _ = parser.parse_known_args()
     return flags
 
 
-def finish_if_signalled(flags: argparse.Namespace, seconds: float) -> None:
-    """Waits that long, and ends the program if a signal says so meanwhile."""
+def finish_if_signalled(loop: Loop, seconds: float) -> None:
+    """Lets the loop turn that long, and ends the program if a signal says so meanwhile."""
     deadline_s = time.monotonic() + seconds
     while (left_s := deadline_s - time.monotonic()) > 0:
-        received = signal.sigtimedwait(HANDLED, left_s)
-        if received is None:
-            return
-        if received.si_signo == signal.SIGTERM and not flags.ignore_term:
-            obey_term(flags.term_code)
-        if received.si_signo == signal.SIGINT:
-            write_state("stopped")
-            sys.exit(0)
-        if received.si_signo == signal.SIGUSR1:
-            write_state("stopped", exit_reason="restart requested", restart_requested=True)
-            sys.exit(EXIT_RESTART)
+        received = signal.sigtimedwait(HANDLED, min(left_s, loop.turn()))
+        if received is not None:
+            obey(loop, received.si_signo)
 
 
-def obey_term(code: int | None) -> None:
+def obey(loop: Loop, number: int) -> None:
+    """Does what a signal asks for."""
+    if number == signal.SIGTERM and not loop.flags.ignore_term:
+        obey_term(loop)
+    if number == signal.SIGINT:
+        loop.report.say("stopped")
+        sys.exit(0)
+    if number == signal.SIGUSR1:
+        loop.report.say("stopped", exit_reason="restart requested", restart_requested=True)
+        sys.exit(EXIT_RESTART)
+
+
+def obey_term(loop: Loop) -> None:
     """Ends as the agent does on SIGTERM: an unannounced one leaves the state as it is."""
-    is_planned = was_stop_planned()
+    is_planned, code = was_stop_planned(), loop.flags.term_code
     if is_planned:
-        write_state("stopped")
+        loop.report.say("stopped")
     sys.exit((0 if is_planned else 1) if code is None else code)
 
 
@@ -122,30 +138,6 @@ def was_stop_planned() -> bool:
         return False
     marker.unlink()
     return bool(planned["target_pid"] == os.getpid() and planned["target_start_time"] == start_time())
-
-
-def write_state(state: str, *, exit_reason: str | None = None, restart_requested: bool = False) -> None:
-    """Writes the agent's state file if there is a home."""
-    home = os.environ.get("HERMES_HOME")
-    if not home:
-        return
-    content = {
-        "pid": os.getpid(),
-        "kind": "hermes-gateway",
-        "argv": sys.argv,
-        "start_time": start_time(),
-        "gateway_state": state,
-        "exit_reason": exit_reason,
-        "restart_requested": restart_requested,
-        "active_agents": 0,
-        "platforms": {},
-        "updated_at": datetime.now(UTC).isoformat(),
-    }
-    draft = Path(home) / f"{STATE_FILE}.{os.getpid()}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, separators=(",", ":"))
-    draft.replace(Path(home) / STATE_FILE)
 
 
 def write_for_ever(every_s: float, journal: str) -> None:
@@ -170,11 +162,6 @@ def write_for_ever(every_s: float, journal: str) -> None:
         time.sleep(every_s)
 
 
-def start_time() -> int:
-    """Start of this process in clock ticks since boot."""
-    return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-
-
 def fork_daemon(flags: argparse.Namespace) -> None:
     """Leaves a process of its own session behind, of whom nobody is the parent; returns when it is there."""
     reading, writing = os.pipe()
@@ -194,6 +181,11 @@ def fork_daemon(flags: argparse.Namespace) -> None:
     words = ["--tells", str(writing), "--writes", str(flags.writes), "--journal", flags.journal]
     words += ["--ignore-term"] if flags.daemon_ignores_term else []
     os.execve(sys.executable, [sys.executable, "-I", __file__, *words], environment)
+
+
+def unblock() -> None:
+    """A tool hears signals, whatever its gateway does."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
 
 def die_by(number: int) -> None:

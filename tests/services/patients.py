@@ -49,7 +49,8 @@ class Patient(ScriptedAgent):
         if not self.is_frozen:
             self._beat_s[spawn_id] = min(now_s // BEAT_S * BEAT_S, began_s + self.hangs_after_s)
         beats = {HEARTBEAT: self._beat_s.get(spawn_id, began_s)} if self.has_heartbeat else {}
-        return replace(super().probe(home, process), signs=self.own_signs, beats=beats, is_draining=self.is_draining)
+        seen = super().probe(home, process)
+        return replace(seen, signs=self.own_signs, beats=beats, is_draining=self.is_draining)
 
 
 @dataclass
