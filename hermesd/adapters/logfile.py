@@ -46,6 +46,7 @@ class LogFiles:
 
     def __init__(self, directory: Path, clock: Clock, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._directory = directory
+        self._prefix = f"{directory}/"
         self._clock = clock
         self._limit_bytes = limit_bytes
         self._turning = threading.Lock()  # readers see the files before a rotation or after it, never within
@@ -94,11 +95,20 @@ class LogFiles:
         Raises:
             DiskFull, NotPermitted: it cannot be copied; it is as it was then.
         """
+        if self._size_of(profile_id) <= self._limit_bytes:
+            return
         path = self.path(profile_id)
         with translating(path, "rotate"), self._turning:
             if _size(path) > self._limit_bytes:
                 _copy_and_empty(self._files(profile_id))
                 self._turn(profile_id)
+
+    def _size_of(self, profile_id: str) -> int:
+        """How long the file is; 0 also where that cannot be seen. It is asked for every file, again and again."""
+        try:
+            return os.stat(f"{self._prefix}{profile_id}.log").st_size  # noqa: PTH116 - a path costs more than the look
+        except OSError:
+            return 0
 
     def mark(self, profile_id: str) -> None:
         """Notes that what is in the file has been written by now.
@@ -106,10 +116,10 @@ class LogFiles:
         Raises:
             DiskFull, NotPermitted: it cannot be noted.
         """
-        path = self.path(profile_id)
-        size = _size(path)
+        size = self._size_of(profile_id)
         if size == self._marked.get(profile_id, 0):
             return
+        path = self.path(profile_id)
         with translating(_marks_of(path), "write"), self._turning:
             size = _size(path)
             known = _read_marks(path)

@@ -13,7 +13,7 @@ from hermesd.services.tasks import background
 
 log = logging.getLogger(__name__)
 
-ROTATE_S = 1.0
+ROTATE_S = 2.0
 """How often it is looked whether output is over its limit: a gateway in a loop writes 15 MB a second, and more."""
 
 MARK_S = 30.0

@@ -33,7 +33,7 @@ WATCHERS = 100
 EVENTS = 1_500
 MEBI = 2**20
 CAP_BYTES = 200 * MEBI
-"""Captured output is cut once a second, into files of 10 MiB and what a flood adds in that time."""
+"""Captured output is cut every other second, into files of 10 MiB and what a flood adds in that time."""
 
 
 def operations(daemon: Daemon, kind: str) -> list[Operation]:

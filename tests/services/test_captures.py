@@ -22,7 +22,7 @@ async def captures(house: House) -> AsyncIterator[Captures]:
     captures.close()
 
 
-async def test_output_is_looked_at_every_second_and_marked_now_and_then(house: House, captures: Captures) -> None:
+async def test_output_is_looked_at_often_and_marked_now_and_then(house: House, captures: Captures) -> None:
     """A flood writes as much in a minute as would fill a small disk."""
     await house.clock.advance(2 * MARK_S)
     assert Counter(house.logs.rotated) == {"one": 2 * MARK_S / ROTATE_S, "two": 2 * MARK_S / ROTATE_S}
