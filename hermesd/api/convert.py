@@ -96,6 +96,7 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         attempts=record.gateway.attempts,
         start_budget=_start_budget(view),
         warnings=view.warnings,
+        start_order=record.start_order,
     )
 
 
@@ -251,7 +252,10 @@ def operation(done: operations.Operation) -> operations_pb2.Operation:
 
 def _target_result(result: operations.TargetResult) -> operations_pb2.TargetResult:
     return operations_pb2.TargetResult(
-        profile=result.profile, summary=result.summary, error=_operation_error(result.error)
+        profile=result.profile,
+        summary=result.summary,
+        error=_operation_error(result.error),
+        is_skipped=result.is_skipped,
     )
 
 

@@ -126,13 +126,26 @@ class Operations:
             started_at_s=self._ports.clock.now_s(),
         )
         self._admit(operation, request)
+        accepted = asyncio.create_task(self._accept(operation, work), name=f"acceptance of {operation.id}")
+        self._tasks.add(accepted)
+        accepted.add_done_callback(self._tasks.discard)
+        await asyncio.shield(accepted)  # a caller that goes away now leaves nothing that seems to run and does not
+        return operation
+
+    async def _accept(self, operation: Operation, work: Work) -> None:
         try:
             await self._ports.store.save_operation(operation)
         except HermesError:
             self._forget(operation.id)
             raise
         self._launch(operation.id, work)
-        return operation
+
+    async def keep(self, job: Job) -> None:
+        """Records how far an operation has come, for whoever takes it up. A full disk does not hinder the work."""
+        try:
+            await self._ports.store.save_operation(self._current(job.operation))
+        except HermesError as error:
+            log.error("operation=%s not recorded: %s", job.operation.id, error.message)
 
     def under_way(self, is_meant: Callable[[Request], bool]) -> Operation | None:
         """The operation that runs and whose request is meant, if there is one.
@@ -222,7 +235,7 @@ class Operations:
                     operation.kind,
                     operation.profile,
                     operation.parameters,
-                    is_exclusive=True,
+                    is_exclusive=bool(operation.profile),  # else an identical request would not join
                     other_profile=resumed.other_profile,
                     source_profile=resumed.source_profile,
                 )

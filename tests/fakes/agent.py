@@ -37,6 +37,16 @@ class ScriptedAgent:
         self.versions: dict[Path, str | HermesError] = {}
         """What an executable says of itself; others say `0.19.0`."""
         self.known_facts: dict[str, ProfileFacts] = {}
+        self.usual_channels: tuple[str, ...] = ()
+        """By what a home is reached whose facts name nothing, unless it is among the next."""
+        self.without_channels: set[str] = set()
+        """Homes whose gateways nothing could reach."""
+        self.drains: dict[str, bool] = {}
+        """What each home was last asked for by `drain`."""
+        self.drain_refusals: dict[str, HermesError] = {}
+        """What `drain` raises."""
+        self.deaf: set[str] = set()
+        """Homes whose gateways do not do what `drain` asks for."""
         self.lived_in: set[str] = set()
         """Homes in which an agent has worked."""
         self.refusals: dict[str, HermesError] = {}
@@ -96,7 +106,9 @@ class ScriptedAgent:
 
     def facts(self, home: Home) -> ProfileFacts:
         """The facts set for the home, and what `set_up` made of them."""
-        return self.known_facts.get(home.name.text, ProfileFacts())
+        facts = self.known_facts.get(home.name.text, ProfileFacts())
+        is_told = facts.channels or home.name.text in self.without_channels
+        return facts if is_told else replace(facts, channels=self.usual_channels)
 
     def log_files(self) -> Sequence[LogFile]:
         """Those that are set."""
@@ -121,13 +133,21 @@ class ScriptedAgent:
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """The next probe set for the home."""
         script = self.probes.get(home.name.text)
+        is_draining = self.drains.get(home.name.text, False) and home.name.text not in self.deaf
         if not script:
-            return Probe(Phase.READY)
-        return script.pop(0) if len(script) > 1 else script[0]
+            return Probe(Phase.READY, is_draining=is_draining)
+        return replace(script.pop(0) if len(script) > 1 else script[0], is_draining=is_draining)
 
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Remembers that the stop was announced."""
         self.announced.append((home.name.text, process))
+
+    def drain(self, home: Home, *, is_wanted: bool) -> None:
+        """Remembers what was asked for, which the next probe shows."""
+        refusal = self.drain_refusals.get(home.name.text)
+        if refusal is not None:
+            raise refusal
+        self.drains[home.name.text] = is_wanted
 
     def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
         """The report set for the home, else what the exit code asks for."""
