@@ -207,9 +207,14 @@ class Fleet:
 
 
 def _still_due(verb: Verb, record: GatewayRecord, since_s: float | None) -> Verb:
-    """What is left of a verb that was begun `since_s`, by a daemon that died: whoever was started since is new."""
-    is_new = since_s is not None and record.gateway.wanted_up and any(at_s >= since_s for at_s in record.starts_s)
-    return Verb.START if verb is Verb.RESTART and is_new else verb
+    """What is left of a verb that was begun `since_s`, by a daemon that died; `None` if it is begun now.
+
+    Whoever was started since then is new, and whoever is being ended to be started again is about to be.
+    """
+    if verb is not Verb.RESTART or since_s is None or not record.gateway.wanted_up:
+        return verb
+    is_new = any(at_s >= since_s for at_s in record.starts_s)
+    return Verb.START if is_new or record.gateway.state in (State.STOPPING, State.KILLING) else verb
 
 
 def _told(verb: Verb, before: GatewayRecord, took_s: float, down_s: float) -> str:
