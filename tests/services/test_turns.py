@@ -249,7 +249,7 @@ async def test_a_crash_of_one_gateway_waits_for_nobody(busy: House) -> None:
 
 
 async def test_a_daemon_that_ends_starts_nothing_more(busy: House) -> None:
-    """What waits goes on waiting under the next one, which counts what is starting and knows that nothing ended."""
+    """What waits goes on waiting under the next one, which counts what is starting; nothing ended."""
     await busy.reopen()
     assert len(busy.backend.specs) == 2
     record = await busy.record("c")
