@@ -79,10 +79,10 @@ def test_no_pattern_takes_long() -> None:
 
 
 def record(
-    state: State, *, wanted_up: bool = True, parked_for: ParkedFor | None = None, **more: bool
+    state: State, *, wanted_up: bool = True, parked_for: ParkedFor | None = None, is_enabled: bool = True
 ) -> GatewayRecord:
     """A gateway."""
-    return GatewayRecord("id", Gateway(state, wanted_up, parked_for=parked_for), **more)
+    return GatewayRecord("id", Gateway(state, wanted_up, parked_for=parked_for), is_enabled=is_enabled)
 
 
 RUNNING, STOPPED = record(State.RUNNING), record(State.STOPPED, wanted_up=False)
