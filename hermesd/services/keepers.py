@@ -218,7 +218,11 @@ class Keepers:
 
     async def _look_for_channels(self) -> None:
         """Starts what waits until something could reach it; of very many, some are looked at each time."""
-        waiting = [one for one in self._keepers.values() if one.record.gateway.parked_for is ParkedFor.CHANNEL]
+        waiting = [
+            keeper
+            for keeper in self._keepers.values()
+            if keeper.record.gateway.parked_for is ParkedFor.CHANNEL and keeper.record.is_enabled
+        ]
         start = self._next_look if self._next_look < len(waiting) else 0
         self._next_look = start + LOOKED_FOR
         some = waiting[start : self._next_look]

@@ -126,19 +126,28 @@ class Operations:
             started_at_s=self._ports.clock.now_s(),
         )
         self._admit(operation, request)
-        accepted = asyncio.create_task(self._accept(operation, work), name=f"acceptance of {operation.id}")
-        self._tasks.add(accepted)
-        accepted.add_done_callback(self._tasks.discard)
-        await asyncio.shield(accepted)  # a caller that goes away now leaves nothing that seems to run and does not
-        return operation
-
-    async def _accept(self, operation: Operation, work: Work) -> None:
+        recording = asyncio.create_task(self._ports.store.save_operation(operation))
         try:
-            await self._ports.store.save_operation(operation)
+            await asyncio.shield(recording)
+        except asyncio.CancelledError:  # the caller went away: what is recorded must not only seem to run
+            self._tasks.add(goes_on := asyncio.create_task(self._launch_once_recorded(recording, operation, work)))
+            goes_on.add_done_callback(self._tasks.discard)
+            raise
         except HermesError:
             self._forget(operation.id)
             raise
         self._launch(operation.id, work)
+        return operation
+
+    async def _launch_once_recorded(
+        self, recording: "asyncio.Task[None]", operation: Operation, work: Work
+    ) -> None:
+        try:
+            await recording
+        except HermesError:
+            self._forget(operation.id)
+        else:
+            self._launch(operation.id, work)
 
     async def keep(self, job: Job) -> None:
         """Records how far an operation has come, for whoever takes it up. A full disk does not hinder the work."""

@@ -323,8 +323,8 @@ class Gateway(_message.Message):
     attempts: _builtins.int
     """Failures since the last command or stable period, a count."""
     start_order: _builtins.int
-    """Its place in line when the daemon starts gateways: lower first, then by
-    name. Default: 0.
+    """Its place in line when the daemon starts gateways, a number: lower first,
+    then by name. Default: 0.
     """
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
@@ -846,7 +846,7 @@ class EnableGatewayRequest(_message.Message):
     profile: _builtins.str
     """Name of the profile. Required."""
     start_order: _builtins.int
-    """Its new place in line; unset (default) leaves it as it is."""
+    """Its new place in line, a number; unset (default) leaves it as it is."""
     def __init__(
         self,
         *,

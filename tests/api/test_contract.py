@@ -38,6 +38,7 @@ MACHINE_WIDE = {
     "EmptyTrashRequest",
     "SyncSkillsRequest",
     "ReadLogsRequest",
+    "ChangeGatewaysRequest",
 }
 """Requests that concern no profile in particular, or several. Every other one names a profile."""
 

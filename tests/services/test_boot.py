@@ -156,6 +156,19 @@ async def test_a_person_starts_it_all_the_same_and_is_told(house: House) -> None
     assert await house.state("coder") is State.RUNNING
 
 
+async def test_what_is_disabled_while_it_waits_is_not_started(house: House) -> None:
+    """Nor by the next daemon; a person still can."""
+    await house.start("coder")
+    house.agent.without_channels.add("coder")
+    await reboot(house)
+    await house.services.gateways.enable(ProfileName("coder"), is_enabled=False)
+    house.agent.without_channels.clear()
+    await house.clock.advance(2 * CHECK_S)
+    assert await house.state("coder") is State.PARKED
+    await house.reopen()
+    assert await house.state("coder") is State.STOPPED
+
+
 async def test_a_stop_ends_the_wait(house: House) -> None:
     """And a channel that is found later starts nothing."""
     await house.start("coder")
