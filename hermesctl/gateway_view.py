@@ -48,6 +48,9 @@ WAYS_OUT = {
 }
 """The command that ends the waiting, once what is wrong is mended."""
 
+CHANNEL_WAY_OUT = "hermesctl -p {profile} gateway setup"
+"""The agent's own, which sets up what could reach a gateway."""
+
 
 def is_up(gateway: v1.Gateway) -> bool:
     """Whether it runs, or is about to."""
@@ -106,6 +109,7 @@ def columns(terminal: Terminal) -> list[Column[v1.Gateway]]:
         Column("RESTARTS", restarts, is_number=True),
         Column("PID", pid, is_number=True),
         Column("WISH", lambda one: word(v1.Wish.DESCRIPTOR, one.wish), is_wide=True),
+        Column("ORDER", lambda one: str(one.start_order), is_number=True, is_wide=True),
         Column("DETAIL", trouble),
         Column("LOG", lambda one: one.log_path, is_wide=True),
     ]
@@ -198,18 +202,25 @@ def _block(title: str, lines: list[str]) -> str:
     return f"  {title}\n" + "".join(f"    {line}\n" for line in lines) if lines else ""
 
 
+def _waits_for_channel(gateway: v1.Gateway) -> bool:
+    """Whether it waits until something could reach it: for anything else a moment is set."""
+    return gateway.state == v1.GATEWAY_STATE_PARKED and not gateway.HasField("next_start_at")
+
+
 def _next(gateway: v1.Gateway, terminal: Terminal) -> str:
     """What happens by itself, and when."""
     if gateway.HasField("next_start_at"):
         at_s, now_s = seconds(gateway.next_start_at), terminal.now_s()
         when = rfc3339(at_s) if terminal.columns is None else f"in {age(max(at_s - now_s, 0.0))}"
         return f"it is started again {when}"
+    if _waits_for_channel(gateway):
+        return "it is started within a minute once something could reach it"
     return NEXT.get(gateway.state, "")
 
 
 def _way_out(gateway: v1.Gateway) -> str:
     """The command that changes what is wrong; empty if nothing is."""
-    command = WAYS_OUT.get(gateway.state, "")
+    command = CHANNEL_WAY_OUT if _waits_for_channel(gateway) else WAYS_OUT.get(gateway.state, "")
     return command.format(profile=gateway.profile)
 
 

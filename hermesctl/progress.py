@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hermesctl.errors import Fix, HermesError
+from hermesctl.results import phrase
 from hermesctl.session import Session
 from hermesctl.shapes import span
 from hermesctl.text import clean, shorten
@@ -25,8 +26,12 @@ TICK_S = 0.2
 """How often a line with a running stopwatch is redrawn, and the end of waiting is looked at."""
 
 
-def follow(session: Session, operation: Operation, *, timeout_s: float | None = None) -> Operation:
+def follow(
+    session: Session, operation: Operation, *, timeout_s: float | None = None, tells_results: bool = False
+) -> Operation:
     """Waits until the operation succeeded, showing how far it is; its warnings are shown at the end.
+
+    With `tells_results`, what became of each profile is progress too, where progress is lines.
 
     Raises:
         HermesError: the operation's own reason; STILL_RUNNING, the time is over; DAEMON_ABSENT, the daemon
@@ -34,7 +39,7 @@ def follow(session: Session, operation: Operation, *, timeout_s: float | None = 
     """
     from hermesctl.client.failures import explain_operation
 
-    line = _Line(session)
+    line = _Line(session, tells_results=tells_results)
     session.terminal.follow(operation.id)
     try:
         for current in _updates(session, session.client, operation, timeout_s):
@@ -125,17 +130,23 @@ def _lost(operation: Operation, error: "grpc.RpcError") -> HermesError:
 class _Line:
     """Progress on stderr: one line that changes on a terminal, else a line at each new phase."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, tells_results: bool = False) -> None:
         self._session = session
+        self._tells_results = tells_results
+        self._told = 0
         self._columns = session.terminal.stderr_columns
         self._began_s = session.terminal.monotonic_s()
         self._last = ""
 
     def show(self, operation: Operation) -> None:
         """Shows how far the operation is."""
-        if self._session.is_quiet or operation.state != OPERATION_STATE_RUNNING:
+        if self._session.is_quiet:
             return
-        if self._columns is None:
+        if self._tells_results and self._columns is None:
+            self._append_results(operation)
+        elif operation.state != OPERATION_STATE_RUNNING:
+            return
+        elif self._columns is None:
             self._append(operation)
         else:
             self._redraw(operation, self._columns)
@@ -151,6 +162,12 @@ class _Line:
         if phase and phase != self._last:
             self._session.terminal.say(f"{subject(operation)}: {phase}\n")
             self._last = phase
+
+    def _append_results(self, operation: Operation) -> None:
+        is_only_one = operation.progress.total == 1  # of which the result itself tells
+        for one in () if is_only_one else operation.results[self._told :]:
+            self._session.terminal.say(f"{clean(one.profile)}: {clean(phrase(one))}\n")
+        self._told = len(operation.results)
 
     def _redraw(self, operation: Operation, columns: int) -> None:
         progress = operation.progress

@@ -79,6 +79,7 @@ from hermesd.services.doctor import Doctor
 from hermesd.services.drift import Drift
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
+from hermesd.services.fleet import Fleet
 from hermesd.services.gateways import Gateways
 from hermesd.services.homechecks import HomeChecks
 from hermesd.services.homes import KnownHomes
@@ -142,6 +143,7 @@ class Services:
     keepers: Keepers
     rounds: Rounds
     gateways: Gateways
+    fleet: Fleet
     profiles: Profiles
     renames: Renames
     skills: Skills
@@ -161,7 +163,7 @@ class Services:
     @property
     def resumers(self) -> Mapping[str, Resume]:
         """How operations are taken up that an earlier daemon left running, by kind."""
-        resumed = (self.creations, self.profiles, self.renames, self.skills, self.trash)
+        resumed = (self.creations, self.fleet, self.profiles, self.renames, self.skills, self.trash)
         return {kind: resume for service in resumed for kind, resume in service.resumers.items()}
 
 
@@ -314,6 +316,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         keepers=keepers,
         rounds=rounds,
         gateways=gateways,
+        fleet=Fleet(ports, settings, operations, homes, runtimes, gateways),
         profiles=profiles,
         renames=renames,
         terminals=terminals,
@@ -355,7 +358,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
             services.descriptions,
             services.souls,
         ),
-        gateways=GatewaysServicer(services.gateways),
+        gateways=GatewaysServicer(services.gateways, services.fleet),
         operations=OperationsServicer(services.operations),
         events=EventsServicer(services.events),
         runtimes=RuntimesServicer(services.runtimes),

@@ -4,14 +4,17 @@ Owns: the verbs and their results. Must not decide anything about a gateway: the
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import click
 
+from hermesctl import enabling
 from hermesctl import gateway_view as view
+from hermesctl.bulk import Choice, change, changing_options, choosing_options, only_one
 from hermesctl.commands.logs import Reading, reading_options, show
 from hermesctl.errors import ExitCode
-from hermesctl.options import Group, following_options, profile_argument
+from hermesctl.options import Group, profile_argument
 from hermesctl.progress import follow
 from hermesctl.session import Session
 from hermesctl.shapes import span
@@ -23,41 +26,55 @@ from hermesd.v1.operations_pb2 import Operation
 
 TAIL_LINES = 10
 
+LATEST = 1_000
+"""The last place in line that can be asked for."""
+
 gateway = Group("gateway", help="Start, stop and look at gateways, the processes that answer messages.")
 
 
 @gateway.command()
-@profile_argument
-@following_options
+@changing_options
 @click.pass_obj
-def start(session: Session, name: str, no_wait: bool, timeout_s: float | None) -> None:
-    """Start the gateway and keep it running, now and whenever the daemon starts."""
-    profile = session.select(name, is_change=True)
-    begin_start(session, profile, no_wait=no_wait, timeout_s=timeout_s)
+def start(session: Session, /, **given: Any) -> int:
+    """Start gateways and keep them running, now and whenever the daemon starts.
+
+    NAME may be a quoted pattern such as 'work*'. What a pattern or --all meets is skipped where it is disabled or
+    nothing could reach it; what you name is started.
+    """
+    return _change(session, "start", v1.GATEWAY_VERB_START, begin_start, **given)
 
 
 @gateway.command()
-@profile_argument
-@following_options
+@changing_options
 @click.pass_obj
-def stop(session: Session, name: str, no_wait: bool, timeout_s: float | None) -> None:
-    """Stop the gateway and keep it stopped."""
-    profile = session.select(name, is_change=True)
-    before = session.client.gateways.GetGateway(v1.GetGatewayRequest(profile=profile))
-    operation = session.client.gateways.StopGateway(v1.StopGatewayRequest(profile=profile))
-    is_same = before.state == v1.GATEWAY_STATE_STOPPED
-    _conclude(session, profile, operation, is_same=is_same, no_wait=no_wait, timeout_s=timeout_s)
+def stop(session: Session, /, **given: Any) -> int:
+    """Stop gateways and keep them stopped. NAME may be a quoted pattern such as 'work*'."""
+    return _change(session, "stop", v1.GATEWAY_VERB_STOP, _begin_stop, **given)
 
 
 @gateway.command()
-@profile_argument
-@following_options
+@changing_options
 @click.pass_obj
-def restart(session: Session, name: str, no_wait: bool, timeout_s: float | None) -> None:
-    """Stop the gateway if it runs, and start it."""
-    profile = session.select(name, is_change=True)
-    operation = session.client.gateways.RestartGateway(v1.RestartGatewayRequest(profile=profile))
-    _conclude(session, profile, operation, is_same=False, no_wait=no_wait, timeout_s=timeout_s)
+def restart(session: Session, /, **given: Any) -> int:
+    """Stop gateways that run, and start them, a few at a time.
+
+    NAME may be a quoted pattern such as 'work*'. What a pattern or --all meets is skipped unless it runs or is
+    to run; what you name is started.
+    """
+    return _change(session, "restart", v1.GATEWAY_VERB_RESTART, _begin_restart, **given)
+
+
+@gateway.command()
+@click.option("--cancel", "is_cancel", is_flag=True, help="Let them take turns again.")
+@changing_options
+@click.pass_obj
+def drain(session: Session, /, is_cancel: bool, **given: Any) -> int:
+    """Have gateways finish their turns and take no new ones; they go on running.
+
+    Until --cancel, a start or a restart. NAME may be a quoted pattern such as 'work*'.
+    """
+    verb = v1.GATEWAY_VERB_UNDRAIN if is_cancel else v1.GATEWAY_VERB_DRAIN
+    return _change(session, "drain", verb, partial(_begin_drain, is_cancel=is_cancel), **given)
 
 
 @gateway.command()
@@ -91,23 +108,29 @@ def why(session: Session, name: str) -> None:
 
 
 @gateway.command()
-@profile_argument
+@click.option(
+    "--order", type=click.IntRange(-LATEST, LATEST), metavar="N", help="Place in line: lower is earlier."
+)
+@click.option("--now", "is_now", is_flag=True, help="Start them too.")
+@choosing_options
 @click.pass_obj
-def enable(session: Session, name: str) -> None:
-    """Start the gateway with the daemon again, while it is wanted."""
-    profile = session.select(name, is_change=True)
-    found = session.client.gateways.EnableGateway(v1.EnableGatewayRequest(profile=profile))
-    _show_enabled(session, found)
+def enable(session: Session, /, order: int | None, is_now: bool, **chosen: Any) -> int:
+    """Start gateways with the daemon again, while they are wanted.
+
+    By --order, then by name, a few at a time. It is 0 unless set.
+    """
+    choice = Choice("enable", **chosen)
+    return _set_enabled(session, choice, partial(enabling.enable, order=order), begin_start if is_now else None)
 
 
 @gateway.command()
-@profile_argument
+@click.option("--now", "is_now", is_flag=True, help="Stop them too.")
+@choosing_options
 @click.pass_obj
-def disable(session: Session, name: str) -> None:
-    """Do not start the gateway with the daemon; one that runs goes on."""
-    profile = session.select(name, is_change=True)
-    found = session.client.gateways.DisableGateway(v1.DisableGatewayRequest(profile=profile))
-    _show_enabled(session, found)
+def disable(session: Session, /, is_now: bool, **chosen: Any) -> int:
+    """Do not start gateways with the daemon; those that run go on."""
+    choice = Choice("disable", **chosen)
+    return _set_enabled(session, choice, enabling.disable, _begin_stop if is_now else None)
 
 
 @gateway.command("list")
@@ -150,9 +173,43 @@ def logs_(session: Session, /, **given: Any) -> None:
     show(session, Reading(**given, sources=("gateway",)))
 
 
-def _show_enabled(session: Session, found: v1.Gateway) -> None:
-    text = f"{clean(found.profile)}  {'starts' if found.enabled else 'does not start'} with the daemon\n"
-    session.renderer.single("Gateway", found, name=found.profile, text=lambda: "" if session.is_quiet else text)
+def _set_enabled(
+    session: Session,
+    choice: Choice,
+    set_them: Callable[[Session, list[str]], list[v1.Gateway]],
+    begin: Callable[..., None] | None,
+) -> int:
+    """Sets whether gateways are started with the daemon, and starts or stops them if that is asked for too."""
+    name = only_one(session, choice)
+    names = [name] if name else enabling.meant(session, choice)
+    found = set_them(session, names)
+    if begin is None or session.form.is_text:
+        enabling.show(session, found, is_single=bool(name))
+    if begin is not None and name:
+        begin(session, name)
+    elif begin is not None:
+        verb = v1.GATEWAY_VERB_START if begin is begin_start else v1.GATEWAY_VERB_STOP
+        return change(session, verb, Choice(choice.verb, tuple(names), is_all=False, excluded=()))
+    return ExitCode.DONE
+
+
+def _change(
+    session: Session,
+    word: str,
+    verb: v1.GatewayVerb.ValueType,
+    begin: Callable[..., None],
+    *,
+    at_once: int | None,
+    no_wait: bool,
+    timeout_s: float | None,
+    **chosen: Any,
+) -> int:
+    """Does a verb to the one gateway that is meant, or to many as one operation."""
+    choice = Choice(word, **chosen)
+    if name := only_one(session, choice):
+        begin(session, name, no_wait=no_wait, timeout_s=timeout_s)
+        return ExitCode.DONE
+    return change(session, verb, choice, at_once=at_once, no_wait=no_wait, timeout_s=timeout_s)
 
 
 def begin_start(session: Session, profile: str, *, no_wait: bool = False, timeout_s: float | None = None) -> None:
@@ -167,6 +224,27 @@ def begin_start(session: Session, profile: str, *, no_wait: bool = False, timeou
     _conclude(session, profile, operation, is_same=is_same, no_wait=no_wait, timeout_s=timeout_s)
 
 
+def _begin_stop(session: Session, profile: str, *, no_wait: bool = False, timeout_s: float | None = None) -> None:
+    before = session.client.gateways.GetGateway(v1.GetGatewayRequest(profile=profile))
+    operation = session.client.gateways.StopGateway(v1.StopGatewayRequest(profile=profile))
+    is_same = before.state == v1.GATEWAY_STATE_STOPPED
+    _conclude(session, profile, operation, is_same=is_same, no_wait=no_wait, timeout_s=timeout_s)
+
+
+def _begin_restart(session: Session, profile: str, *, no_wait: bool, timeout_s: float | None) -> None:
+    operation = session.client.gateways.RestartGateway(v1.RestartGatewayRequest(profile=profile))
+    _conclude(session, profile, operation, is_same=False, no_wait=no_wait, timeout_s=timeout_s)
+
+
+def _begin_drain(
+    session: Session, profile: str, *, is_cancel: bool, no_wait: bool, timeout_s: float | None
+) -> None:
+    request = v1.DrainGatewayRequest(profile=profile, cancel=is_cancel)
+    operation = session.client.gateways.DrainGateway(request)
+    word = "takes turns" if is_cancel else "draining"
+    _conclude(session, profile, operation, is_same=False, no_wait=no_wait, timeout_s=timeout_s, word=word)
+
+
 def _conclude(
     session: Session,
     profile: str,
@@ -175,8 +253,12 @@ def _conclude(
     is_same: bool,
     no_wait: bool,
     timeout_s: float | None,
+    word: str = "",
 ) -> None:
-    """Follows the operation unless told not to, and shows the gateway, or the operation that goes on."""
+    """Follows the operation unless told not to, and shows the gateway, or the operation that goes on.
+
+    `word` says what it does now, where that is not its state alone.
+    """
     if no_wait:
         session.renderer.single(
             "Operation", operation, name=operation.id, text=lambda: f"{profile}  operation {operation.id}\n"
@@ -184,13 +266,18 @@ def _conclude(
         return
     done = follow(session, operation, timeout_s=timeout_s)
     found = session.client.gateways.GetGateway(v1.GetGatewayRequest(profile=profile))
-    session.renderer.single("Gateway", found, name=profile, text=_result(session, found, done, is_same=is_same))
+    session.renderer.single(
+        "Gateway", found, name=profile, text=_result(session, found, done, word, is_same=is_same)
+    )
 
 
-def _result(session: Session, found: v1.Gateway, done: Operation, *, is_same: bool) -> Callable[[], str]:
+def _result(
+    session: Session, found: v1.Gateway, done: Operation, word: str, *, is_same: bool
+) -> Callable[[], str]:
     if session.is_quiet:
         return lambda: ""
-    parts = [clean(found.profile), f"already {view.state_word(found)}" if is_same else view.state_word(found)]
+    word = word or view.state_word(found)
+    parts = [clean(found.profile), f"already {word}" if is_same else word]
     if view.pid(found) != EMPTY:
         parts.append(f"pid {view.pid(found)}")
     if not is_same:

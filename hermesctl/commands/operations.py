@@ -9,7 +9,7 @@ from hermesctl.errors import ExitCode
 from hermesctl.gateway_view import moment_long
 from hermesctl.options import Group, name_argument, timeout_option
 from hermesctl.progress import follow
-from hermesctl.results import exit_code
+from hermesctl.results import exit_code, phrase
 from hermesctl.session import Session
 from hermesctl.shapes import span, word
 from hermesctl.tables import EMPTY, Column, page
@@ -94,7 +94,5 @@ def _page(session: Session, found: v1.Operation) -> str:
         ("Asked by", found.requester),
     ]
     text = page(f"{clean(found.id)} · {clean(found.kind)} · {_state(found)}", fields)
-    text += "".join(
-        f"  {clean(one.profile)}: {clean(one.summary or one.error.message)}\n" for one in found.results
-    )
+    text += "".join(f"  {clean(one.profile)}: {clean(phrase(one))}\n" for one in found.results)
     return text + "".join(f"  ! {clean(message)}\n" for message in found.warnings)

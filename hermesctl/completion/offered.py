@@ -49,7 +49,8 @@ def names(context: click.Context, _: click.Parameter, unfinished: str) -> "list[
     is_named = source is live.profiles and session.profile.name
     if source is None or is_named or context.command.name == "create":
         return []
-    return _items(source(session), unfinished)
+    typed = context.params.get("names") or ()
+    return _items([one for one in source(session) if one[0] not in typed], unfinished)
 
 
 def profiles(context: click.Context, _: click.Parameter, unfinished: str) -> "list[CompletionItem]":

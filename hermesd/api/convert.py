@@ -109,6 +109,7 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         start_budget=_start_budget(view),
         warnings=view.warnings,
         health=None if view.health is None else _health(view.health),
+        start_order=record.start_order,
     )
 
 
@@ -302,7 +303,10 @@ def operation(done: operations.Operation) -> operations_pb2.Operation:
 
 def _target_result(result: operations.TargetResult) -> operations_pb2.TargetResult:
     return operations_pb2.TargetResult(
-        profile=result.profile, summary=result.summary, error=_operation_error(result.error)
+        profile=result.profile,
+        summary=result.summary,
+        error=_operation_error(result.error),
+        is_skipped=result.is_skipped,
     )
 
 

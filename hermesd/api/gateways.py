@@ -7,7 +7,10 @@ import grpc
 
 from hermesd.api import convert
 from hermesd.api.requests import requester
+from hermesd.domain.errors import ArgumentInvalid
+from hermesd.domain.fleet import Verb
 from hermesd.domain.profile import ProfileName
+from hermesd.services.fleet import Fleet, FleetOrder
 from hermesd.services.gateways import Gateways
 from hermesd.v1 import gateways_pb2, gateways_pb2_grpc, operations_pb2
 
@@ -15,12 +18,15 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 DEFAULT_LINES = 100
 
+VERBS = {gateways_pb2.GatewayVerb.Value(f"GATEWAY_VERB_{verb.name}"): verb for verb in Verb}
+
 
 class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
-    """Translates for `services/gateways.py`."""
+    """Translates for `services/gateways.py` and `services/fleet.py`."""
 
-    def __init__(self, gateways: Gateways) -> None:
+    def __init__(self, gateways: Gateways, fleet: Fleet) -> None:
         self._gateways = gateways
+        self._fleet = fleet
 
     async def ListGateways(
         self, request: gateways_pb2.ListGatewaysRequest, context: Context
@@ -49,11 +55,33 @@ class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
         name = ProfileName.parse(request.profile)
         return convert.operation(await self._gateways.restart(name, requester(context)))
 
+    async def DrainGateway(
+        self, request: gateways_pb2.DrainGatewayRequest, context: Context
+    ) -> operations_pb2.Operation:
+        name = ProfileName.parse(request.profile)
+        begun = await self._gateways.drain(name, requester(context), is_wanted=not request.cancel)
+        return convert.operation(begun)
+
+    async def ChangeGateways(
+        self, request: gateways_pb2.ChangeGatewaysRequest, context: Context
+    ) -> operations_pb2.Operation:
+        if request.verb not in VERBS:
+            raise ArgumentInvalid("nothing is asked for", hint="name a verb")
+        order = FleetOrder(
+            VERBS[request.verb],
+            tuple(request.profiles),
+            is_all=request.all,
+            excluded=tuple(request.exclude),
+            at_once=request.at_once,
+        )
+        return convert.operation(await self._fleet.change(order, requester(context)))
+
     async def EnableGateway(
         self, request: gateways_pb2.EnableGatewayRequest, context: Context
     ) -> gateways_pb2.Gateway:
         name = ProfileName.parse(request.profile)
-        return convert.gateway(await self._gateways.enable(name, is_enabled=True))
+        order = request.start_order if request.HasField("start_order") else None
+        return convert.gateway(await self._gateways.enable(name, is_enabled=True, start_order=order))
 
     async def DisableGateway(
         self, request: gateways_pb2.DisableGatewayRequest, context: Context

@@ -68,6 +68,10 @@ class Effects:
         """The agent that a home belongs to."""
         return self._runtimes.agent_of(home.name)
 
+    def has_channel(self, home: Home) -> bool:
+        """Whether anything could reach the gateway of a home. Reads files."""
+        return bool(self.agent_of(home).facts(home).channels)
+
     async def start(self, home: Home, record: GatewayRecord) -> Started:
         """Starts the process that the record announces.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from hermesd.domain.budget import Budget, frees_at_s, recent
 from hermesd.domain.errors import BudgetSpent
-from hermesd.domain.gateway import LIVE, Event, Gateway, State
+from hermesd.domain.gateway import LIVE, Event, Gateway, ParkedFor, State
 from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import LastExit
 from hermesd.domain.profile import Home
@@ -24,6 +24,7 @@ DETAILED = frozenset(
         Event.SPAWN_FAILED,
         Event.SPAWN_IMPOSSIBLE,
         Event.BUDGET_SPENT,
+        Event.NO_CHANNEL,
     }
 )
 """Facts whose detail says what the gateway waits for or suffers from."""
@@ -42,6 +43,8 @@ class Fact:
     """Resolved once the step is recorded; only commands have one."""
     arming: int = 0
     """For TIMER: which arming of the timer rang. One that has been disarmed since is dropped."""
+    is_boot: bool = False
+    """Whether the daemon brings up what is wanted, which nobody may have changed since it looked."""
 
 
 def remembered(before: GatewayRecord, gateway: Gateway, fact: Fact, *, now_s: float) -> GatewayRecord:
@@ -62,9 +65,21 @@ def remembered(before: GatewayRecord, gateway: Gateway, fact: Fact, *, now_s: fl
 
 def with_start(record: GatewayRecord, before: State, fact: Fact, *, spawn_id: str, home: Home) -> GatewayRecord:
     """The record with a start under way that `fact` led to, from state `before`."""
-    is_asked_for = fact.event in COMMANDS or before in (State.STOPPING, State.KILLING)
+    is_first = fact.event in (*COMMANDS, Event.CHANNEL_FOUND)
+    is_asked_for = is_first or before in (State.STOPPING, State.KILLING)
     restarts = record.restarts + (0 if is_asked_for else 1)
     return replace(record, spawn_id=spawn_id, home=home, process=None, restarts=restarts)
+
+
+def is_awaited(before: State, fact: Fact) -> bool:
+    """Whether a person waits for the start that `fact` led to, from state `before`: they go first in line."""
+    return fact.recorded is not None or before in (State.STOPPING, State.KILLING)
+
+
+def is_to_boot(gateway: Gateway) -> bool:
+    """Whether the daemon that comes up has to start it, if anything can reach it."""
+    is_waiting = gateway.state is State.STOPPED or gateway.parked_for is ParkedFor.CHANNEL
+    return gateway.wanted_up and is_waiting
 
 
 def has_lost_home(record: GatewayRecord, home: Home | None) -> bool:

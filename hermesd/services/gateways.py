@@ -21,6 +21,7 @@ from hermesd.domain.errors import (
     HermesError,
     PortInUse,
 )
+from hermesd.domain.fleet import NO_CHANNEL
 from hermesd.domain.gateway import LIVE, Event, State
 from hermesd.domain.health import Condition, Health
 from hermesd.domain.operation import Happening, Operation, OperationState
@@ -28,6 +29,7 @@ from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.process import ExitCause, ExitStatus, Foreign, LastExit
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import Settings
+from hermesd.services.drains import Drains
 from hermesd.services.events import Events
 from hermesd.services.foreign import foreign_error, start_command
 from hermesd.services.healthviews import HealthView, view_health
@@ -105,6 +107,7 @@ class Gateways:
         self._homes = homes
         self._runtimes = runtimes
         self._keepers = keepers
+        self._drains = Drains(ports, runtimes)
 
     async def all(self) -> list[GatewayView]:
         """The gateway of every profile."""
@@ -170,7 +173,7 @@ class Gateways:
                 the wish is as it was.
         """
         keeper = await self._checked(name)
-        return await self._begin("gateway.start", name, requester, lambda job: self._start(keeper, job))
+        return await self._begin("gateway.start", name, requester, lambda job: self._start_for_person(keeper, job))
 
     async def stop(self, name: ProfileName, requester: str) -> Operation:
         """Wishes the gateway down and follows it until its process is gone.
@@ -195,15 +198,32 @@ class Gateways:
         keeper = await self._checked(name)
         return await self._begin("gateway.restart", name, requester, lambda job: self._restart(keeper, job))
 
-    async def enable(self, name: ProfileName, *, is_enabled: bool) -> GatewayView:
-        """Sets whether the gateway is started with the daemon while it is wanted.
+    async def drain(self, name: ProfileName, requester: str, *, is_wanted: bool) -> Operation:
+        """Has the gateway finish its turns and take no new ones, or take turns again; follows it until it does.
+
+        Raises:
+            ProfileNotFound: there is no such profile.
+            ProfileBusy: the profile is being changed.
+            GatewayNotRunning: it does not run, and nothing was touched.
+        """
+        keeper = await self._keepers.of(await self._homes.get(name))
+        self._drains.refuse_at_rest(keeper)
+        kind = "gateway.drain" if is_wanted else "gateway.undrain"
+        return await self._begin(
+            kind, name, requester, lambda job: self._drains.set(keeper, job, is_wanted=is_wanted)
+        )
+
+    async def enable(self, name: ProfileName, *, is_enabled: bool, start_order: int | None = None) -> GatewayView:
+        """Sets whether the gateway is started with the daemon while it is wanted, and its place in line.
+
+        `start_order` is lower for those that come first; `None` leaves it as it is.
 
         Raises:
             ProfileNotFound: there is no such profile.
             DiskFull, StateCorrupt, NotPermitted: it could not be recorded.
         """
         known = await self._homes.get(name)
-        await (await self._keepers.of(known)).enable(is_enabled)
+        await (await self._keepers.of(known)).enable(is_enabled, start_order)
         word = "enabled" if is_enabled else "disabled"
         await self._events.record(f"gateway.{word}", f"gateway of {name}: {word}", profile=name.text)
         return await self.view(known)
@@ -306,13 +326,27 @@ class Gateways:
                     break
         return current
 
+    async def _start_for_person(self, keeper: Keeper, job: Job) -> None:
+        """A person who starts a gateway wants it to take turns, and to be told if none can come."""
+        await job.attempt(self._drains.end(keeper, job))
+        await keeper.command(Event.START)
+        await self._warn_of_silence(keeper, job)
+        await self._until_ready(keeper, job)
+
+    async def _warn_of_silence(self, keeper: Keeper, job: Job) -> None:
+        agent = self._runtimes.agent_of(keeper.home.name)
+        if not (await asyncio.to_thread(agent.facts, keeper.home)).channels:
+            job.warn(NO_CHANNEL)
+
     async def _start(self, keeper: Keeper, job: Job) -> None:
         await keeper.command(Event.START)
         await self._until_ready(keeper, job)
 
     async def _restart(self, keeper: Keeper, job: Job) -> None:
+        await job.attempt(self._drains.take_back(keeper))
         replaced = keeper.record.spawn_id
         await keeper.command(Event.RESTART)
+        await self._warn_of_silence(keeper, job)
         await self._until_ready(keeper, job, replaced=replaced)
 
     async def _until_ready(self, keeper: Keeper, job: Job, *, replaced: str = "") -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from hermesd.domain.errors import GatewayStuck, HermesError, ProfileBusy, ProfileNotFound
+from hermesd.domain.fleet import NO_CHANNEL
 from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, State, Timer, step, timer
 from hermesd.domain.policy import Policy, delay_s
 from hermesd.domain.ports import GatewayRecord, Ports
@@ -18,8 +19,18 @@ from hermesd.domain.profile import Home
 from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
-from hermesd.services.facts import COMMANDS, Fact, charged, out_of_budget, remembered, with_start
+from hermesd.services.facts import (
+    COMMANDS,
+    Fact,
+    charged,
+    is_awaited,
+    is_to_boot,
+    out_of_budget,
+    remembered,
+    with_start,
+)
 from hermesd.services.tasks import background
+from hermesd.services.turns import WAITING, Place, Turns
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +57,7 @@ class Keeper:
         effects: Effects,
         events: Events,
         checkups: Checkups,
+        turns: Turns,
         find_home: Callable[[str], Awaitable[Home]],
         stored: GatewayRecord | None = None,
     ) -> None:
@@ -63,6 +75,12 @@ class Keeper:
         self._effects = effects
         self._events = events
         self._checkups = checkups
+        self._turns = turns
+        self._place: Place | None = None
+        """In line for a start, or taking its turn."""
+        self._beginning: asyncio.Task[None] | None = None
+        self._has_begun = True
+        """Whether there was an attempt to make a process for the start that is recorded."""
         self._find_home = find_home
         self._stored = stored
         self._facts: asyncio.Queue[Fact] = asyncio.Queue()
@@ -119,14 +137,15 @@ class Keeper:
             self._facts.put_nowait(Fact(due, vitals.process.spawn_id, detail=vitals.health.detail))
         self._wake()
 
-    async def enable(self, is_enabled: bool) -> None:
-        """Records whether the gateway is started with the daemon.
+    async def enable(self, is_enabled: bool, start_order: int | None = None) -> None:
+        """Records whether the gateway is started with the daemon, and its place in line unless that stays.
 
         Raises:
             DiskFull, StateCorrupt, NotPermitted: it could not be recorded, and nothing has changed.
         """
         async with self._turn:
-            await self._save(replace(self.record, is_enabled=is_enabled))
+            order = self.record.start_order if start_order is None else start_order
+            await self._save(replace(self.record, is_enabled=is_enabled, start_order=order))
         self._wake()
 
     async def changed(self) -> None:
@@ -151,17 +170,26 @@ class Keeper:
                 self.record = replace(self.record, process=process)
                 self._watch(process)
                 await self._look_at_limits(process)
+                self._occupy_turn()
                 self._facts.put_nowait(Fact(Event.ADOPTED, self.record.spawn_id))
             elif not self.record.is_enabled:
                 await self._leave_alone()
-            elif state in LIVE:
+            elif state in LIVE and not self._is_of_the_past:
                 await self._report_loss()
-            elif state is State.STOPPED and self.record.gateway.wanted_up:
-                await self._effects.is_cleared(self.home, self.record)
-                self._facts.put_nowait(Fact(Event.START))
+            elif state in LIVE:
+                await self._put_to_rest()
             else:
                 await self._effects.is_cleared(self.home, self.record)
                 await self._wait_on()
+
+    def boot(self, *, has_channel: bool) -> None:
+        """Starts the gateway if the daemon that comes up has to, or waits until something could reach it."""
+        event = Event.START if has_channel else Event.NO_CHANNEL
+        self._facts.put_nowait(Fact(event, detail=NO_CHANNEL, is_boot=True))
+
+    def find_channel(self) -> None:
+        """Notices that something could reach it now."""
+        self._facts.put_nowait(Fact(Event.CHANNEL_FOUND))
 
     async def hold(self) -> None:
         """Ends the process without changing the wish, and starts none until `release`.
@@ -177,14 +205,14 @@ class Keeper:
         if not self._is_halted:
             return
         self._is_halted = False
-        gateway = self.record.gateway
-        if gateway.state in LIVE:
+        is_live = self.record.gateway.state in LIVE
+        if is_live:
             await self.resume()
-            return
-        if gateway.state is State.STOPPED and gateway.wanted_up:
+        if self.record.gateway.state is State.STOPPED and self.record.gateway.wanted_up:
             self._facts.put_nowait(Fact(Event.START))
-        async with self._turn:
-            await self._wait_on()
+        if not is_live:
+            async with self._turn:
+                await self._wait_on()
 
     async def halt(self) -> bool:
         """Ends the process without changing the wish, for a daemon that leaves for good.
@@ -194,6 +222,7 @@ class Keeper:
         is_cleared = True
         self._is_halted = True
         self._disarm()
+        self._leave_line()
         self._stop_watching()
         async with self._turn:
             if self.record.gateway.state not in LIVE:
@@ -208,6 +237,9 @@ class Keeper:
     def close(self) -> None:
         """Stops watching; the gateway lives on and the next daemon adopts it."""
         self._disarm()
+        self._leave_line()
+        if self._beginning is not None:
+            self._beginning.cancel()
         self._stop_watching()
 
     def let_go(self) -> None:
@@ -237,7 +269,10 @@ class Keeper:
         wait_s = await self._wait_s(after) if has_timer else None
         record = self._with_next_start(record, wait_s)
         if not await self._is_recorded(fact, record):
+            if Effect.SPAWN in effects:
+                self._leave_line()
             return
+        self._follow_line(fact)
         if after.state not in LIVE:
             self._stop_watching()
         if has_timer:
@@ -251,6 +286,8 @@ class Keeper:
     def _is_stale(self, fact: Fact) -> bool:
         if fact.event is Event.TIMER:
             return fact.arming != self._arming
+        if fact.is_boot and not is_to_boot(self.record.gateway):
+            return True
         return self._is_halted or (fact.spawn_id != "" and fact.spawn_id != self.record.spawn_id)
 
     def _remembered(self, fact: Fact, after: Gateway, *, will_start: bool) -> GatewayRecord:
@@ -264,6 +301,8 @@ class Keeper:
             record, self._start_possible_at_s = charged(record, self._policy.budget, now_s=now_s)
             id_ = self._ports.new_id()
             record = with_start(record, before.gateway.state, fact, spawn_id=id_, home=self.home)
+            if self._start_possible_at_s <= now_s:
+                record = self._in_line(record, is_awaited=is_awaited(before.gateway.state, fact))
         return record
 
     def _note_ending(self, fact: Fact, before: GatewayRecord) -> None:
@@ -334,7 +373,7 @@ class Keeper:
     async def _wait_s(self, gateway: Gateway, *, until_s: float | None = None) -> float | None:
         """Seconds until a state's timer rings, at most until a moment that is known; `None` if it has no timer."""
         kind = timer(gateway)
-        if kind is None:
+        if kind is None or (kind is Timer.START_LIMIT and self._is_in_line):
             return None
         drain_s = await self._effects.drain_s(self.home) if kind is Timer.GRACE else 0.0
         seconds = delay_s(self._policy, gateway, kind, drain_s=drain_s, roll=self._ports.roll())
@@ -371,8 +410,10 @@ class Keeper:
         match effect:
             case Effect.SPAWN if self._start_possible_at_s > self._ports.clock.now_s():
                 await self._apply(self._out_of_budget())
-            case Effect.SPAWN:
+            case Effect.SPAWN if not self._is_in_line:  # else its turn begins it
                 await self._start()
+            case Effect.TERMINATE | Effect.KILL if not self._has_begun:
+                self._facts.put_nowait(Fact(Event.LOST, self.record.spawn_id))
             case Effect.TERMINATE if process is not None:
                 await self._effects.terminate(self.home, process)
             case Effect.KILL if process is not None:
@@ -395,8 +436,56 @@ class Keeper:
         if not is_overdue:
             self._arm(await self._wait_s(self.record.gateway))  # its grace begins when it is asked to end
 
+    @property
+    def _is_in_line(self) -> bool:
+        """Whether the start that is recorded waits for its turn."""
+        return self._place is not None and self._place.is_waiting
+
+    def _in_line(self, record: GatewayRecord, *, is_awaited: bool) -> GatewayRecord:
+        """The record of a start that takes its turn now if one is free, else waits for it."""
+        self._leave_line()
+        self._has_begun = False
+        spawn_id = record.spawn_id
+        self._place = Place(self.home.name.text, record.start_order, is_awaited, lambda: self._begin(spawn_id))
+        self._turns.take(self._place)
+        return replace(record, detail=WAITING) if self._is_in_line else record
+
+    def _occupy_turn(self) -> None:
+        """An adopted gateway that is starting keeps others waiting like any other."""
+        self._leave_line()
+        self._has_begun = True
+        if self.record.gateway.state is State.STARTING:
+            self._place = Place(self.home.name.text, self.record.start_order, is_asked_for=False, begin=_nothing)
+            self._turns.occupy(self._place)
+
+    def _follow_line(self, fact: Fact) -> None:
+        """Ends a turn, or the wait for it, with the state that it was for; whom a person waits for goes first."""
+        if self.record.gateway.state is not State.STARTING:
+            self._leave_line()
+        elif self._place is not None and fact.recorded is not None:
+            self._turns.prefer(self._place)
+
+    def _leave_line(self) -> None:
+        if self._place is not None:
+            place, self._place = self._place, None
+            self._turns.leave(place)
+
+    def _begin(self, spawn_id: str) -> None:
+        self._beginning = background(self._start_in_turn(spawn_id), f"turn of {self.home.name}")
+
+    async def _start_in_turn(self, spawn_id: str) -> None:
+        """Starts what waited, unless that is not wanted any more."""
+        async with self._turn:
+            is_current = self.record.spawn_id == spawn_id and self.record.gateway.state is State.STARTING
+            if is_current and not self._has_begun and not self._is_halted:
+                await self._start()
+
     async def _start(self) -> None:
         """Starts a process, or tells the machine at once why there is none."""
+        self._has_begun = True
+        if self.record.detail == WAITING:
+            self.record = replace(self.record, detail="")
+            self._arm(await self._wait_s(self.record.gateway))
         try:
             self.home = await self._find_home(self.record.profile_id)
             if self.home != self.record.home:
@@ -453,6 +542,27 @@ class Keeper:
             report = replace(report, cause=self._ending_for, detail=self._ending_detail)
         self._report(report, process.spawn_id, status)
 
+    @property
+    def _is_of_the_past(self) -> bool:
+        """Whether the start that is recorded cannot go on: the machine was rebooted, or its turn never came."""
+        process = self.record.process
+        if process is None:
+            return self.record.detail == WAITING
+        return process.boot_id != self._ports.processes.boot_id()
+
+    async def _put_to_rest(self) -> None:
+        """Forgets a start of the past, but for how it ended; what is wanted stays, for whoever brings that up."""
+        await self._effects.is_cleared(self.home, self.record)
+        before, now_s = self.record, self._ports.clock.now_s()
+        stopped = Gateway(wanted_up=before.gateway.wanted_up)
+        record = replace(_at_rest(before, stopped), since_s=now_s, detail="")
+        if before.process is not None:
+            report = await self._effects.explain_loss(self.home, before.process)
+            end = LastExit(report.cause, ExitStatus(), report.detail, now_s)
+            record = replace(record, last_exit=end)
+            await self._record_event(EXITED, **_exit_facts(end))
+        await self._keep(record)
+
     async def _report_loss(self) -> None:
         await self._effects.is_cleared(self.home, self.record)
         report = await self._effects.explain_loss(self.home, self.record.process)
@@ -480,6 +590,10 @@ class Keeper:
     def _wake(self) -> None:
         self._change.set()
         self._change = asyncio.Event()
+
+
+def _nothing() -> None:
+    return None
 
 
 def _give_up(fact: Fact) -> None:

@@ -6,9 +6,10 @@ not know who asks for a gateway, or when what they asked for is done.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from hermesd.domain.errors import HermesError, ProfileBusy, ProfileNotFound
-from hermesd.domain.gateway import LIVE
+from hermesd.domain.gateway import LIVE, ParkedFor
 from hermesd.domain.health import Health
 from hermesd.domain.policy import Policy
 from hermesd.domain.ports import GatewayRecord, Ports
@@ -16,15 +17,22 @@ from hermesd.domain.profile import Home
 from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
-from hermesd.services.facts import has_lost_home
+from hermesd.services.facts import has_lost_home, is_to_boot
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.keeper import Keeper
 from hermesd.services.tasks import background
+from hermesd.services.turns import Turns
 
 log = logging.getLogger(__name__)
 
 CHECK_S = 30.0
 """How often homes are checked for being there."""
+
+LOOKED_INTO = 8
+"""How many homes are looked into together for what could reach their gateways, while others start."""
+
+LOOKED_FOR = 50
+"""Gateways that nothing could reach, and for which that is looked at again at a time."""
 
 
 class Keepers:
@@ -49,19 +57,25 @@ class Keepers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._homeless: dict[str, GatewayRecord] = {}
         """What is remembered of gateways whose home is out of sight, should it come back."""
+        self._turns = Turns(ports.clock, policy)
         self._housekeeping: asyncio.Task[None] | None = None
+        self._booting: set[asyncio.Task[None]] = set()
+        self._next_look = 0
+        """Which of those that nothing could reach is looked at next."""
 
     async def recover(self) -> None:
         """Takes up every gateway an earlier daemon kept."""
         self._checkups.open()
         found = {known.id: known.home for known in await self._homes.scan()}
+        resumed = []
         for record in await self._ports.store.gateways():
             if record.profile_id in found:
-                await self._take_up(record, found[record.profile_id], stored=record)
+                resumed.append(await self._resume(record, found[record.profile_id], stored=record))
                 continue
             if found:  # no home at all says more about the file system than about profiles
                 await self._effects.clear_homeless(record)
             self._homeless[record.profile_id] = record
+        self._boot_in_background(resumed)
         self._housekeeping = background(self._keep_house(), "housekeeping")
 
     async def close(self, *, drain: bool) -> None:
@@ -69,6 +83,9 @@ class Keepers:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         self._checkups.close()
+        for task in self._booting:
+            task.cancel()
+        self._turns.close()
         if drain:
             await asyncio.gather(*(keeper.halt() for keeper in self._keepers.values()))
         for keeper in self._keepers.values():
@@ -150,13 +167,38 @@ class Keepers:
                     profile=keeper.home.name.text,
                 ) from error
 
-    async def _take_up(self, record: GatewayRecord, home: Home, *, stored: GatewayRecord | None = None) -> Keeper:
-        """Goes on with what is remembered of a gateway."""
+    async def _take_up(self, record: GatewayRecord, home: Home) -> Keeper:
+        """Goes on with what is remembered of a gateway whose home is back."""
+        keeper = await self._resume(record, home)
+        self._boot_in_background([keeper])
+        return keeper
+
+    async def _resume(self, record: GatewayRecord, home: Home, *, stored: GatewayRecord | None = None) -> Keeper:
+        """Adopts what runs; what has to be started is left to `_boot`."""
         keeper = self._keep(record, home, stored=stored)
         await keeper.resume()
         if has_lost_home(keeper.record, home):
             keeper.lose_home()
         return keeper
+
+    def _boot_in_background(self, keepers: Sequence[Keeper]) -> None:
+        """Looking into homes takes time, in which the daemon serves and what runs is kept."""
+        waiting = [keeper for keeper in keepers if is_to_boot(keeper.record.gateway)]
+        if waiting:
+            task = background(self._boot(waiting), "boot")
+            self._booting.add(task)
+            task.add_done_callback(self._booting.discard)
+
+    async def _boot(self, keepers: Sequence[Keeper]) -> None:
+        """Starts what is wanted and could be reached, in order; the rest waits until something could reach it."""
+        inline = sorted(keepers, key=lambda keeper: (keeper.record.start_order, keeper.home.name.text))
+        for at in range(0, len(inline), LOOKED_INTO):
+            some = inline[at : at + LOOKED_INTO]
+            for keeper, has_channel in zip(some, await asyncio.to_thread(self._have_channels, some), strict=True):
+                keeper.boot(has_channel=has_channel)
+
+    def _have_channels(self, keepers: Sequence[Keeper]) -> list[bool]:
+        return [self._effects.has_channel(keeper.home) for keeper in keepers]
 
     def _keep(self, record: GatewayRecord, home: Home, *, stored: GatewayRecord | None = None) -> Keeper:
         keeper = Keeper(
@@ -167,6 +209,7 @@ class Keepers:
             effects=self._effects,
             events=self._events,
             checkups=self._checkups,
+            turns=self._turns,
             find_home=self._homes.home_of,
             stored=stored,
         )
@@ -179,6 +222,7 @@ class Keepers:
             await self._ports.clock.sleep_s(CHECK_S)
             try:
                 await self._follow_homes()
+                await self._look_for_channels()
                 await self._refresh_agents()
             except HermesError as error:
                 log.warning("housekeeping is put off: %s", error.message)
@@ -205,6 +249,20 @@ class Keepers:
             record = self._homeless.pop(profile_id, None)
             if record is not None:  # else somebody asked for it meanwhile
                 await self._take_up(record, found[profile_id])
+
+    async def _look_for_channels(self) -> None:
+        """Starts what waits until something could reach it; of very many, some are looked at each time."""
+        waiting = [
+            keeper
+            for keeper in self._keepers.values()
+            if keeper.record.gateway.parked_for is ParkedFor.CHANNEL and keeper.record.is_enabled
+        ]
+        start = self._next_look if self._next_look < len(waiting) else 0
+        self._next_look = start + LOOKED_FOR
+        some = waiting[start : self._next_look]
+        for keeper, has_channel in zip(some, await asyncio.to_thread(self._have_channels, some), strict=True):
+            if has_channel:
+                keeper.find_channel()
 
     async def _refresh_agents(self) -> None:
         """Lets agents follow what their gateways share with others."""

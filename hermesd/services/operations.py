@@ -126,13 +126,35 @@ class Operations:
             started_at_s=self._ports.clock.now_s(),
         )
         self._admit(operation, request)
+        recording = asyncio.create_task(self._ports.store.save_operation(operation))
         try:
-            await self._ports.store.save_operation(operation)
+            await asyncio.shield(recording)
+        except asyncio.CancelledError:  # the caller went away: what is recorded must not only seem to run
+            self._tasks.add(goes_on := asyncio.create_task(self._launch_once_recorded(recording, operation, work)))
+            goes_on.add_done_callback(self._tasks.discard)
+            raise
         except HermesError:
             self._forget(operation.id)
             raise
         self._launch(operation.id, work)
         return operation
+
+    async def _launch_once_recorded(
+        self, recording: "asyncio.Task[None]", operation: Operation, work: Work
+    ) -> None:
+        try:
+            await recording
+        except HermesError:
+            self._forget(operation.id)
+        else:
+            self._launch(operation.id, work)
+
+    async def keep(self, job: Job) -> None:
+        """Records how far an operation has come, for whoever takes it up. A full disk does not hinder the work."""
+        try:
+            await self._ports.store.save_operation(self._current(job.operation))
+        except HermesError as error:
+            log.error("operation=%s not recorded: %s", job.operation.id, error.message)
 
     def under_way(self, is_meant: Callable[[Request], bool]) -> Operation | None:
         """The operation that runs and whose request is meant, if there is one.
@@ -222,7 +244,7 @@ class Operations:
                     operation.kind,
                     operation.profile,
                     operation.parameters,
-                    is_exclusive=True,
+                    is_exclusive=bool(operation.profile),  # else an identical request would not join
                     other_profile=resumed.other_profile,
                     source_profile=resumed.source_profile,
                 )

@@ -86,6 +86,11 @@ async def test_every_scoped_request_checks_its_profile(
         gateways.StartGateway(gateways_pb2.StartGatewayRequest(profile=name)),
         gateways.StopGateway(gateways_pb2.StopGatewayRequest(profile=name)),
         gateways.RestartGateway(gateways_pb2.RestartGatewayRequest(profile=name)),
+        gateways.DrainGateway(gateways_pb2.DrainGatewayRequest(profile=name)),
+        gateways.EnableGateway(gateways_pb2.EnableGatewayRequest(profile=name)),
+        gateways.ChangeGateways(
+            gateways_pb2.ChangeGatewaysRequest(verb=gateways_pb2.GATEWAY_VERB_STOP, profiles=["coder", name])
+        ),
         terminals.OpenTerminal(terminals_pb2.OpenTerminalRequest(profile=name)),
     ]
     for call in calls:

@@ -125,7 +125,9 @@ def test_a_profile_after_an_equals_sign_is_one_word(ask: Ask, daemon: FakeDaemon
 def test_who_is_named_already_is_not_asked_for_again(ask: Ask, daemon: FakeDaemon) -> None:
     """`-p coder gateway start NAME` could only contradict itself."""
     assert values(ask("-p", "coder", "gateway", "start", "")) == []
-    assert values(ask("gateway", "start", "coder", "")) == []
+    assert values(ask("gateway", "status", "coder", "")) == []
+    assert values(ask("gateway", "start", "coder", "")) == ["default", "worker"]
+    assert values(ask("gateway", "restart", "--all", "--exclude", "")) == ["default", "coder", "worker"]
 
 
 def test_what_is_in_the_trash_is_offered(ask: Ask, daemon: FakeDaemon, run: Run) -> None:

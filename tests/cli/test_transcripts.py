@@ -263,6 +263,51 @@ SCENES = {
         "gateway disable coder",
         "gateway enable coder",
         "gateway enable coder -q",
+        "gateway enable worker --order -2",
+        "gateway enable coder worker --order 5",
+        "gateway ls -o wide",
+        "gateway disable wo* default",
+        "gateway disable --all --exclude coder -o json",
+        "gateway enable coder --now",
+        "gateway disable coder worker --now",
+        "gateway enable --all -q",
+    ],
+    "fleet": [
+        "gateway start coder worker",
+        "gateway stop wo* --exclude default",
+        "gateway restart --all",
+        "gateway restart -A --exclude worker --at-once 2",
+        "gateway restart --all -q",
+        "gateway restart --all --exclude worker -o json",
+        "gateway restart --all -o name",
+        "gateway restart wo*",
+        "gateway restart wo* -o name",
+        "gateway restart --all --no-wait",
+        "operations show op0000000003",
+        "operations wait op0000000003",
+        "gateway drain coder",
+        "gateway drain coder --cancel",
+        "gateway drain coder -o json -q",
+        "gateway drain default",
+        "gateway drain --all",
+        "gateway drain --all --cancel",
+        "-p coder gateway restart coder",
+        "-p coder gateway restart coder coder",
+        "-p coder gateway restart coder worker",
+        "-p coder gateway restart co*",
+        "-p coder gateway restart --all",
+        "gateway restart --all coder",
+        "gateway restart --exclude coder",
+        "gateway restart coder ghost",
+        "gateway restart ghost*",
+        "gateway restart coder --at-once 0",
+        "gateway enable ghost coder",
+        "gateway enable ghost*",
+        "gateway enable coder --exclude coder",
+        "gateway enable coder --order soon",
+        "gateway restart --help",
+        "gateway drain --help",
+        "gateway enable --help",
     ],
     "machine": [
         "status",
@@ -357,6 +402,12 @@ def test_scripts_and_pipes_see_this(run: Run, daemon: FakeDaemon, world: World, 
     if name == "quickstart":
         del world.profiles["coder"], world.profiles["worker"]
         world.runtimes.clear()
+    if name == "fleet":
+        world.changed["coder"] = "ready, stopped in 14.0 s, started in 2.3 s"
+        world.skipped["default"] = "not running"
+        facts = {"why": "it ended with exit code 1", "hint": "it will be tried again by itself"}
+        facts |= {"profile": "worker", "fix": "hermesctl gateway logs worker"}
+        world.unchanged["worker"] = Refusal("GATEWAY_CRASHED", "gateway 'worker' did not start", facts)
     if name == "skills":
         world.synced = {"coder": "+2 new", "default": "up to date, 1 edited kept"}
         busy = Refusal("PROFILE_BUSY", "profile.rename works on profile 'worker'", {"profile": "worker"})

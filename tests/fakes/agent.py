@@ -37,6 +37,12 @@ class ScriptedAgent:
         self.versions: dict[Path, str | HermesError] = {}
         """What an executable says of itself; others say `0.19.0`."""
         self.known_facts: dict[str, ProfileFacts] = {}
+        self.usual_channels: tuple[str, ...] = ()
+        """By what a home is reached whose facts name nothing, unless it is among the next."""
+        self.without_channels: set[str] = set()
+        """Homes whose gateways nothing could reach."""
+        self.deaf: set[str] = set()
+        """Homes whose gateways do not do what `drain` asks for."""
         self.lived_in: set[str] = set()
         """Homes in which an agent has worked."""
         self.refusals: dict[str, HermesError] = {}
@@ -105,7 +111,9 @@ class ScriptedAgent:
 
     def facts(self, home: Home) -> ProfileFacts:
         """The facts set for the home, and what `set_up` made of them."""
-        return self.known_facts.get(home.name.text, ProfileFacts())
+        facts = self.known_facts.get(home.name.text, ProfileFacts())
+        is_told = facts.channels or home.name.text in self.without_channels
+        return facts if is_told else replace(facts, channels=self.usual_channels)
 
     def log_files(self) -> Sequence[LogFile]:
         """Those that are set."""
@@ -141,12 +149,13 @@ class ScriptedAgent:
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
         """The next probe set for the home."""
-        probe = self._next_probe(home.name.text)
+        name = home.name.text
+        probe = self._next_probe(name)
         return replace(
             probe,
-            signs=(*probe.signs, *self.signs.get(home.name.text, ())),
-            beats={**probe.beats, **self.beats.get(home.name.text, {})},
-            is_draining=probe.is_draining or self.drained.get(home.name.text, False),
+            signs=(*probe.signs, *self.signs.get(name, ())),
+            beats={**probe.beats, **self.beats.get(name, {})},
+            is_draining=probe.is_draining or (self.drained.get(name, False) and name not in self.deaf),
         )
 
     def _next_probe(self, name: str) -> Probe:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NoReturn
 
@@ -192,6 +193,12 @@ class World:
     """Kinds of operation, and "log", that never end while somebody watches."""
     synced: dict[str, str] = field(default_factory=dict)
     """What a sync of skills does, by profile."""
+    changed: dict[str, str] = field(default_factory=dict)
+    """What a verb for many gateways does, by profile."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Why it is not meant for one that nobody spelt out, by profile."""
+    unchanged: dict[str, Refusal] = field(default_factory=dict)
+    """Why it fails, by profile."""
     unsynced: dict[str, Refusal] = field(default_factory=dict)
     """Why it fails, by profile."""
     warnings: list[str] = field(default_factory=list)
@@ -530,6 +537,8 @@ class Gateways(_Servicer, gateways_pb2_grpc.GatewaysServiceServicer):
         self.world.enter(context, request)
         found = self.world.find(context, request.profile).gateway
         found.enabled = True
+        if request.HasField("start_order"):
+            found.start_order = request.start_order
         return found
 
     def DisableGateway(
@@ -539,6 +548,52 @@ class Gateways(_Servicer, gateways_pb2_grpc.GatewaysServiceServicer):
         found = self.world.find(context, request.profile).gateway
         found.enabled = False
         return found
+
+    def DrainGateway(
+        self, request: gateways_pb2.DrainGatewayRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        found = self.world.find(context, request.profile).gateway
+        if not found.HasField("process"):
+            message, fix = f"gateway '{found.profile}' does not run", f"hermesctl gateway start {found.profile}"
+            refuse(context, Refusal("GATEWAY_NOT_RUNNING", message, {"profile": found.profile, "fix": fix}))
+        state = gateways_pb2.GATEWAY_STATE_READY if request.cancel else gateways_pb2.GATEWAY_STATE_DRAINING
+        kind = "gateway.undrain" if request.cancel else "gateway.drain"
+
+        def effect() -> None:
+            found.state = state
+
+        return self.world.begin(kind, request.profile, effect)
+
+    def ChangeGateways(
+        self, request: gateways_pb2.ChangeGatewaysRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.world.enter(context, request)
+        words = ["*"] if request.all else request.profiles
+        named = {name for name in words if "*" not in name}
+        for name in named:
+            self.world.find(context, name)
+        fitting = [name for name in self.world.profiles if any(fnmatchcase(name, word) for word in words)]
+        left = [name for name in fitting if not any(fnmatchcase(name, word) for word in request.exclude)]
+        if not left:
+            message = f"no profile fits '{words[0]}'"
+            refuse(context, Refusal("PROFILE_NOT_FOUND", message, code=grpc.StatusCode.NOT_FOUND))
+        verb = gateways_pb2.GatewayVerb.Name(request.verb).removeprefix("GATEWAY_VERB_").lower()
+
+        def effect() -> None:
+            for name in left:
+                result = begun.results.add(profile=name)
+                if refusal := self.world.unchanged.get(name):
+                    result.error.reason = errors_pb2.Reason.Value(f"REASON_{refusal.reason}")
+                    result.error.message = refusal.message
+                    result.error.metadata.update(refusal.metadata)
+                elif name in self.world.skipped and name not in named:
+                    result.is_skipped, result.summary = True, self.world.skipped[name]
+                else:
+                    result.summary = self.world.changed.get(name, f"{verb} in 2.1 s")
+
+        begun = self.world.begin(f"gateways.{verb}", "", effect)
+        return begun
 
     def ExplainGateway(
         self, request: gateways_pb2.ExplainGatewayRequest, context: grpc.ServicerContext

@@ -33,7 +33,11 @@ LONG_S = 900.0
 
 
 class FollowingAgent(ScriptedAgent):
-    """The fake, but that homes follow as hermes-agent's do."""
+    """The fake, but that homes follow as hermes-agent's do. Something can reach each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.usual_channels = ("telegram",)
 
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         return follow_rename(before, after, None)

@@ -53,6 +53,13 @@ class InlineExecutor(ThreadPoolExecutor):
         return future
 
 
+def reachable(kind: str) -> ScriptedAgent:
+    """An agent whose gateways can be reached, so that a daemon that comes up starts them."""
+    agent = ScriptedAgent(kind)
+    agent.usual_channels = ("telegram",)
+    return agent
+
+
 @dataclass
 class House:
     """The fakes and, once `open`, the services on them. Reopening it is a daemon's restart."""
@@ -72,8 +79,8 @@ class House:
     logs: MemoryLogs = field(default_factory=MemoryLogs)
     dumps: MemoryDumps = field(default_factory=MemoryDumps)
     installer: MemoryInstaller = field(default_factory=MemoryInstaller)
-    agent: ScriptedAgent = field(default_factory=ScriptedAgent)
-    program: ScriptedAgent = field(default_factory=lambda: ScriptedAgent(COMMAND))
+    agent: ScriptedAgent = field(default_factory=lambda: reachable(HERMES_AGENT))
+    program: ScriptedAgent = field(default_factory=lambda: reachable(COMMAND))
     ids: Any = field(default_factory=lambda: count(1))
     published: list[Runtime] = field(default_factory=list)
     """Every runtime that was said to be the one in use, in order."""

@@ -22,6 +22,7 @@ class Patient(ScriptedAgent):
 
     def __init__(self, monotonic_s: Callable[[], float]) -> None:
         super().__init__()
+        self.usual_channels = ("telegram",)
         self.has_watchdog = False
         """Whether it says by notification when it is ready."""
         self.has_heartbeat = True

@@ -20,6 +20,7 @@ from hermesd.domain.process import ExitCause, ProcessIdentity
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import Settings
 from hermesd.services.keepers import CHECK_S
+from hermesd.services.turns import WAITING
 from tests.services.house import REQUESTER
 from tests.services.simulated_ports import RandomHouse
 
@@ -338,13 +339,14 @@ class Simulation:
             return "its wish was changed by nobody"
         if process is not None and (state in AT_REST or record.process != process) and not is_stuck:
             return "it has a process that it knows nothing of"
-        if process is None and state in (State.STARTING, State.RUNNING) and not is_stuck:
+        is_in_line = state is State.STARTING and record.detail == WAITING
+        if process is None and state in (State.STARTING, State.RUNNING) and not (is_stuck or is_in_line):
             return "it has no process"
         if record.last_exit and record.last_exit.cause is ExitCause.HUNG and name not in self._frozen:
             return "it was ended although it was well"
         if state is State.STOPPED and record.gateway.wanted_up:
             return "it is wanted and forgotten"
-        if self._overstay_s(name, record) > 0 and not is_stuck:
+        if self._overstay_s(name, record) > 0 and not (is_stuck or is_in_line):
             return "it waits too long"
         return ""
 
@@ -356,6 +358,7 @@ class Simulation:
             record.spawn_id,
             record.gateway.state,
         )
+        is_same = is_same and (stay is None or (stay.record.detail == WAITING) == (record.detail == WAITING))
         if stay is None or not is_same:
             stay = self._stays[name] = Stay(record, self._now_s)
         return self._now_s - stay.since_s - LONGEST_S.get(record.gateway.state, float("inf"))
