@@ -36,9 +36,11 @@ from hermesd.adapters.launcher import Launcher
 from hermesd.adapters.logfile import LogFiles, TurnedFiles
 from hermesd.adapters.logreader import LogReaderOnDisk
 from hermesd.adapters.machineinspector import MachineInspectorOnDisk
+from hermesd.adapters.meter import KernelMeter
 from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
 from hermesd.adapters.runtimefile import write_runtime_file
+from hermesd.adapters.samplestore import SqliteSamples
 from hermesd.adapters.settingsfile import read_settings
 from hermesd.adapters.skilllibrary import SkillsOnDisk
 from hermesd.adapters.socketfile import SocketFile
@@ -55,6 +57,7 @@ from hermesd.api.logs import LogsServicer
 from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.runtimes import RuntimesServicer
+from hermesd.api.samples import SamplesServicer
 from hermesd.api.server import Servicers, make_server
 from hermesd.api.skills import SkillsServicer
 from hermesd.api.terminals import TerminalsServicer
@@ -85,6 +88,7 @@ from hermesd.services.operations import Operations, Resume
 from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
 from hermesd.services.runtimes import Runtimes
+from hermesd.services.samples import Samples
 from hermesd.services.sharing import Sharing
 from hermesd.services.skills import Skills
 from hermesd.services.souls import Souls
@@ -149,6 +153,7 @@ class Services:
     aliases: Aliases
     drift: Drift
     logs: Logs
+    samples: Samples
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -186,12 +191,14 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.operations.recover(services.resumers)
         services.trash.open()
         services.drift.open()
+        services.samples.open()
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
         services.trash.close()
         services.drift.close()
+        services.samples.close()
         await services.operations.close()
         await services.keepers.close(drain=ending.drain)
 
@@ -202,6 +209,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     clock = SystemClock()
     backend = await choose_backend(settings.backend, clock, root=places.root, root_id=places.root_id)
     store = await SqliteStore.open(places.store)
+    samples = SqliteSamples(places.samples)
     inherited, person = account.inherited_environment(), account.account()
     hermes = HermesAgent(places.home)
     logs = LogFiles(places.gateway_logs, clock)
@@ -218,6 +226,8 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             backend=backend,
             processes=KernelProcesses(),
             terminals=TerminalFiles(places.terminals),
+            meter=KernelMeter(),
+            samples=samples,
             logs=logs,
             log_reader=LogReaderOnDisk(partial(TurnedFiles, logs), places.daemon_log, clock),
             installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person), hermes),
@@ -234,6 +244,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
         )
     finally:
         await backend.close()
+        await samples.close()
         await store.close()
 
 
@@ -256,7 +267,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     runtimes = Runtimes(ports, settings, events, operations)
     homes = KnownHomes(ports, runtimes)
     keepers = Keepers(ports, settings.policy, Effects(ports, settings, runtimes), events, homes)
-    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers)
+    samples = Samples(ports, homes, keepers)
+    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, samples)
     terminals = Terminals(ports, homes, runtimes)
     leftovers = Leftovers(ports, runtimes, terminals)
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways, leftovers)
@@ -301,6 +313,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         drift=drift,
         skills=skills,
         logs=logs,
+        samples=samples,
     )
 
 
@@ -337,6 +350,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         doctor=DoctorServicer(services.doctor),
         aliases=AliasesServicer(services.aliases),
         logs=LogsServicer(services.logs),
+        samples=SamplesServicer(services.samples),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

@@ -25,6 +25,7 @@ from hermesd.domain.operation import Happening, Operation, OperationState
 from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.samples import Sample
 from hermesd.domain.settings import Settings
 from hermesd.services.effects import foreign_error
 from hermesd.services.events import Events
@@ -33,6 +34,7 @@ from hermesd.services.keeper import EXITED, Keeper
 from hermesd.services.keepers import Keepers
 from hermesd.services.operations import Job, Operations, Request
 from hermesd.services.runtimes import Runtimes
+from hermesd.services.samples import Samples
 
 NOT_STARTING = frozenset({State.BACKOFF, State.PARKED, State.FAILED})
 """States that mean that the start at hand did not work, whatever is tried later."""
@@ -59,6 +61,8 @@ class GatewayView:
     """Starts charged to the rolling day."""
     warnings: tuple[str, ...]
     """What is asked for and is not given to the process that runs."""
+    usage: Sample | None = None
+    """What it used when it was last looked at."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class Gateways:
         homes: KnownHomes,
         runtimes: Runtimes,
         keepers: Keepers,
+        samples: Samples,
     ) -> None:
         self._ports = ports
         self._policy = settings.policy
@@ -92,6 +97,7 @@ class Gateways:
         self._homes = homes
         self._runtimes = runtimes
         self._keepers = keepers
+        self._samples = samples
 
     async def all(self) -> list[GatewayView]:
         """The gateway of every profile."""
@@ -137,6 +143,7 @@ class Gateways:
             used_in_hour=used(record.starts_s, now_s, HOUR_S),
             used_in_day=used(record.starts_s, now_s, DAY_S),
             warnings=self._keepers.warnings_of(known.id),
+            usage=self._samples.latest(known.id, record.process),
         )
 
     async def start(self, name: ProfileName, requester: str) -> Operation:

@@ -79,6 +79,11 @@ class Keepers:
         keeper = self._keepers.get(profile_id)
         return keeper.record if keeper else self._homeless.get(profile_id, GatewayRecord(profile_id))
 
+    def running(self) -> list[tuple[Home, GatewayRecord]]:
+        """The gateways that have a process."""
+        kept = [(keeper.home, keeper.record) for keeper in self._keepers.values()]
+        return [one for one in kept if one[1].process is not None and one[1].gateway.state in LIVE]
+
     def warnings_of(self, profile_id: str) -> tuple[str, ...]:
         """What is asked for a gateway and is not given to the process that runs."""
         keeper = self._keepers.get(profile_id)

@@ -29,7 +29,9 @@ from tests.fakes.inspectors import MemoryHomeInspector, MemoryMachineInspector
 from tests.fakes.installer import MemoryInstaller
 from tests.fakes.logreader import MemoryLogReader
 from tests.fakes.logs import MemoryLogs
+from tests.fakes.meter import MemoryMeter
 from tests.fakes.processes import MemoryProcesses
+from tests.fakes.samples import MemorySamples
 from tests.fakes.skills import MemorySkills
 from tests.fakes.store import MemoryStore
 from tests.fakes.terminals import MemoryTerminals
@@ -65,6 +67,8 @@ class House:
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
     terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
+    meter: MemoryMeter = field(default_factory=MemoryMeter)
+    samples: MemorySamples = field(default_factory=MemorySamples)
     logs: MemoryLogs = field(default_factory=MemoryLogs)
     installer: MemoryInstaller = field(default_factory=MemoryInstaller)
     agent: ScriptedAgent = field(default_factory=ScriptedAgent)
@@ -105,6 +109,8 @@ class House:
             backend=self.backend,
             processes=self.processes,
             terminals=self.terminals,
+            meter=self.meter,
+            samples=self.samples,
             logs=self.logs,
             log_reader=self.log_reader,
             installer=self.installer,
@@ -131,6 +137,7 @@ class House:
     async def close(self, *, drain: bool = False) -> None:
         """Ends the daemon; gateways live on unless drained."""
         self.services.trash.close()
+        self.services.samples.close()
         await self.services.operations.close()
         await self.services.keepers.close(drain=drain)
         await self.clock.settle()
