@@ -109,7 +109,8 @@ async def test_setting_aside_may_be_cut_off_anywhere(
     await crashed.close()
     wreck(path)
     path.with_name("samples.db-wal").write_bytes(log)
-    replace, done = os.replace, []
+    replace = os.replace
+    done: list[str] = []
 
     def cut_off(source: str, target: str) -> None:
         if len(done) == steps:
