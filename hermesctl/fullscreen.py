@@ -13,7 +13,7 @@ import termios
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from types import FrameType, TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
 END = "end"
 """The key of a terminal that is gone."""
@@ -46,6 +46,9 @@ class FullScreen:
         self._shown: list[str] = []
         self._shown_size = (0, 0)
         self._woken, self._waker = -1, -1
+        self._is_stopping = False
+        self._before: list[Any] = []
+        """How the terminal was set."""
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
@@ -54,10 +57,11 @@ class FullScreen:
             ending.callback(os.close, self._woken)
             ending.callback(os.close, self._waker)
             ending.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False))
-            for number, handler in ((signal.SIGTSTP, self._pause), (signal.SIGWINCH, _notice)):
-                ending.callback(signal.signal, number, signal.signal(number, handler))
-            settings = termios.tcgetattr(self._input)
-            ending.callback(self._close, settings)
+            ending.callback(signal.signal, signal.SIGWINCH, signal.signal(signal.SIGWINCH, _notice))
+            if signal.getsignal(signal.SIGTSTP) != signal.SIG_IGN:  # as where nobody could let it go on
+                ending.callback(signal.signal, signal.SIGTSTP, signal.signal(signal.SIGTSTP, self._notice_stop))
+            self._before = termios.tcgetattr(self._input)
+            ending.callback(self._close)
             self._open()
             self._ending = ending.pop_all()
         return self
@@ -98,6 +102,9 @@ class FullScreen:
         if self._woken in ready:
             with suppress(BlockingIOError):
                 os.read(self._woken, _READ_BYTES)
+        if self._is_stopping:
+            self._stop()
+            return []
         return self._keys() if self._input in ready else []
 
     def wake(self) -> None:
@@ -122,21 +129,24 @@ class FullScreen:
         self._shown_size = (0, 0)
         self._write(_OPENED)
 
-    def _close(self, settings: list[int | list[bytes | int]]) -> None:
+    def _close(self) -> None:
         """Gives the terminal back as it was; one that is gone needs nothing."""
         with suppress(OSError):
             self._write(_CLOSED)
         with suppress(termios.error):
-            termios.tcsetattr(self._input, termios.TCSAFLUSH, settings)  # keys for us are none for the shell
+            termios.tcsetattr(self._input, termios.TCSAFLUSH, self._before)  # keys for us are none for the shell
 
-    def _pause(self, number: int, _: FrameType | None) -> None:
-        """Stops as any program does, and goes on with a fresh picture, whatever the shell set meanwhile."""
-        settings = termios.tcgetattr(self._input)
-        settings[3] |= termios.ICANON | termios.ECHO
-        self._close(settings)
-        handler = signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-        signal.signal(number, handler)
+    def _notice_stop(self, number: int, _: FrameType | None) -> None:
+        """Notes that Ctrl-Z was pressed, perhaps in the midst of a picture, and wakes as any signal does."""
+        self._is_stopping = True
+
+    def _stop(self) -> None:
+        """Stops as any program does, and goes on with a fresh picture."""
+        self._is_stopping = False
+        self._close()
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, handler)
         self._open()
 
 

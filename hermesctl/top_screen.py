@@ -32,8 +32,8 @@ HELP = (
     "  space                  holds the picture, and lets it go on",
     "  q or Ctrl-C            ends; Ctrl-Z stops, fg goes on",
     "",
-    "CPU% is of one core: 150 is one and a half. Each number is of the gateway's whole tree of processes:",
-    "RSS counts what processes share once for each of them.",
+    "CPU% is of one core: 150 is one and a half. All is of the gateway's whole",
+    "tree of processes; RSS counts what they share once for each of them.",
     "",
     "any key goes back",
 )

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from hermesctl import gateway_view
-from hermesctl.shapes import plain, span, word
+from hermesctl.shapes import plain, span
 from hermesctl.tables import EMPTY, Colour, Column
 from hermesctl.terminal import Terminal
 from hermesctl.text import size
@@ -17,7 +17,7 @@ from hermesd.v1 import gateways_pb2 as v1
 from hermesd.v1.samples_pb2 import Sample
 
 CPU_WIDTH, MEMORY_WIDTH, COUNT_WIDTH, SINCE_WIDTH, STATE_WIDTH = 6, 6, 4, 7, 8
-"""What cells take at least, so that columns stand still while numbers change."""
+"""What columns take at least, so that they stand still while numbers change."""
 
 BARS = "▁▂▃▄▅▆▇█"
 TREND_WIDTH = 20
@@ -71,9 +71,9 @@ def totals(found: Sequence[Row]) -> str:
     parts = [
         f"{up} of {len(found)} gateways up",
         f"CPU {_percent(sum(one.cpu_cores for one in seen))}%",
-        f"memory {size(sum(one.rss_bytes for one in seen))}",
-        f"{sum(one.descriptors for one in seen)} descriptors",
-        f"{sum(one.processes for one in seen)} processes",
+        f"RSS {size(sum(one.rss_bytes for one in seen))}",
+        f"FDS {sum(one.descriptors for one in seen)}",
+        f"PROCS {sum(one.processes for one in seen)}",
     ]
     return ", ".join(parts)
 
@@ -84,15 +84,15 @@ def columns(
     """The columns, the least needed last. Without symbols if `is_plain`: the words say the same."""
     found = [
         Column[Row]("", lambda row: gateway_view.symbol(row.gateway), colour=_colour),
-        Column[Row]("PROFILE", lambda row: row.gateway.profile.ljust(name_width)),
-        Column[Row]("STATE", lambda row: _state(row).ljust(STATE_WIDTH), colour=_colour),
-        Column[Row]("CPU%", lambda row: _cpu(row).rjust(CPU_WIDTH), is_number=True),
-        Column[Row]("RSS", _of(lambda one: size(one.rss_bytes), MEMORY_WIDTH), is_number=True),
-        Column[Row]("FDS", _of(lambda one: str(one.descriptors), COUNT_WIDTH), is_number=True),
-        Column[Row]("THR", _of(lambda one: str(one.threads), COUNT_WIDTH), is_number=True),
-        Column[Row]("PROCS", _of(lambda one: str(one.processes), COUNT_WIDTH), is_number=True),
+        Column[Row]("PROFILE", lambda row: row.gateway.profile, least=name_width),
+        Column[Row]("STATE", lambda row: gateway_view.state_word(row.gateway), least=STATE_WIDTH, colour=_colour),
+        _number("CPU%", _cpu, CPU_WIDTH),
+        _number("RSS", lambda one: size(one.rss_bytes), MEMORY_WIDTH),
+        _number("FDS", lambda one: str(one.descriptors), COUNT_WIDTH),
+        _number("THR", lambda one: str(one.threads), COUNT_WIDTH),
+        _number("PROCS", lambda one: str(one.processes), COUNT_WIDTH),
         Column[Row]("RESTARTS", lambda row: gateway_view.restarts(row.gateway), is_number=True),
-        Column[Row]("SINCE", lambda row: _since(row, terminal).ljust(SINCE_WIDTH)),
+        Column[Row]("SINCE", lambda row: _since(row, terminal), least=SINCE_WIDTH),
     ]
     if trends is not None:
         found.append(Column[Row]("RSS SINCE START OF TOP", lambda row: trends.of(row.gateway.profile)))
@@ -160,17 +160,17 @@ def _percent(cores: float) -> str:
     return f"{cores * 100:.0f}" if cores >= 10 else f"{cores * 100:.1f}"
 
 
-def _cpu(row: Row) -> str:
-    is_known = row.sample is not None and span(row.sample.step) > 0
-    return _percent(row.sample.cpu_cores) if row.sample is not None and is_known else EMPTY
+def _number(header: str, text: Callable[[Sample], str], least: int) -> Column[Row]:
+    """A column of what a gateway used."""
+
+    def cell(row: Row) -> str:
+        return EMPTY if row.sample is None else text(row.sample)
+
+    return Column(header, cell, is_number=True, least=least)
 
 
-def _of(text: Callable[[Sample], str], width: int) -> Callable[[Row], str]:
-    return lambda row: (EMPTY if row.sample is None else text(row.sample)).rjust(width)
-
-
-def _state(row: Row) -> str:
-    return word(v1.GatewayState.DESCRIPTOR, row.gateway.state) or EMPTY
+def _cpu(sample: Sample) -> str:
+    return _percent(sample.cpu_cores) if span(sample.step) > 0 else EMPTY
 
 
 def _since(row: Row, terminal: Terminal) -> str:

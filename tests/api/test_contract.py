@@ -45,6 +45,7 @@ FILTERS = {
     "ListOperationsRequest",
     "ListEventsRequest",
     "WatchEventsRequest",
+    "WatchSamplesRequest",
     "ListTerminalsRequest",
     "ListAliasesRequest",
     "ExamineRequest",
