@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -62,10 +62,7 @@ _FORGET_UNUSED = """
 """
 """Ids whose samples were all dropped for their age, as those of profiles that others removed."""
 
-_INSERT = """
-    INSERT INTO minutes SELECT :turn, number, :at_ms, :step_ms, :cpu_millionths, :rss_kib, :descriptors, :threads,
-        :processes, :restarts FROM profiles WHERE id = :id
-"""
+_INSERT = "INSERT INTO minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ROLL_UP = f"""
     INSERT INTO half_hours
     SELECT last.turn, last.profile, last.at_ms, whole.step_ms, whole.cpu_millionths, whole.rss_kib,
@@ -179,16 +176,29 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _add(samples: Mapping[str, Sample], connection: sqlite3.Connection) -> None:
     turn = connection.execute(_NEWEST).fetchone()[0] + 1
-    rows = [_row(turn, profile_id, sample) for profile_id, sample in samples.items()]
+    at_ms = round(next(iter(samples.values())).at_s * 1000)
 
     def write() -> None:
-        connection.executemany("INSERT OR IGNORE INTO profiles (id) VALUES (:id)", rows)
-        connection.execute(_ROLL_UP, rows[0])
-        connection.executemany(_INSERT, rows)
+        numbers = _numbers(samples, connection)
+        connection.execute(_ROLL_UP, {"at_ms": at_ms})
+        connection.executemany(_INSERT, [_row(turn, numbers[id_], sample) for id_, sample in samples.items()])
         connection.execute("DELETE FROM minutes WHERE turn <= ?", (turn - MINUTES_KEPT,))
         connection.execute("DELETE FROM half_hours WHERE turn <= ?", (turn - HALF_HOURS_KEPT,))
 
     _together(connection, write)
+
+
+def _numbers(ids: Collection[str], connection: sqlite3.Connection) -> dict[str, int]:
+    """What profiles are called in other tables, where text would take most of the room."""
+
+    def known() -> dict[str, int]:
+        return {row["id"]: row["number"] for row in connection.execute("SELECT id, number FROM profiles")}
+
+    found = known()
+    if new := [(id_,) for id_ in ids if id_ not in found]:
+        connection.executemany("INSERT INTO profiles (id) VALUES (?)", new)
+        found = known()
+    return found
 
 
 def _all(profile_id: str, since_s: float, connection: sqlite3.Connection) -> list[Sample]:
@@ -224,19 +234,20 @@ def _together(connection: sqlite3.Connection, write: Callable[[], object]) -> No
             connection.execute("ROLLBACK")
 
 
-def _row(turn: int, profile_id: str, sample: Sample) -> dict[str, int | str]:
-    return {
-        "turn": turn,
-        "id": profile_id,
-        "at_ms": round(sample.at_s * 1000),
-        "step_ms": round(sample.step_s * 1000),
-        "cpu_millionths": round(sample.cpu_cores * 1e6),
-        "rss_kib": sample.rss_bytes // 1024,
-        "descriptors": sample.descriptors,
-        "threads": sample.threads,
-        "processes": sample.processes,
-        "restarts": sample.restarts,
-    }
+def _row(turn: int, number: int, sample: Sample) -> tuple[int, ...]:
+    """In the order of the columns."""
+    return (
+        turn,
+        number,
+        round(sample.at_s * 1000),
+        round(sample.step_s * 1000),
+        round(sample.cpu_cores * 1e6),
+        sample.rss_bytes // 1024,
+        sample.descriptors,
+        sample.threads,
+        sample.processes,
+        sample.restarts,
+    )
 
 
 def _sample(row: sqlite3.Row) -> Sample:
