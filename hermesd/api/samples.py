@@ -1,6 +1,6 @@
 """Serves `SamplesService`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -8,7 +8,7 @@ import grpc
 
 from hermesd.api import convert
 from hermesd.domain.profile import ProfileName
-from hermesd.services.samples import Samples
+from hermesd.services.samples import NamedSample, Samples
 from hermesd.v1 import samples_pb2, samples_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -19,6 +19,9 @@ class SamplesServicer(samples_pb2_grpc.SamplesServiceServicer):
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
+        self._told: Sequence[NamedSample] = ()
+        self._message = samples_pb2.WatchSamplesResponse()
+        """What was told last, for many may be told the same."""
 
     async def ListSamples(
         self, request: samples_pb2.ListSamplesRequest, context: Context
@@ -33,6 +36,12 @@ class SamplesServicer(samples_pb2_grpc.SamplesServiceServicer):
         name = ProfileName.parse(request.profile) if request.profile else None
         async with aclosing(self._samples.watch(name)) as moments:
             async for found in moments:
-                yield samples_pb2.WatchSamplesResponse(
-                    samples=[convert.sample(one.profile, one.sample) for one in found]
-                )
+                yield self._response(found)
+
+    def _response(self, found: Sequence[NamedSample]) -> samples_pb2.WatchSamplesResponse:
+        if found is not self._told:
+            self._told = found
+            self._message = samples_pb2.WatchSamplesResponse(
+                samples=[convert.sample(one.profile, one.sample) for one in found]
+            )
+        return self._message

@@ -46,12 +46,10 @@ class _Watcher:
     newest: Sequence[NamedSample] = ()
     has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, samples: Mapping[str, NamedSample]) -> None:
-        """Replaces what was not read yet."""
-        if self.profile_id:
-            self.newest = [samples[self.profile_id]] if self.profile_id in samples else []
-        else:
-            self.newest = sorted(samples.values(), key=lambda one: one.profile.text)
+    def tell(self, samples: Mapping[str, NamedSample], everything: Sequence[NamedSample]) -> None:
+        """Replaces what was not read yet. Who watches everything is given the very same as others."""
+        own = samples.get(self.profile_id)
+        self.newest = everything if not self.profile_id else [own] if own is not None else []
         self.has_news.set()
 
 
@@ -186,8 +184,9 @@ class Samples:
             id_: NamedSample(one.name, self._courses[id_].end_second(reading, looked.moment, one.record.restarts))
             for id_, (one, reading) in looked.found.items()
         }
+        everything = sorted(samples.values(), key=lambda one: one.profile.text)
         for watcher in self._watchers:
-            watcher.tell(samples)
+            watcher.tell(samples, everything)
 
     async def _look(self, running: Mapping[str, _Running]) -> _Looked:
         """Reads what these use, in one turn of a thread."""
