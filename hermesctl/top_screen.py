@@ -10,7 +10,7 @@ from hermesctl.tables import Colour, Layout, paint, table
 from hermesctl.text import clean, shorten, width
 from hermesctl.times import local
 from hermesctl.top_feed import News
-from hermesctl.top_view import TREND_WIDTH, Order, Row, Trends, columns, in_order, rows, totals
+from hermesctl.top_view import Order, Row, Trends, columns, in_order, rows, totals
 
 ORDERS: Mapping[str, Order] = {
     "c": Order.CPU,
@@ -37,8 +37,8 @@ HELP = (
     "",
     "any key goes back",
 )
-ROOM_FOR_TRENDS = 104
-"""Columns from which memory is drawn too."""
+ROOM_FOR_TRENDS = 95
+"""Columns that it takes to draw memory too, beside names in full."""
 
 FRAME_LINES = 4
 """Two lines above the table, its header, and one below."""
@@ -126,7 +126,7 @@ class TopScreen:
         if not self._rows:
             return ["no profile yet"]
         widest = max(width(clean(row.gateway.profile)) for row in self._rows)
-        has_trends = across >= ROOM_FOR_TRENDS + TREND_WIDTH and self._terminal.is_unicode
+        has_trends = across >= ROOM_FOR_TRENDS + widest and self._terminal.is_unicode
         wanted = columns(self._terminal, name_width=widest, trends=self._trends if has_trends else None)
         layout = Layout(columns=across, has_colour=self._has_colour)
         return table(shown, wanted, layout).splitlines()

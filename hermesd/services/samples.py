@@ -85,6 +85,10 @@ class Samples:
         self._watchers: set[_Watcher] = set()
         self._looked_s: float | None = None
         """When all gateways were looked at last, monotonic."""
+        self._is_looking = False
+        """Whether a look for who watches is under way."""
+        self._is_hurried = False
+        """Whether somebody came meanwhile."""
         self._problem = ""
         """Why samples are lost, as it was told last."""
         self._minutes: asyncio.Task[None] | None = None
@@ -142,7 +146,10 @@ class Samples:
                 self._seconds = None
 
     def _wake(self) -> None:
-        """Looks at once, for somebody new."""
+        """Looks at once, for somebody new; a look under way is finished first, for whom it was begun."""
+        if self._seconds is not None and self._is_looking:
+            self._is_hurried = True
+            return
         if self._seconds is not None:
             self._seconds.cancel()
         self._seconds = background(self._look_each_second(), "samples of seconds")
@@ -157,9 +164,12 @@ class Samples:
     async def _look_each_second(self) -> None:
         while True:
             began_s = self._clock.monotonic_s()
+            self._is_looking, self._is_hurried = True, False
             await self._attempt(self._look_for_a_second())
-            took_s = self._clock.monotonic_s() - began_s
-            await self._clock.sleep_s(max(SECOND_S - took_s, took_s * PAUSES))
+            self._is_looking = False
+            if not self._is_hurried:
+                took_s = self._clock.monotonic_s() - began_s
+                await self._clock.sleep_s(max(SECOND_S - took_s, took_s * PAUSES))
 
     async def _look_for_a_minute(self) -> None:
         """Looks at everything. What ended meanwhile is left out; so is what was never looked at before."""
