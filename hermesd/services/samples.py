@@ -90,7 +90,7 @@ class Samples:
         self._is_hurried = False
         """Whether somebody came meanwhile."""
         self._problem = ""
-        """Why samples are lost, as it was told last."""
+        """Why samples are lost, as it was told; empty once a minute was kept again."""
         self._minutes: asyncio.Task[None] | None = None
         self._seconds: asyncio.Task[None] | None = None
 
@@ -184,6 +184,7 @@ class Samples:
         }
         self._drop_what_ended(looked.moment)
         await self._store.add({id_: sample for id_, sample in ended.items() if sample.step_s})
+        self._problem = ""
 
     async def _look_for_a_second(self) -> None:
         """Looks at what is watched, and tells who watches."""

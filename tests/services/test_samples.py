@@ -201,6 +201,10 @@ async def test_samples_that_cannot_be_kept_are_lost_and_told_once(
     house.samples.faults.disarm("add")
     await house.clock.advance(60.0)
     assert len(await samples.all(CODER)) == 1
+    house.samples.faults.arm("add", DiskFull("cannot write samples: the file system is full"))
+    with caplog.at_level(logging.WARNING):
+        await house.clock.advance(120.0)
+    assert caplog.text.count("the file system is full") == 2
 
 
 async def test_a_renamed_profile_keeps_its_samples(house: House, samples: Samples) -> None:
