@@ -24,6 +24,7 @@ NOUN_ALIASES = {"p": "profile", "gw": "gateway", "ops": "operations"}
 COMMANDS = {
     "quickstart": ("hermesctl.commands.quickstart:quickstart", "From nothing to a gateway that answers."),
     "status": ("hermesctl.commands.status:status", "All gateways, what is wrong and what to do about it."),
+    "top": ("hermesctl.commands.top:top", "What gateways use, live."),
     "profile": ("hermesctl.commands.profile:profile", "Create, choose, look at and delete profiles."),
     "gateway": ("hermesctl.commands.gateway:gateway", "Start, stop and look at gateways."),
     "skills": ("hermesctl.commands.skills:skills", "Bring bundled skills into profiles; all else is the agent's."),

@@ -269,6 +269,11 @@ def timeout_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def span_option(name: str, parameter: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds an option for a span of time, in seconds."""
+    return click.option(name, parameter, callback=_to_seconds, metavar="DURATION", help=text)
+
+
 def following_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--no-wait` and `--timeout`."""
     return click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")(timeout_option(function))

@@ -36,6 +36,8 @@ class Column(Generic[Row]):
     is_number: bool = False
     is_wide: bool = False
     """Whether only `-o wide` shows it."""
+    least: int = 0
+    """Width of a column that shall stand still while its cells change; it gives way as any does."""
     colour: Callable[[Row], Colour | None] | None = None
 
 
@@ -90,7 +92,9 @@ def _line(cells: Sequence[str]) -> str:
 def _widths(columns: Sequence[Column[Row]], cells: Sequence[Sequence[str]], layout: Layout) -> list[int]:
     """Width of each column that fits; the last ones are left out where even squeezing does not help."""
     widths = [
-        max([width(line[at]) for line in cells] + ([width(column.header)] if layout.has_headers else [0]))
+        max(
+            [column.least, width(column.header) if layout.has_headers else 0, *(width(line[at]) for line in cells)]
+        )
         for at, column in enumerate(columns)
     ]
     if layout.columns is None or layout.is_wide:

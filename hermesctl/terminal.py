@@ -15,7 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn, Self, TextIO, cast
+from typing import TYPE_CHECKING, NoReturn, Self, TextIO, cast
+
+if TYPE_CHECKING:
+    from hermesctl.fullscreen import FullScreen
 
 SYMBOLS = {"●": "*", "◆": "!", "○": "o", "◐": "~", "✓": "+", "✗": "x", "–": "-", "…": ".", "→": ">", "·": "."}  # noqa: RUF001
 """The symbols we use, and what stands for them where they cannot be shown; each is as wide as its symbol."""
@@ -219,6 +222,18 @@ class Terminal:
         names = (self.environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
         locale = next((name for name in names if name), "").lower().replace("-", "")
         return "utf8" in locale and _can_encode(self.stdout) and _can_encode(self.stderr)
+
+    @property
+    def is_screen(self) -> bool:
+        """Whether a person is there who can be shown a picture that changes, and can press keys."""
+        is_able = self.environment.get("TERM", "dumb") not in {"", "dumb"}
+        return is_able and self.stdin.isatty() and self.stdout.isatty()
+
+    def full_screen(self) -> "FullScreen":
+        """The whole terminal, as a context; only a process of the caller's own can have it."""
+        from hermesctl.fullscreen import FullScreen  # takes long to import
+
+        return FullScreen(self.stdin, self.stdout, self.write)
 
     def has_colour(self, stream: TextIO) -> bool:
         """Whether colour goes to this stream."""

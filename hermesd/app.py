@@ -38,10 +38,12 @@ from hermesd.adapters.launcher import Launcher
 from hermesd.adapters.logfile import LogFiles, TurnedFiles
 from hermesd.adapters.logreader import LogReaderOnDisk
 from hermesd.adapters.machineinspector import MachineInspectorOnDisk
+from hermesd.adapters.meter import KernelMeter
 from hermesd.adapters.notify import NotifySocket
 from hermesd.adapters.places import Places, locate
 from hermesd.adapters.processes import KernelProcesses
 from hermesd.adapters.runtimefile import write_runtime_file
+from hermesd.adapters.samplestore import SqliteSamples
 from hermesd.adapters.settingsfile import read_settings
 from hermesd.adapters.skilllibrary import SkillsOnDisk
 from hermesd.adapters.socketfile import SocketFile
@@ -58,6 +60,7 @@ from hermesd.api.logs import LogsServicer
 from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.runtimes import RuntimesServicer
+from hermesd.api.samples import SamplesServicer
 from hermesd.api.server import Servicers, make_server
 from hermesd.api.skills import SkillsServicer
 from hermesd.api.terminals import TerminalsServicer
@@ -92,6 +95,7 @@ from hermesd.services.profiles import Profiles
 from hermesd.services.renames import Renames
 from hermesd.services.rounds import Rounds
 from hermesd.services.runtimes import Runtimes
+from hermesd.services.samples import Samples
 from hermesd.services.sharing import Sharing
 from hermesd.services.skills import Skills
 from hermesd.services.souls import Souls
@@ -159,6 +163,7 @@ class Services:
     drift: Drift
     captures: Captures
     logs: Logs
+    samples: Samples
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -198,12 +203,14 @@ async def _serve(places: Places, settings: Settings) -> None:
         services.trash.open()
         services.drift.open()
         services.captures.open()
+        services.samples.open()
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
         services.trash.close()
         services.drift.close()
+        services.samples.close()
         await services.operations.close()
         services.rounds.close()
         await services.keepers.close(drain=ending.drain)
@@ -216,6 +223,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     clock = SystemClock()
     backend = await choose_backend(settings.backend, clock, root=places.root, root_id=places.root_id)
     store = await SqliteStore.open(places.store)
+    samples = SqliteSamples(places.samples)
     inherited, person = account.inherited_environment(), account.account()
     notices = NotifySocket(places.notify_socket)
     notices.open()
@@ -241,6 +249,8 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             processes=KernelProcesses(),
             notices=notices,
             terminals=TerminalFiles(places.terminals),
+            meter=KernelMeter(),
+            samples=samples,
             logs=logs,
             dumps=DumpsOnDisk(places.dumps, clock, inherited.get("PATH", "")),
             log_reader=LogReaderOnDisk(partial(TurnedFiles, logs), places.daemon_log, clock),
@@ -260,6 +270,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
         keeping.cancel()
         notices.close()
         await backend.close()
+        await samples.close()
         await store.close()
 
 
@@ -284,7 +295,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     checkups = Checkups(ports, settings.policy, events)
     keepers = Keepers(ports, settings.policy, Effects(ports, settings, runtimes), events, homes, checkups)
     rounds = Rounds(ports, settings.policy, runtimes, keepers, checkups)
-    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers)
+    samples = Samples(ports, homes, keepers)
+    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, samples)
     terminals = Terminals(ports, homes, runtimes)
     leftovers = Leftovers(ports, runtimes, terminals)
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways, leftovers)
@@ -332,6 +344,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         captures=Captures(ports, keepers.live),
         skills=skills,
         logs=logs,
+        samples=samples,
     )
 
 
@@ -368,6 +381,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         doctor=DoctorServicer(services.doctor),
         aliases=AliasesServicer(services.aliases),
         logs=LogsServicer(services.logs),
+        samples=SamplesServicer(services.samples),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

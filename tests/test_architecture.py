@@ -38,6 +38,7 @@ WRITERS = {
     "hermesd/adapters/logfile.py": "rotated copies of a gateway's log, which may be lost in a crash",
     "hermesd/adapters/snapshot_program.py": "copies of databases, synced before their home is published",
     "hermesd/adapters/treecopy.py": "copies of files, synced before their home is published",
+    "hermesd/adapters/samplestore.py": "samples, created private before SQLite opens it",
     "hermesd/adapters/skillrecords.py": "what was seen of skills, which may be lost, flushed together",
     "hermesd/adapters/skillstaging.py": "copies of skills, flushed together before any of them is exchanged",
     "hermesd/adapters/spawn.py": "a gateway's log, opened to be inherited",

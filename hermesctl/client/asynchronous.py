@@ -25,6 +25,7 @@ from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation, WatchO
 from hermesd.v1.operations_pb2_grpc import OperationsServiceStub
 from hermesd.v1.profiles_pb2_grpc import ProfilesServiceStub
 from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceStub
+from hermesd.v1.samples_pb2_grpc import SamplesServiceStub
 from hermesd.v1.skills_pb2_grpc import SkillsServiceStub
 from hermesd.v1.terminals_pb2_grpc import TerminalsServiceStub
 from hermesd.v1.trash_pb2_grpc import TrashServiceStub
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from hermesd.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from hermesd.v1.profiles_pb2_grpc import ProfilesServiceAsyncStub
     from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceAsyncStub
+    from hermesd.v1.samples_pb2_grpc import SamplesServiceAsyncStub
     from hermesd.v1.skills_pb2_grpc import SkillsServiceAsyncStub
     from hermesd.v1.terminals_pb2_grpc import TerminalsServiceAsyncStub
     from hermesd.v1.trash_pb2_grpc import TrashServiceAsyncStub
@@ -96,6 +98,7 @@ class AsyncClient:
         self.doctor: DoctorServiceAsyncStub = DoctorServiceStub(self._channel)
         self.aliases: AliasesServiceAsyncStub = AliasesServiceStub(self._channel)
         self.logs: LogsServiceAsyncStub = LogsServiceStub(self._channel)
+        self.samples: SamplesServiceAsyncStub = SamplesServiceStub(self._channel)
         self.daemon: DaemonServiceAsyncStub = DaemonServiceStub(self._channel)
 
     async def wait(self, operation: Operation) -> Operation:

@@ -25,6 +25,7 @@ from hermesd.v1.operations_pb2 import OPERATION_STATE_RUNNING, Operation, WatchO
 from hermesd.v1.operations_pb2_grpc import OperationsServiceStub
 from hermesd.v1.profiles_pb2_grpc import ProfilesServiceStub
 from hermesd.v1.runtimes_pb2_grpc import RuntimesServiceStub
+from hermesd.v1.samples_pb2_grpc import SamplesServiceStub
 from hermesd.v1.skills_pb2_grpc import SkillsServiceStub
 from hermesd.v1.terminals_pb2_grpc import TerminalsServiceStub
 from hermesd.v1.trash_pb2_grpc import TrashServiceStub
@@ -51,6 +52,7 @@ class Client:
         self.doctor = DoctorServiceStub(self._channel)
         self.aliases = AliasesServiceStub(self._channel)
         self.logs = LogsServiceStub(self._channel)
+        self.samples = SamplesServiceStub(self._channel)
         self.daemon = DaemonServiceStub(self._channel)
         self._check_health = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",

@@ -121,6 +121,7 @@ BY_NOUN: Mapping[str, Callable[[Session], Named]] = {
     "profile": profiles,
     "gateway": profiles,
     "logs": profiles,
+    "top": profiles,
     "operations": operations,
     "runtime": runtimes,
     "skills": profiles,

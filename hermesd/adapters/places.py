@@ -83,6 +83,11 @@ class Places:
         return self.state / "store.db"
 
     @property
+    def samples(self) -> Path:
+        """What gateways used."""
+        return self.state / "samples.db"
+
+    @property
     def locks(self) -> Path:
         """Directory of the locks that gateways hold."""
         return self.state / "locks"
@@ -145,7 +150,7 @@ class Places:
     @property
     def private(self) -> tuple[Path, ...]:
         """What nobody else may see, whether or not it is there yet."""
-        files = (self.daemon_file, self.daemon_lock, self.runtime_file, self.store)
+        files = (self.daemon_file, self.daemon_lock, self.runtime_file, self.store, self.samples)
         return (*self._directories, *files)
 
     @property

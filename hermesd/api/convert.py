@@ -9,7 +9,9 @@ from hermesd.domain.gateway import State
 from hermesd.domain.health import Condition
 from hermesd.domain.logs import Level, Record, Source
 from hermesd.domain.process import Foreign, LastExit
+from hermesd.domain.profile import ProfileName
 from hermesd.domain.runtime import Runtime
+from hermesd.domain.samples import Sample
 from hermesd.domain.terminal import Terminal
 from hermesd.domain.usage import DiskUsage
 from hermesd.services.aliases import AliasView
@@ -28,6 +30,7 @@ from hermesd.v1 import (
     operations_pb2,
     profiles_pb2,
     runtimes_pb2,
+    samples_pb2,
     terminals_pb2,
     trash_pb2,
 )
@@ -110,6 +113,22 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         warnings=view.warnings,
         health=None if view.health is None else _health(view.health),
         start_order=record.start_order,
+        usage=sample(view.name, view.usage) if view.usage else None,
+    )
+
+
+def sample(profile: ProfileName, taken: Sample) -> samples_pb2.Sample:
+    """A sample."""
+    return samples_pb2.Sample(
+        profile=profile.text,
+        at=timestamp(taken.at_s),
+        step=duration(taken.step_s),
+        cpu_cores=taken.cpu_cores,
+        rss_bytes=taken.rss_bytes,
+        descriptors=taken.descriptors,
+        threads=taken.threads,
+        processes=taken.processes,
+        restarts=taken.restarts,
     )
 
 

@@ -19,6 +19,7 @@ from hermesd.api.operations import OperationsServicer
 from hermesd.api.profiles import ProfilesServicer
 from hermesd.api.reflection import SERVICE, Reflection
 from hermesd.api.runtimes import RuntimesServicer
+from hermesd.api.samples import SamplesServicer
 from hermesd.api.skills import SkillsServicer
 from hermesd.api.terminals import TerminalsServicer
 from hermesd.api.trash import TrashServicer
@@ -41,6 +42,8 @@ from hermesd.v1 import (
     profiles_pb2_grpc,
     runtimes_pb2,
     runtimes_pb2_grpc,
+    samples_pb2,
+    samples_pb2_grpc,
     skills_pb2,
     skills_pb2_grpc,
     terminals_pb2,
@@ -51,7 +54,7 @@ from hermesd.v1 import (
 
 FILES = (
     profiles_pb2, aliases_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, skills_pb2, terminals_pb2,
-    trash_pb2, doctor_pb2, logs_pb2, daemon_pb2,
+    trash_pb2, doctor_pb2, logs_pb2, samples_pb2, daemon_pb2,
 )  # fmt: skip
 
 
@@ -70,6 +73,7 @@ class Servicers:
     doctor: DoctorServicer
     aliases: AliasesServicer
     logs: LogsServicer
+    samples: SamplesServicer
     daemon: DaemonServicer
 
 
@@ -87,6 +91,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     doctor_pb2_grpc.add_DoctorServiceServicer_to_server(servicers.doctor, server)
     aliases_pb2_grpc.add_AliasesServiceServicer_to_server(servicers.aliases, server)
     logs_pb2_grpc.add_LogsServiceServicer_to_server(servicers.logs, server)
+    samples_pb2_grpc.add_SamplesServiceServicer_to_server(servicers.samples, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

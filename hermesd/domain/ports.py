@@ -33,6 +33,7 @@ from hermesd.domain.process import (
 )
 from hermesd.domain.profile import Home, HomeIdentity, IgnoredEntry, ProfileName
 from hermesd.domain.runtime import InstallProgress, Launch, Runtime
+from hermesd.domain.samples import Reading, Sample
 from hermesd.domain.skills import SkillSync
 from hermesd.domain.soul import Soul
 from hermesd.domain.terminal import Terminal
@@ -474,6 +475,38 @@ class Notices(Protocol):
         """
 
 
+class Meter(Protocol):
+    """Counts what process trees use."""
+
+    def measure(self, roots: Sequence[ProcessIdentity]) -> dict[ProcessIdentity, Reading]:
+        """What the trees of these main processes use, all at one moment; who has ended is left out.
+
+        Never raises. Of a tree are those whom the main process started, as far as the kernel still tells that,
+        and who is in its session; never this process, another of these trees, or what either started.
+        """
+
+
+class SampleStore(Protocol):
+    """Samples of gateways, by profile id: a bounded number, by how many were added and not by the clock.
+
+    Samples are worth less than running: a file that is damaged, or that a newer hermesd wrote, is begun anew.
+    Raises `DiskFull`, `NotPermitted` or `StateCorrupt`; what was to be added is lost then, and no more.
+    """
+
+    async def add(self, samples: Mapping[str, Sample]) -> None:
+        """Keeps samples of one minute. Those of `MINUTES_KEPT` such calls are kept as they are, and by the half
+        hour, of the wall clock, those of `HALF_HOURS_KEPT`."""
+
+    async def all(self, profile_id: str, *, since_s: float = 0.0) -> list[Sample]:
+        """What is kept of a profile, oldest first: by the half hour, then by the minute, no time twice.
+
+        Only what ended at `since_s`, seconds since the epoch, or later.
+        """
+
+    async def forget(self, profile_id: str) -> None:
+        """Drops all samples of a profile. Unknown ids are ignored."""
+
+
 class TerminalRecords(Protocol):
     """What is known of commands on people's terminals, whatever happens to the daemon; lost with the machine.
 
@@ -830,6 +863,8 @@ class Ports:
     processes: Processes
     notices: Notices
     terminals: TerminalRecords
+    meter: Meter
+    samples: SampleStore
     logs: Logs
     dumps: Dumps
     log_reader: LogReader
@@ -870,11 +905,13 @@ __all__ = [
     "LogReader",
     "Logs",
     "MachineInspector",
+    "Meter",
     "ModelEndpoint",
     "Notices",
     "Ports",
     "Processes",
     "ProfileFacts",
+    "SampleStore",
     "Setup",
     "SkillLibrary",
     "Store",

@@ -28,6 +28,7 @@ from hermesd.domain.operation import Happening, Operation, OperationState
 from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.process import ExitCause, ExitStatus, Foreign, LastExit
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.samples import Sample
 from hermesd.domain.settings import Settings
 from hermesd.services.drains import Drains
 from hermesd.services.events import Events
@@ -38,6 +39,7 @@ from hermesd.services.keeper import EXITED, Keeper
 from hermesd.services.keepers import Keepers
 from hermesd.services.operations import Job, Operations, Request
 from hermesd.services.runtimes import Runtimes
+from hermesd.services.samples import Samples
 
 NOT_STARTING = frozenset({State.BACKOFF, State.PARKED, State.FAILED})
 """States that mean that the start at hand did not work, whatever is tried later."""
@@ -67,6 +69,8 @@ class GatewayView:
     """What is asked for and is not given to the process that runs."""
     health: HealthView | None = None
     """How it is doing; `None` unless it is up and was looked at."""
+    usage: Sample | None = None
+    """What it used when it was last looked at."""
 
     @property
     def foreign_pid(self) -> int | None:
@@ -99,6 +103,7 @@ class Gateways:
         homes: KnownHomes,
         runtimes: Runtimes,
         keepers: Keepers,
+        samples: Samples,
     ) -> None:
         self._ports = ports
         self._policy = settings.policy
@@ -108,6 +113,7 @@ class Gateways:
         self._runtimes = runtimes
         self._keepers = keepers
         self._drains = Drains(ports, runtimes)
+        self._samples = samples
 
     async def all(self) -> list[GatewayView]:
         """The gateway of every profile."""
@@ -154,6 +160,7 @@ class Gateways:
             used_in_day=used(record.starts_s, now_s, DAY_S),
             warnings=self._keepers.warnings_of(known.id),
             health=self._health(known.id),
+            usage=self._samples.latest(known.id, record.process),
         )
 
     def _health(self, profile_id: str) -> HealthView | None:

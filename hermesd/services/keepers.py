@@ -129,6 +129,11 @@ class Keepers:
         vitals = self.vitals_of(profile_id)
         return Health() if vitals is None else vitals.health
 
+    def living(self) -> list[tuple[Home, GatewayRecord]]:
+        """The gateways that have a process, ready or not."""
+        kept = [(keeper.home, keeper.record) for keeper in self._keepers.values()]
+        return [one for one in kept if one[1].process is not None and one[1].gateway.state in LIVE]
+
     def warnings_of(self, profile_id: str) -> tuple[str, ...]:
         """What is asked for a gateway and is not given to the process that runs."""
         keeper = self._keepers.get(profile_id)

@@ -249,6 +249,7 @@ class Profiles:
             if purge:
                 await job.attempt(asyncio.to_thread(self._ports.logs.remove, profile_id))
                 await job.attempt(asyncio.to_thread(self._ports.dumps.remove, profile_id))
+                await job.attempt(self._ports.samples.forget(profile_id))
             await self._events.record("profile.deleted", f"profile {name} was deleted", profile=name.text)
 
         return work

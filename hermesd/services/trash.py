@@ -209,9 +209,17 @@ class Trash:
             if entry.note.profile_id:
                 await asyncio.to_thread(self._ports.logs.remove, entry.note.profile_id)
                 await asyncio.to_thread(self._ports.dumps.remove, entry.note.profile_id)
+                await self._forget_samples(entry.note.profile_id)
             await asyncio.to_thread(self._ports.trash.remove, entry)
         name = entry.note.name.text
         await self._events.record("profile.purged", f"the data of {name} are gone from the trash", profile=name)
+
+    async def _forget_samples(self, profile_id: str) -> None:
+        """Nothing stays in the trash for their sake: they go by themselves when they are old."""
+        try:
+            await self._ports.samples.forget(profile_id)
+        except HermesError as error:
+            log.warning("samples of profile=%s are kept until they are old: %s", profile_id, error.message)
 
     async def _view(self, entry: Trashed, *, with_sizes: bool) -> TrashedView:
         size = await asyncio.to_thread(self._ports.trash.size_bytes, entry) if with_sizes else None

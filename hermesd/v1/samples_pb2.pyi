@@ -40,7 +40,9 @@ class Sample(_message.Message):
     profile: _builtins.str
     """Name of the profile."""
     cpu_cores: _builtins.float
-    """Processor time over the step, as a number of cores: 1.5 is one and a half."""
+    """Processor time over the step, in seconds a second: 1.5 is one and a half
+    cores. Not known where the step is 0 seconds long.
+    """
     rss_bytes: _builtins.int
     """Resident memory in bytes, at the most over the step."""
     descriptors: _builtins.int
@@ -50,8 +52,8 @@ class Sample(_message.Message):
     processes: _builtins.int
     """Processes, a count, at the most."""
     restarts: _builtins.int
-    """Starts by the daemon since the last command, beyond the first, a count as of
-    its end.
+    """Number of starts by the daemon since the last command, beyond the first, at
+    the step's end.
     """
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:

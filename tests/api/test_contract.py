@@ -46,10 +46,10 @@ FILTERS = {
     "ListOperationsRequest",
     "ListEventsRequest",
     "WatchEventsRequest",
+    "WatchSamplesRequest",
     "ListTerminalsRequest",
     "ListAliasesRequest",
     "ExamineRequest",
-    "WatchSamplesRequest",
 }
 """Requests whose profile only narrows a list, so that it may be empty. Every other profile is required."""
 

@@ -10,6 +10,7 @@ from tests.architecture.source import Source, Violation
 ADAPTERS = "hermesd/adapters/"
 DAEMON_STARTER = "hermesctl/background/"
 TERMINAL = "hermesctl/terminal.py"
+SCREEN = "hermesctl/fullscreen.py"
 CHILD = "hermesctl/child.py"
 WARM = "hermesctl/warm/"
 
@@ -27,10 +28,10 @@ class Kept:
 KEPT = (
     Kept(r"subprocess\b.*|asyncio\.create_subprocess_.*|os\.posix_spawnp?", (ADAPTERS, DAEMON_STARTER, CHILD)),
     Kept(r"os\.(exec[lvpe]+)", (ADAPTERS, TERMINAL)),
-    Kept(r"os\.killp?g?|signal\.(pidfd_send_signal|raise_signal)", (ADAPTERS, TERMINAL)),
+    Kept(r"os\.killp?g?|signal\.(pidfd_send_signal|raise_signal)", (ADAPTERS, TERMINAL, SCREEN)),
     Kept(r"signal\.pthread_kill", (WARM,)),
     Kept(r"fcntl\b.*", (ADAPTERS, TERMINAL, DAEMON_STARTER)),
-    Kept(r"pty\b.*|termios\b.*", (ADAPTERS, TERMINAL)),
+    Kept(r"pty\b.*|termios\b.*", (ADAPTERS, TERMINAL, SCREEN)),
     Kept(r"os\.fork", (WARM,)),
     Kept(r"os\.(forkpty|system|popen)|pty\.(fork|spawn)|subprocess\.get(status)?output", ()),
 )

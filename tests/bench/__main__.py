@@ -3,9 +3,16 @@
 import argparse
 import sys
 
-from tests.bench import lives, logs, skills, startup, survival
+from tests.bench import lives, logs, samples, skills, startup, survival
 
-BENCHES = {"lives": lives, "logs": logs, "skills": skills, "startup": startup, "survival": survival}
+BENCHES = {
+    "lives": lives,
+    "logs": logs,
+    "samples": samples,
+    "skills": skills,
+    "startup": startup,
+    "survival": survival,
+}
 
 
 def main() -> None:

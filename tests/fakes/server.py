@@ -46,6 +46,8 @@ from hermesd.v1 import (
     profiles_pb2_grpc,
     runtimes_pb2,
     runtimes_pb2_grpc,
+    samples_pb2,
+    samples_pb2_grpc,
     skills_pb2,
     skills_pb2_grpc,
     terminals_pb2,
@@ -181,6 +183,8 @@ class World:
     coming: list[logs_pb2.LogRecord] = field(default_factory=list)
     """What is logged while somebody follows."""
     notices: list[logs_pb2.LogNotice] = field(default_factory=list)
+    sampled: list[list[samples_pb2.Sample]] = field(default_factory=list)
+    """What gateways used, from second to second."""
     watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
     findings: list[doctor_pb2.Finding] = field(default_factory=list)
     sticky: str = ""
@@ -190,7 +194,7 @@ class World:
     failing: dict[str, Refusal] = field(default_factory=dict)
     """By kind of operation."""
     hanging: set[str] = field(default_factory=set)
-    """Kinds of operation, and "log", that never end while somebody watches."""
+    """Kinds of operation, "log" and "samples", that never end while somebody watches."""
     synced: dict[str, str] = field(default_factory=dict)
     """What a sync of skills does, by profile."""
     changed: dict[str, str] = field(default_factory=dict)
@@ -645,6 +649,28 @@ class Logs(_Servicer, logs_pb2_grpc.LogsServiceServicer):
                 wait_until_cancelled(context)
 
 
+class Samples(_Servicer, samples_pb2_grpc.SamplesServiceServicer):
+    """What gateways used, from memory."""
+
+    def ListSamples(
+        self, request: samples_pb2.ListSamplesRequest, context: grpc.ServicerContext
+    ) -> samples_pb2.ListSamplesResponse:
+        self.world.enter(context, request)
+        self.world.find(context, request.profile)
+        found = [one for moment in self.world.sampled for one in moment if one.profile == request.profile]
+        return samples_pb2.ListSamplesResponse(samples=found)
+
+    def WatchSamples(
+        self, request: samples_pb2.WatchSamplesRequest, context: grpc.ServicerContext
+    ) -> Iterator[samples_pb2.WatchSamplesResponse]:
+        self.world.enter(context, request)
+        for moment in self.world.sampled:
+            found = [one for one in moment if request.profile in {"", one.profile}]
+            yield samples_pb2.WatchSamplesResponse(samples=found)
+        if "samples" in self.world.hanging:
+            wait_until_cancelled(context)
+
+
 class Trash(_Servicer, trash_pb2_grpc.TrashServiceServicer):
     """Deleted profiles from memory."""
 
@@ -942,6 +968,7 @@ class FakeDaemon:
         doctor_pb2_grpc.add_DoctorServiceServicer_to_server(Doctor(world), self._server)
         aliases_pb2_grpc.add_AliasesServiceServicer_to_server(Aliases(world), self._server)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(Logs(world), self._server)
+        samples_pb2_grpc.add_SamplesServiceServicer_to_server(Samples(world), self._server)
         daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(world), self._server)
         servicer = health.HealthServicer()
         servicer.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -31,8 +31,10 @@ from tests.fakes.inspectors import MemoryHomeInspector, MemoryMachineInspector
 from tests.fakes.installer import MemoryInstaller
 from tests.fakes.logreader import MemoryLogReader
 from tests.fakes.logs import MemoryLogs
+from tests.fakes.meter import MemoryMeter
 from tests.fakes.notices import MemoryNotices
 from tests.fakes.processes import MemoryProcesses
+from tests.fakes.samples import MemorySamples
 from tests.fakes.skills import MemorySkills
 from tests.fakes.store import MemoryStore
 from tests.fakes.terminals import MemoryTerminals
@@ -76,6 +78,8 @@ class House:
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
     notices: MemoryNotices = field(default_factory=MemoryNotices)
     terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
+    meter: MemoryMeter = field(default_factory=MemoryMeter)
+    samples: MemorySamples = field(default_factory=MemorySamples)
     logs: MemoryLogs = field(default_factory=MemoryLogs)
     dumps: MemoryDumps = field(default_factory=MemoryDumps)
     installer: MemoryInstaller = field(default_factory=MemoryInstaller)
@@ -118,6 +122,8 @@ class House:
             processes=self.processes,
             notices=self.notices,
             terminals=self.terminals,
+            meter=self.meter,
+            samples=self.samples,
             logs=self.logs,
             dumps=self.dumps,
             log_reader=self.log_reader,
@@ -146,6 +152,7 @@ class House:
     async def close(self, *, drain: bool = False) -> None:
         """Ends the daemon; gateways live on unless drained."""
         self.services.trash.close()
+        self.services.samples.close()
         await self.services.operations.close()
         self.services.rounds.close()
         await self.services.keepers.close(drain=drain)
