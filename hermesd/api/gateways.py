@@ -53,13 +53,13 @@ class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
         self, request: gateways_pb2.EnableGatewayRequest, context: Context
     ) -> gateways_pb2.Gateway:
         name = ProfileName.parse(request.profile)
-        return convert.gateway(await self._gateways.enable(name, is_enabled=True))
+        return convert.gateway(await self._gateways.enable(name, is_enabled=True, requester=requester(context)))
 
     async def DisableGateway(
         self, request: gateways_pb2.DisableGatewayRequest, context: Context
     ) -> gateways_pb2.Gateway:
         name = ProfileName.parse(request.profile)
-        return convert.gateway(await self._gateways.enable(name, is_enabled=False))
+        return convert.gateway(await self._gateways.enable(name, is_enabled=False, requester=requester(context)))
 
     async def ExplainGateway(
         self, request: gateways_pb2.ExplainGatewayRequest, context: Context

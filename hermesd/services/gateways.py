@@ -172,7 +172,7 @@ class Gateways:
         keeper = await self._checked(name)
         return await self._begin("gateway.restart", name, requester, lambda job: self._restart(keeper, job))
 
-    async def enable(self, name: ProfileName, *, is_enabled: bool) -> GatewayView:
+    async def enable(self, name: ProfileName, *, is_enabled: bool, requester: str = "") -> GatewayView:
         """Sets whether the gateway is started with the daemon while it is wanted.
 
         Raises:
@@ -182,7 +182,8 @@ class Gateways:
         known = await self._homes.get(name)
         await (await self._keepers.of(known)).enable(is_enabled)
         word = "enabled" if is_enabled else "disabled"
-        await self._events.record(f"gateway.{word}", f"gateway of {name}: {word}", profile=name.text)
+        message = f"gateway of {name}: {word}"
+        await self._events.record(f"gateway.{word}", message, profile=name.text, requester=requester)
         return await self.view(known)
 
     async def explain(self, name: ProfileName) -> Explanation:
@@ -192,7 +193,7 @@ class Gateways:
             ProfileNotFound: there is no such profile.
         """
         known = await self._homes.get(name)
-        told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kind=EXITED)
+        told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kinds=[EXITED])
         lines = await asyncio.to_thread(self._ports.logs.tail, known.id, EXPLAINED)
         return Explanation(await self.view(known), [_exit_of(event) for event in reversed(told)], lines)
 
@@ -283,12 +284,12 @@ class Gateways:
         return current
 
     async def _start(self, keeper: Keeper, job: Job) -> None:
-        await keeper.command(Event.START)
+        await keeper.command(Event.START, job.asked)
         await self._until_ready(keeper, job)
 
     async def _restart(self, keeper: Keeper, job: Job) -> None:
         replaced = keeper.record.spawn_id
-        await keeper.command(Event.RESTART)
+        await keeper.command(Event.RESTART, job.asked)
         await self._until_ready(keeper, job, replaced=replaced)
 
     async def _until_ready(self, keeper: Keeper, job: Job, *, replaced: str = "") -> None:
@@ -312,7 +313,7 @@ class Gateways:
             await keeper.changed()
 
     async def _stop(self, keeper: Keeper, job: Job) -> None:
-        await keeper.command(Event.STOP)
+        await keeper.command(Event.STOP, job.asked)
         killing_since_s: float | None = None
         while keeper.record.gateway.state is not State.STOPPED:
             if keeper.record.gateway.wanted_up:

@@ -130,6 +130,7 @@ class House:
 
     async def close(self, *, drain: bool = False) -> None:
         """Ends the daemon; gateways live on unless drained."""
+        self.services.events.close()
         self.services.trash.close()
         await self.services.operations.close()
         await self.services.keepers.close(drain=drain)
