@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from hermesctl import gateway_view as view
+from hermesctl import live
 from hermesctl.commands.logs import Reading, reading_options, show
 from hermesctl.errors import ExitCode
-from hermesctl.options import Group, following_options, profile_argument
+from hermesctl.gateway_board import GatewayBoard
+from hermesctl.options import Group, following_options, profile_argument, watch_option
 from hermesctl.progress import follow
 from hermesctl.session import Session
 from hermesctl.shapes import span
@@ -111,9 +113,12 @@ def disable(session: Session, name: str) -> None:
 
 
 @gateway.command("list")
+@watch_option
 @click.pass_obj
-def list_(session: Session) -> None:
+def list_(session: Session, is_watching: bool) -> None:
     """List the gateways of all profiles."""
+    if is_watching:
+        live.watch(session, GatewayBoard(session))
     found = session.client.gateways.ListGateways(v1.ListGatewaysRequest()).gateways
     session.renderer.listing(
         "Gateway",
