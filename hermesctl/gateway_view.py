@@ -262,6 +262,7 @@ def _fields(gateway: v1.Gateway, terminal: Terminal) -> list[tuple[str, str]]:
         ("Process", f"pid {process} ({'not ' if is_foreign else ''}started by hermesd)" if process else ""),
         *health_view.foreign_fields(gateway, terminal),
         *health_view.fields(gateway, terminal),
+        *health_view.usage_fields(gateway, terminal),
         ("Wanted", word(v1.Wish.DESCRIPTOR, gateway.wish) + ("" if gateway.enabled else ", not with the daemon")),
         ("Restarts", str(gateway.restarts) if gateway.restarts else ""),
         ("Next start", moment_long(terminal, gateway.next_start_at) if gateway.HasField("next_start_at") else ""),

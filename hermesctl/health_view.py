@@ -29,6 +29,7 @@ BEATS = "beats"
 def platforms(gateway: v1.Gateway, configured: Sequence[str] = ()) -> str:
     """Its messaging platforms, with what is wrong in brackets; those that are set up where nothing can be seen."""
     seen = [part for part in gateway.health.parts if part.is_platform]
+    seen.sort(key=lambda part: part.is_well)  # what is wrong is not what a narrow column leaves out
     if seen:
         return ", ".join(part.name if part.is_well else f"{part.name} ({part.word})" for part in seen)
     is_wanted = gateway.wish == v1.WISH_UP and not gateway.HasField("health")
@@ -46,17 +47,20 @@ def memory(gateway: v1.Gateway) -> str:
 
 
 def fields(gateway: v1.Gateway, terminal: Terminal) -> list[Field]:
-    """What its page says of health, platforms and use."""
+    """What its page says of health and platforms."""
     layers = [_part(part, terminal) for part in gateway.health.parts if not part.is_platform]
     if layers and gateway.health.HasField("age"):
         layers.append(f"looked {_ago(gateway.health.age, terminal)}")
     connected = [_part(part, terminal) for part in gateway.health.parts if part.is_platform]
-    used = _used(gateway.usage, terminal) if _is_used(gateway) else []
     return [
         *wrapped("Health", layers, terminal.columns),
         *wrapped("Platforms", connected, terminal.columns),
-        *wrapped("Resources", used, terminal.columns),
     ]
+
+
+def usage_fields(gateway: v1.Gateway, terminal: Terminal) -> list[Field]:
+    """What its page says of what it uses."""
+    return wrapped("Resources", _used(gateway.usage, terminal) if _is_used(gateway) else [], terminal.columns)
 
 
 def foreign_fields(gateway: v1.Gateway, terminal: Terminal) -> list[Field]:
@@ -107,7 +111,7 @@ def _used(usage: Sample, terminal: Terminal) -> list[str]:
     counts = ((usage.threads, "thread"), (usage.descriptors, "descriptor"), (usage.processes, "process"))
     parts += [f"{count} {_plural(noun, count)}" for count, noun in counts if count]
     since_s = max(terminal.now_s() - seconds(usage.at), 0.0)
-    return [*parts, f"{age(since_s)} ago"] if usage.HasField("at") else parts
+    return [*parts, f"looked {age(since_s)} ago"] if usage.HasField("at") else parts
 
 
 def _plural(noun: str, count: int) -> str:

@@ -146,8 +146,9 @@ class _Screen(Generic[State]):
             return
         columns = self._terminal.columns or 80
         notices = [AWAY] if self._is_lost else []
-        text = self._board.screen(self._state, max(self._terminal.rows - 1 - len(notices), 2))
-        lines = [cut(line, columns) for line in [*text.splitlines(), *notices]]
+        height = max(self._terminal.rows - 1 - len(notices), 2)
+        shown = self._board.screen(self._state, height).splitlines()[:height]
+        lines = [cut(line, columns) for line in [*shown, *notices]]
         if (lines, columns) == (self._drawn, self._columns):
             return
         before = self._drawn if columns == self._columns else []

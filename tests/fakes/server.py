@@ -781,15 +781,14 @@ class Events(_Servicer, events_pb2_grpc.EventsServiceServicer):
         self.world.enter(context, request)
         yield from self.world.watched
         last = request.resume_token
-        while "events" in self.world.hanging:
-            with self.world.news:
-                self.world.news.wait_for(lambda: len(self.world.events) > last or not context.is_active(), 0.2)
-            if not context.is_active():
-                return
+        while "events" in self.world.hanging and context.is_active():
             for one in self.world.events[last:]:
                 last = one.token
                 if _is_asked(one, request):
                     yield events_pb2.WatchEventsResponse(event=one)
+            with self.world.news:
+                if len(self.world.events) == last:
+                    self.world.news.wait(0.2)
 
 
 def _is_asked(
