@@ -317,8 +317,10 @@ class Keeper:
 
     async def _record_event(self, kind: str, **facts: str) -> None:
         name = self.home.name.text
+        why = ", ".join(part for part in (facts.get("cause", "").replace("_", " "), facts.get("detail")) if part)
+        message = f"gateway of {name}: {kind.split('.')[1]}" + (f" ({why})" if why else "")
         try:
-            await self._events.record(kind, f"gateway of {name}: {kind.split('.')[1]}", profile=name, **facts)
+            await self._events.record(kind, message, profile=name, **facts)
         except HermesError as error:
             log.error("profile=%s event %s not recorded: %s", name, kind, error.message)
 
