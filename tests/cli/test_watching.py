@@ -83,14 +83,6 @@ def begin(environment: dict[str, str], world: World, monkeypatch: pytest.MonkeyP
         one.leave()
 
 
-def restart(world: World, places: Places, daemon: FakeDaemon) -> FakeDaemon:
-    """The daemon ends, and another one serves the same world."""
-    daemon.stop()
-    other = FakeDaemon(world, places)
-    other.start()
-    return other
-
-
 LISTING = [
     "events",
     "events -n 2",
@@ -159,6 +151,19 @@ def test_events_are_followed(begin: Begin, daemon: FakeDaemon, told: World) -> N
     assert watcher.err == ""
 
 
+def test_people_see_times_of_the_day(begin: Begin, daemon: FakeDaemon, told: World) -> None:
+    """On a terminal; what was recorded comes first, unless none of it is wanted."""
+    watcher = begin("events -f -n 1", columns=80)
+    watcher.shows("runtime.used")
+    told.happen("gateway.ready", "coder", "coder is ready")
+    watcher.shows("14:13:20  gateway.ready  coder  coder is ready\n")
+    other = begin("events -f -n 0", columns=80)
+    wait_until(lambda: [method for method, _ in told.calls].count("WatchEvents") == 2, "another watcher")
+    told.happen("gateway.ready", "coder", "again")
+    other.shows("again")
+    assert len(other.out.splitlines()) == 1
+
+
 def test_a_gap_is_told(begin: Begin, daemon: FakeDaemon, world: World) -> None:
     """As a warning, and as an object of its own where lines are JSON."""
     world.watched.append(v1.WatchEventsResponse(gap=v1.Gap(next_token=7)))
@@ -196,8 +201,12 @@ def test_following_ends_with_a_daemon_that_is_of_no_use(
     """It says why, instead of waiting for ever."""
     watcher = begin("events -f")
     wait_until(lambda: any(method == "WatchEvents" for method, _ in world.calls), "a watcher")
+    daemon.stop()
+    watcher.shows("hermesd went away")
+    daemon.write_record(version="9.0.0")
+    other = FakeDaemon(world, places)
     world.version = "9.0.0"
-    other = restart(world, places, daemon)
+    other.start()
     watcher.shows("cannot talk to hermesd 9.0.0")
     wait_until(lambda: watcher.code == 8, "its end")
     other.stop()
