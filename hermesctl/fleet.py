@@ -4,18 +4,26 @@ Owns: collecting and showing what runs and what is wrong. Must not change anythi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hermesctl import gateway_view
+from google.protobuf.message import Message
+
+from hermesctl import gateway_view, health_view
 from hermesctl.errors import Fix
 from hermesctl.profile_view import label
 from hermesctl.session import Session
 from hermesctl.shapes import plain, seconds
-from hermesctl.tables import EMPTY, Column, table
+from hermesctl.tables import EMPTY, Column, fitting, hidden, table
 from hermesctl.text import clean, pad, width
 from hermesctl.times import age
 from hermesd.v1 import daemon_pb2, profiles_pb2, runtimes_pb2
+
+ROOMY = 100
+"""Columns from which on nothing has to be short."""
+
+TAIL_LINES = 4
+"""Lines of the screen that are neither profiles nor problems: headers, what is hidden, a blank, the footer."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,41 @@ def problems(fleet: Fleet) -> list[Problem]:
     return found
 
 
+class FleetBoard:
+    """The fleet as something that can be on show."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def ask(self) -> Fleet:
+        """How things are."""
+        return survey(self._session)
+
+    def rows(self, state: Fleet) -> dict[str, Message]:
+        """Profiles by name."""
+        return {profile.name: profile for profile in state.profiles}
+
+    def lasting(self, row: Message) -> Message:
+        """A profile without what changes all the time."""
+        if not isinstance(row, profiles_pb2.Profile):
+            return row
+        kept = profiles_pb2.Profile()
+        kept.CopyFrom(row)
+        kept.gateway.CopyFrom(gateway_view.lasting(kept.gateway))
+        return kept
+
+    def screen(self, state: Fleet, height: int) -> str:
+        """All of it."""
+        return screen(self._session, state, problems(state), height)
+
+    def lines(self, rows: Sequence[Message], *, has_headers: bool) -> str:
+        """Some profiles."""
+        profiles = [row for row in rows if isinstance(row, profiles_pb2.Profile)]
+        layout = self._session.renderer.layout
+        layout = replace(layout, has_headers=has_headers and layout.has_headers)
+        return table(profiles, _columns(self._session), layout)
+
+
 def show(session: Session, fleet: Fleet) -> None:
     """Writes the fleet."""
     found = problems(fleet)
@@ -78,11 +121,17 @@ def show(session: Session, fleet: Fleet) -> None:
         session.renderer.listing("Profile", rows, [], name=lambda one: one.name, empty="", extra=_named(data))
 
 
-def screen(session: Session, fleet: Fleet, found: Sequence[Problem]) -> str:
-    """The fleet as people read it."""
-    layout = session.renderer.layout
-    text = table(list(fleet.profiles), _columns(session), layout) if fleet.profiles else "no profile yet\n"
-    return text + "\n" + _problem_lines(session, found) + _footer(session, fleet)
+def screen(session: Session, fleet: Fleet, found: Sequence[Problem], height: int | None = None) -> str:
+    """The fleet as people read it, in so many lines if that is given; then what is well gives way first."""
+    footer = _footer(session, fleet)
+    most = len(fleet.profiles) if height is None else max(height - TAIL_LINES, 1)
+    most_problems = len(found) if height is None else max(height // 3, most - len(fleet.profiles), 1)
+    problem_text = _problem_lines(session, found, most_problems)
+    if height is not None:
+        most = max(height - TAIL_LINES - problem_text.count("\n"), 1)
+    shown = fitting(list(fleet.profiles), most, lambda one: gateway_view.look(one.gateway) is not None)
+    text = table(shown, _columns(session), session.renderer.layout) if shown else "no profile yet\n"
+    return text + hidden(len(fleet.profiles) - len(shown)) + "\n" + problem_text + footer
 
 
 def _columns(session: Session) -> list[Column[profiles_pb2.Profile]]:
@@ -99,21 +148,31 @@ def _columns(session: Session) -> list[Column[profiles_pb2.Profile]]:
         ),
         Column("SINCE", lambda one: gateway_view.moment(terminal, gateway_view.since(one.gateway))),
         Column("RESTARTS", lambda one: gateway_view.restarts(one.gateway), is_number=True),
-        Column("PID", lambda one: gateway_view.pid(one.gateway), is_number=True),
-        Column("MODEL", lambda one: one.model or EMPTY),
+        Column("PID", lambda one: gateway_view.pid(one.gateway), is_number=True, is_wide=True),
+        Column("PLATFORMS", lambda one: health_view.platforms(one.gateway, [c.platform for c in one.channels])),
+        Column("MODEL", lambda one: _model(one, terminal.columns)),
+        Column("CPU", lambda one: health_view.cpu(one.gateway), is_number=True),
+        Column("RSS", lambda one: health_view.memory(one.gateway), is_number=True),
     ]
 
 
-def _problem_lines(session: Session, found: Sequence[Problem]) -> str:
-    if not found:
+def _model(profile: profiles_pb2.Profile, columns: int | None) -> str:
+    """Its model; without who makes it where there is little room."""
+    is_narrow = columns is not None and columns < ROOMY
+    return (profile.model.rpartition("/")[2] if is_narrow else profile.model) or EMPTY
+
+
+def _problem_lines(session: Session, everything: Sequence[Problem], most: int) -> str:
+    if not everything:
         return ""
+    found = everything if len(everything) <= most else everything[: max(most - 1, 1)]
     subjects, texts = ([clean(text) for text in column] for column in zip(*_problem_cells(found), strict=True))
     widths = [max(width(text) for text in column) for column in (subjects, texts)]
-    lines = [f"{len(found)} problem{'s' if len(found) > 1 else ''}"]
+    lines = [f"{len(everything)} problem{'s' if len(everything) > 1 else ''}"]
     for problem, subject, text in zip(found, subjects, texts, strict=True):
         command = clean(session.runnable(problem.fix.command))
         lines.append(f"  {pad(subject, widths[0])}  {pad(text, widths[1])}  {command}")
-    return "".join(f"{line}\n" for line in [*lines, ""])
+    return "".join(f"{line}\n" for line in lines) + hidden(len(everything) - len(found)) + "\n"
 
 
 def _problem_cells(found: Sequence[Problem]) -> list[tuple[str, str]]:

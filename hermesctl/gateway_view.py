@@ -3,10 +3,9 @@
 Owns: the words, symbols and columns for gateways. Must not ask the daemon.
 """
 
-from collections.abc import Callable
-
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from hermesctl import health_view
 from hermesctl.errors import Fix
 from hermesctl.shapes import seconds, word
 from hermesctl.tables import EMPTY, Colour, Column, page, paint
@@ -15,11 +14,21 @@ from hermesctl.text import clean
 from hermesctl.times import age, local, rfc3339
 from hermesd.v1 import gateways_pb2 as v1
 
-RUNNING = frozenset({v1.GATEWAY_STATE_READY, v1.GATEWAY_STATE_DEGRADED, v1.GATEWAY_STATE_FOREIGN})
-"""States in which somebody answers messages."""
+RUNNING = frozenset(
+    {
+        v1.GATEWAY_STATE_READY,
+        v1.GATEWAY_STATE_DEGRADED,
+        v1.GATEWAY_STATE_DRAINING,
+        v1.GATEWAY_STATE_FOREIGN,
+    }
+)
+"""States in which somebody works on messages. What is hung has a process and serves nobody."""
 
-CHANGING = frozenset({v1.GATEWAY_STATE_STARTING, v1.GATEWAY_STATE_STOPPING})
+CHANGING = frozenset({v1.GATEWAY_STATE_STARTING, v1.GATEWAY_STATE_STOPPING, v1.GATEWAY_STATE_DRAINING})
+BROKEN = frozenset({v1.GATEWAY_STATE_FAILED, v1.GATEWAY_STATE_HUNG})
 TROUBLED = {
+    v1.GATEWAY_STATE_HUNG: "hermesctl gateway why {profile}",
+    v1.GATEWAY_STATE_DRAINING: "hermesctl gateway why {profile}",
     v1.GATEWAY_STATE_DEGRADED: "hermesctl gateway why {profile}",
     v1.GATEWAY_STATE_BACKOFF: "hermesctl gateway why {profile}",
     v1.GATEWAY_STATE_PARKED: "hermesctl gateway why {profile}",
@@ -33,6 +42,8 @@ NEXT = {
     v1.GATEWAY_STATE_STARTING: "it is ready, or its start limit ends it",
     v1.GATEWAY_STATE_READY: "nothing: it runs",
     v1.GATEWAY_STATE_DEGRADED: "it goes on; what is missing is looked at again every half minute",
+    v1.GATEWAY_STATE_HUNG: "a dump is kept and it is started again, unless the settings forbid it (restart_hung)",
+    v1.GATEWAY_STATE_DRAINING: "it finishes its turns, then runs on without taking new ones",
     v1.GATEWAY_STATE_STOPPING: "it ends, or is killed when its grace is over",
     v1.GATEWAY_STATE_PARKED: "it is started when what it waits for is free",
     v1.GATEWAY_STATE_FAILED: "nothing: it waits for you",
@@ -42,6 +53,9 @@ NEXT = {
 
 WAYS_OUT = {
     v1.GATEWAY_STATE_STOPPED: "hermesctl gateway start {profile}",
+    v1.GATEWAY_STATE_HUNG: "hermesctl gateway restart {profile}",
+    v1.GATEWAY_STATE_DEGRADED: "hermesctl gateway restart {profile}",
+    v1.GATEWAY_STATE_DRAINING: "hermesctl gateway start {profile}",
     v1.GATEWAY_STATE_BACKOFF: "hermesctl gateway restart {profile}",
     v1.GATEWAY_STATE_PARKED: "hermesctl gateway stop {profile}",
     v1.GATEWAY_STATE_FAILED: "hermesctl gateway start {profile}",
@@ -75,7 +89,7 @@ def colour(gateway: v1.Gateway) -> Colour | None:
     """The same in colour."""
     if gateway.state == v1.GATEWAY_STATE_READY:
         return Colour.GREEN
-    if gateway.state == v1.GATEWAY_STATE_FAILED:
+    if gateway.state in BROKEN:
         return Colour.RED
     return Colour.YELLOW if gateway.state in TROUBLED or gateway.state in CHANGING else Colour.DIM
 
@@ -111,8 +125,23 @@ def columns(terminal: Terminal) -> list[Column[v1.Gateway]]:
         Column("WISH", lambda one: word(v1.Wish.DESCRIPTOR, one.wish), is_wide=True),
         Column("ORDER", lambda one: str(one.start_order), is_number=True, is_wide=True),
         Column("DETAIL", trouble),
+        Column("PLATFORMS", health_view.platforms, is_wide=True),
+        Column("CPU", health_view.cpu, is_number=True, is_wide=True),
+        Column("RSS", health_view.memory, is_number=True, is_wide=True),
         Column("LOG", lambda one: one.log_path, is_wide=True),
     ]
+
+
+def lasting(gateway: v1.Gateway) -> v1.Gateway:
+    """A gateway without what changes all the time: ages, use, and how much of a budget is left."""
+    kept = v1.Gateway()
+    kept.CopyFrom(gateway)
+    for name in ("usage", "start_budget"):
+        kept.ClearField(name)
+    kept.health.ClearField("age")
+    for part in kept.health.parts:
+        part.ClearField("age")
+    return kept
 
 
 def restarts(gateway: v1.Gateway) -> str:
@@ -132,13 +161,16 @@ def trouble(gateway: v1.Gateway) -> str:
     if gateway.detail:
         return gateway.detail
     if gateway.state == v1.GATEWAY_STATE_FOREIGN:
-        return f"pid {gateway.foreign_pid} was not started by hermesd"
+        whose = f" of {gateway.foreign.owner}" if gateway.foreign.owner else ""
+        return f"pid {gateway.foreign_pid}{whose} was not started by hermesd"
     is_ended = gateway.state in {v1.GATEWAY_STATE_BACKOFF, v1.GATEWAY_STATE_FAILED}
     return exit_text(gateway.last_exit) if is_ended and gateway.HasField("last_exit") else ""
 
 
 def look(gateway: v1.Gateway) -> Fix | None:
     """What to look at first when something is wrong; `None` if nothing is."""
+    if gateway.foreign.resolution:
+        return Fix(gateway.foreign.resolution, trouble(gateway))
     command = TROUBLED.get(gateway.state)
     text = trouble(gateway) or f"its gateway is {state_word(gateway)}"
     return Fix(command.format(profile=gateway.profile), text) if command else None
@@ -171,7 +203,7 @@ def detail_page(gateway: v1.Gateway, terminal: Terminal, tail: list[str]) -> str
     heading = f"{paint(symbol(gateway), colour(gateway), has_colour=has_colour)} {clean(gateway.profile)} · "
     heading += paint(state_word(gateway), colour(gateway), has_colour=has_colour)
     heading += f" since {moment_long(terminal, at)}" if at else ""
-    text = page(heading, _fields(gateway, lambda when: moment_long(terminal, when)))
+    text = page(heading, _fields(gateway, terminal))
     return text + ("  Log tail\n" + "".join(f"    {clean(line)}\n" for line in tail) if tail else "")
 
 
@@ -187,6 +219,8 @@ def why_page(told: v1.GatewayExplanation, terminal: Terminal) -> str:
     )
     fields = [
         ("Because", trouble(one)),
+        *health_view.foreign_fields(one, terminal)[:-1],
+        *health_view.fields(one, terminal),
         ("Next", _next(one, terminal)),
         ("Clear it", _way_out(one)),
         ("Failures", str(one.attempts) if one.attempts else ""),
@@ -194,8 +228,10 @@ def why_page(told: v1.GatewayExplanation, terminal: Terminal) -> str:
         ("With daemon", "" if one.enabled else f"no (hermesctl gateway enable {one.profile})"),
     ]
     ends = [f"{moment_long(terminal, end.at)}  {clean(exit_text(end))}" for end in told.exits]
+    dumps = [health_view.dump_line(dump, moment_long(terminal, dump.at)) for dump in told.dumps]
     lines = [clean(line) for line in told.last_lines]
-    return page(heading, fields) + _block("Last exits", ends) + _block("Last lines", lines)
+    blocks = [("Last exits", ends), ("Dumps", dumps), ("Last lines", lines)]
+    return page(heading, fields) + "".join(_block(*block) for block in blocks)
 
 
 def _block(title: str, lines: list[str]) -> str:
@@ -220,22 +256,27 @@ def _next(gateway: v1.Gateway, terminal: Terminal) -> str:
 
 def _way_out(gateway: v1.Gateway) -> str:
     """The command that changes what is wrong; empty if nothing is."""
+    if gateway.foreign.resolution:
+        return gateway.foreign.resolution
     command = CHANNEL_WAY_OUT if _waits_for_channel(gateway) else WAYS_OUT.get(gateway.state, "")
     return command.format(profile=gateway.profile)
 
 
-def _fields(gateway: v1.Gateway, when: Callable[[Timestamp], str]) -> list[tuple[str, str]]:
+def _fields(gateway: v1.Gateway, terminal: Terminal) -> list[tuple[str, str]]:
     end = gateway.last_exit
-    ended = f"{exit_text(end)} · {when(end.at)}" if gateway.HasField("last_exit") else ""
+    ended = f"{exit_text(end)} · {moment_long(terminal, end.at)}" if gateway.HasField("last_exit") else ""
     is_foreign = gateway.state == v1.GATEWAY_STATE_FOREIGN
     process = pid(gateway) if pid(gateway) != EMPTY else ""
     return [
         ("Trouble", trouble(gateway) if gateway.detail or is_foreign else ""),
         *(("Warning", warning) for warning in gateway.warnings),
         ("Process", f"pid {process} ({'not ' if is_foreign else ''}started by hermesd)" if process else ""),
+        *health_view.foreign_fields(gateway, terminal),
+        *health_view.fields(gateway, terminal),
+        *health_view.usage_fields(gateway, terminal),
         ("Wanted", word(v1.Wish.DESCRIPTOR, gateway.wish) + ("" if gateway.enabled else ", not with the daemon")),
         ("Restarts", str(gateway.restarts) if gateway.restarts else ""),
-        ("Next start", when(gateway.next_start_at) if gateway.HasField("next_start_at") else ""),
+        ("Next start", moment_long(terminal, gateway.next_start_at) if gateway.HasField("next_start_at") else ""),
         ("Last exit", ended),
         ("Log", gateway.log_path),
     ]

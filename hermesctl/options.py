@@ -277,3 +277,10 @@ def span_option(name: str, parameter: str, text: str) -> Callable[[Callable[...,
 def following_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--no-wait` and `--timeout`."""
     return click.option("--no-wait", is_flag=True, help="Do not wait until it is done.")(timeout_option(function))
+
+
+def watch_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--watch`."""
+    return click.option("-w", "--watch", "is_watching", is_flag=True, help="Keep it up to date until Ctrl-C.")(
+        function
+    )

@@ -3,6 +3,7 @@
 Owns: columns, alignment and what gives way when a terminal is narrow. Must not know messages or streams.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,7 @@ from hermesctl.text import clean, pad, shorten, width
 
 Row = TypeVar("Row")
 
+PAINT = re.compile(r"(\x1b\[[0-9;]*m)")
 GAP = "  "
 EMPTY = "–"  # noqa: RUF001
 NARROWEST = 8
@@ -57,6 +59,26 @@ def paint(text: str, colour: Colour | None, *, has_colour: bool) -> str:
     return f"\x1b[{colour}m{text}\x1b[0m" if colour and has_colour and text.strip() else text
 
 
+def unpainted(line: str) -> str:
+    """A line of ours without its colours."""
+    return PAINT.sub("", line)
+
+
+def cut(line: str, columns: int) -> str:
+    """A line of ours, or as much of it as fits, with its colours."""
+    if width(unpainted(line)) <= columns:
+        return line
+    kept, room = [], columns - 1
+    for at, part in enumerate(PAINT.split(line)):
+        if at % 2:  # a colour
+            kept.append(part)
+        elif room >= 0:
+            is_over = width(part) > room
+            kept.append(shorten(part, room + 1) if is_over else part)
+            room = -1 if is_over else room - width(part)
+    return "".join(kept)
+
+
 def table(rows: Sequence[Row], columns: Sequence[Column[Row]], layout: Layout) -> str:
     """The rows under their headers, a line each. Cells may hold what others wrote; it is cleaned here."""
     shown = [column for column in columns if layout.is_wide or not column.is_wide]
@@ -72,6 +94,19 @@ def table(rows: Sequence[Row], columns: Sequence[Column[Row]], layout: Layout) -
     for row, line in zip(rows, cells, strict=True):
         lines.append(_line([_cell(*one, row, layout) for one in zip(line, widths, shown, strict=False)]))
     return "".join(lines)
+
+
+def fitting(rows: Sequence[Row], most: int, is_urgent: Callable[[Row], bool]) -> list[Row]:
+    """So many rows at most, in their order; where not all fit, the first urgent ones and then the first others."""
+    if len(rows) <= most:
+        return list(rows)
+    by_urgency = sorted(range(len(rows)), key=lambda at: not is_urgent(rows[at]))
+    return [rows[at] for at in sorted(by_urgency[:most])]
+
+
+def hidden(count: int) -> str:
+    """The line that says how many rows did not fit."""
+    return f"… {count} more\n" if count else ""
 
 
 def page(title: str, fields: Sequence[tuple[str, str]], *, label_width: int = 12) -> str:

@@ -6,6 +6,7 @@ command gets one of these, so that it can run on any process's terminal. Must no
 
 import io
 import os
+import select
 import shutil
 import signal
 import sys
@@ -210,6 +211,33 @@ class Terminal:
     def columns(self) -> int | None:
         """Width of stdout in columns; `None` when it is no terminal, and anything fits."""
         return self._columns(self.stdout)
+
+    @property
+    def rows(self) -> int:
+        """Height of stdout in rows, where it is a terminal."""
+        told = self.environment.get("LINES", "")
+        if told.isdigit() and int(told) > 0:
+            return int(told)
+        try:
+            return os.get_terminal_size(self.stdout.fileno()).lines or 24
+        except OSError:  # a terminal without a size
+            return 24
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether what was written to stdout can be written over."""
+        return self.stdout.isatty() and self.environment.get("TERM") != "dumb"
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether somebody can still read stdout; `head` leaves once it has enough."""
+        gone = select.POLLERR | select.POLLHUP | select.POLLNVAL
+        watch = select.poll()
+        try:
+            watch.register(self.stdout.fileno(), 0)
+        except OSError:  # no file
+            return True
+        return not any(seen & gone for _, seen in watch.poll(0))
 
     @property
     def stderr_columns(self) -> int | None:

@@ -207,6 +207,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
             log.info("version=%s pid=%d root=%s serving", VERSION, os.getpid(), places.root)
             await ending.wait()
+            services.events.close()  # first, or the server would wait for those who watch
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
         services.trash.close()
         services.drift.close()

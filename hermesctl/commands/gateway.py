@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from hermesctl import enabling
+from hermesctl import enabling, live
 from hermesctl import gateway_view as view
 from hermesctl.bulk import Choice, change, changing_options, choosing_options, only_one
 from hermesctl.commands.logs import Reading, reading_options, show
 from hermesctl.errors import ExitCode
-from hermesctl.options import Group, profile_argument
+from hermesctl.gateway_board import GatewayBoard
+from hermesctl.options import Group, profile_argument, watch_option
 from hermesctl.progress import follow
 from hermesctl.session import Session
 from hermesctl.shapes import span
@@ -134,9 +135,12 @@ def disable(session: Session, /, is_now: bool, **chosen: Any) -> int:
 
 
 @gateway.command("list")
+@watch_option
 @click.pass_obj
-def list_(session: Session) -> None:
+def list_(session: Session, is_watching: bool) -> None:
     """List the gateways of all profiles."""
+    if is_watching:
+        live.watch(session, GatewayBoard(session))
     found = session.client.gateways.ListGateways(v1.ListGatewaysRequest()).gateways
     session.renderer.listing(
         "Gateway",

@@ -12,16 +12,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import click
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesctl.agent_words import AGENT_COMPONENTS, AGENT_LOGS
 from hermesctl.errors import Fix, HermesError, usage
 from hermesctl.literals import NOTHING, Literals, literals
 from hermesctl.logview import LogView, plain
+from hermesctl.moments import moment_given
 from hermesctl.options import Command, names_argument
 from hermesctl.render import Format, json_line
 from hermesctl.session import Session
-from hermesctl.times import parse_moment
 from hermesd.v1 import logs_pb2 as v1
 from hermesd.v1.gateways_pb2 import ListGatewaysRequest
 
@@ -166,8 +165,8 @@ def _request(session: Session, reading: Reading, found: Literals) -> v1.ReadLogs
     lines = None if reading.pattern and not found.is_all else _lines(reading)
     return v1.ReadLogsRequest(
         sources=[SOURCES[name] for name in reading.sources],
-        since=_moment("--since", reading.since, now_s),
-        until=_moment("--until", reading.until, now_s),
+        since=moment_given("--since", reading.since, now_s, "logs"),
+        until=moment_given("--until", reading.until, now_s, "logs"),
         lines=lines,
         follow=reading.is_following,
         with_new_profiles=reading.is_all and reading.is_following,
@@ -182,18 +181,6 @@ def _lines(reading: Reading) -> int | None:
     if reading.lines is None and reading.since is None:
         return DEFAULT_LINES
     return reading.lines
-
-
-def _moment(option: str, text: str | None, now_s: float) -> Timestamp | None:
-    if text is None:
-        return None
-    try:
-        at_s = parse_moment(text, now_s)
-    except ValueError as error:
-        raise usage(f"'{option}': {error}", fixes=[Fix("hermesctl logs --help")]) from error
-    moment = Timestamp()
-    moment.FromMilliseconds(round(at_s * 1000))
-    return moment
 
 
 def _profiles(session: Session, reading: Reading) -> list[str]:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +26,17 @@ from hermesd.domain.runtime import Runtime
 
 BUSY_WAIT_S = 0.5
 CURRENT_RUNTIME = "runtime"
+
+EVENTS_QUERY = """
+    SELECT * FROM (
+        SELECT * FROM events
+        WHERE token > :after AND (:before IS NULL OR token < :before) AND :profile IN ('', profile)
+            AND (:since_s IS NULL OR at_s >= :since_s) AND (:until_s IS NULL OR at_s < :until_s)
+            AND (:kinds = '[]' OR kind IN (SELECT value FROM json_each(:kinds))
+                OR substr(kind, 1, instr(kind, '.') - 1) IN (SELECT value FROM json_each(:kinds)))
+        ORDER BY token DESC LIMIT :limit
+    ) ORDER BY token
+"""
 
 Result = TypeVar("Result")
 Statement = tuple[str, rows.Row]
@@ -127,16 +138,30 @@ class SqliteStore:
         token = await self._write(_insert("events", row), _prune("events", "token", EVENTS_KEPT))
         return Happening(token, kind, profile, message, dict(facts), at_s)
 
-    async def events(self, *, after: int, profile: str, limit: int, kind: str = "") -> list[Happening]:
-        """The newest `limit` events with a token above `after`, oldest first."""
-        query = (
-            "SELECT * FROM (SELECT * FROM events"
-            " WHERE token > :after AND :profile IN ('', profile) AND :kind IN ('', kind)"
-            " ORDER BY token DESC LIMIT :limit) ORDER BY token"
-        )
-        return await self._read(
-            rows.happening, query, {"after": after, "profile": profile, "limit": limit, "kind": kind}
-        )
+    async def events(
+        self,
+        *,
+        after: int,
+        profile: str,
+        limit: int,
+        kinds: Collection[str] = (),
+        since_s: float | None = None,
+        until_s: float | None = None,
+        before: int | None = None,
+    ) -> list[Happening]:
+        """The newest `limit` events with a token above `after` and below `before`, oldest first.
+
+        What has no index is compared row by row: the history is bounded, and this takes a few milliseconds.
+        """
+        values: rows.Row = {"after": after, "profile": profile, "limit": limit, "since_s": since_s}
+        values |= {"until_s": until_s, "before": before, "kinds": rows.render_json(sorted(kinds))}
+        return await self._read(rows.happening, EVENTS_QUERY, values)
+
+    async def event_tokens(self) -> range:
+        """The tokens of the events that are kept."""
+        query = "SELECT ifnull(min(token), 1) AS oldest, ifnull(max(token), 0) AS newest FROM events"
+        (kept,) = await self._read(lambda row: range(row["oldest"], row["newest"] + 1), query, {})
+        return kept
 
     async def registered_runtimes(self) -> list[Runtime]:
         """Runtimes that were found rather than installed, by name."""

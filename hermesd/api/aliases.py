@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 
 from hermesd.api import convert
+from hermesd.api.requests import requester
 from hermesd.domain.profile import ProfileName
 from hermesd.services.aliases import Aliases
 from hermesd.v1 import aliases_pb2, aliases_pb2_grpc
@@ -29,10 +30,12 @@ class AliasesServicer(aliases_pb2_grpc.AliasesServiceServicer):
         )
 
     async def CreateAlias(self, request: aliases_pb2.CreateAliasRequest, context: Context) -> aliases_pb2.Alias:
-        return convert.alias(await self._aliases.create(ProfileName.parse(request.profile), request.name))
+        profile, asked_by = ProfileName.parse(request.profile), requester(context)
+        return convert.alias(await self._aliases.create(profile, request.name, asked_by))
 
     async def RemoveAlias(
         self, request: aliases_pb2.RemoveAliasRequest, context: Context
     ) -> aliases_pb2.RemoveAliasResponse:
-        gone = await self._aliases.remove(ProfileName.parse(request.profile), request.name)
+        profile, asked_by = ProfileName.parse(request.profile), requester(context)
+        gone = await self._aliases.remove(profile, request.name, asked_by)
         return aliases_pb2.RemoveAliasResponse(aliases=[convert.alias(view) for view in gone])

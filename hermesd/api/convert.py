@@ -78,8 +78,8 @@ def duration(seconds: float) -> Duration:
     return message
 
 
-def seconds(message: Duration) -> float:
-    """A span in seconds."""
+def seconds(message: Duration | Timestamp) -> float:
+    """A span in seconds, or a moment in seconds since the epoch."""
     return message.seconds + message.nanos / 1e9
 
 

@@ -12,6 +12,8 @@ from hermesd.v1 import events_pb2, events_pb2_grpc
 Context = grpc.aio.ServicerContext[Any, Any]
 
 DEFAULT_PAGE = 100
+LARGEST_TOKEN = 2**63 - 1
+"""That the store can compare with."""
 
 
 class EventsServicer(events_pb2_grpc.EventsServiceServicer):
@@ -23,13 +25,23 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
     async def ListEvents(
         self, request: events_pb2.ListEventsRequest, context: Context
     ) -> events_pb2.ListEventsResponse:
-        recent = await self._events.recent(profile=request.profile, limit=request.page_size or DEFAULT_PAGE)
+        recent = await self._events.recent(
+            profile=request.profile,
+            limit=request.page_size or DEFAULT_PAGE,
+            kinds=frozenset(request.kinds),
+            since_s=convert.seconds(request.since) if request.HasField("since") else None,
+            until_s=convert.seconds(request.until) if request.HasField("until") else None,
+            before=min(request.before_token, LARGEST_TOKEN) or None,
+        )
         return events_pb2.ListEventsResponse(events=[convert.event(one) for one in recent])
 
     async def WatchEvents(
         self, request: events_pb2.WatchEventsRequest, context: Context
     ) -> AsyncIterator[events_pb2.WatchEventsResponse]:
-        async for item in self._events.watch(after=request.resume_token, profile=request.profile):
+        watch = self._events.watch(
+            after=request.resume_token, profile=request.profile, kinds=frozenset(request.kinds)
+        )
+        async for item in watch:
             if isinstance(item, int):
                 yield events_pb2.WatchEventsResponse(gap=events_pb2.Gap(next_token=item))
             else:

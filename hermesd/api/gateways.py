@@ -81,13 +81,14 @@ class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
     ) -> gateways_pb2.Gateway:
         name = ProfileName.parse(request.profile)
         order = request.start_order if request.HasField("start_order") else None
-        return convert.gateway(await self._gateways.enable(name, is_enabled=True, start_order=order))
+        view = await self._gateways.enable(name, is_enabled=True, start_order=order, requester=requester(context))
+        return convert.gateway(view)
 
     async def DisableGateway(
         self, request: gateways_pb2.DisableGatewayRequest, context: Context
     ) -> gateways_pb2.Gateway:
         name = ProfileName.parse(request.profile)
-        return convert.gateway(await self._gateways.enable(name, is_enabled=False))
+        return convert.gateway(await self._gateways.enable(name, is_enabled=False, requester=requester(context)))
 
     async def ExplainGateway(
         self, request: gateways_pb2.ExplainGatewayRequest, context: Context

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesd.api import convert
 from hermesd.domain.logs import Level, Source, Wanted
@@ -41,8 +40,8 @@ def _question(request: logs_pb2.ReadLogsRequest) -> Question:
         profiles=[ProfileName.parse(name) for name in request.profiles],
         sources=frozenset(SOURCES[one] for one in request.sources if one in SOURCES) or frozenset(Source),
         wanted=Wanted(
-            since_s=_seconds(request.since) if request.HasField("since") else None,
-            until_s=_seconds(request.until) if request.HasField("until") else None,
+            since_s=convert.seconds(request.since) if request.HasField("since") else None,
+            until_s=convert.seconds(request.until) if request.HasField("until") else None,
             level=LEVELS.get(request.level),
             contains=tuple(part for part in request.contains if part),
             session=request.session,
@@ -64,7 +63,3 @@ def _response(batch: Batch) -> logs_pb2.ReadLogsResponse:
 
 def _notice(notice: Notice) -> logs_pb2.LogNotice:
     return logs_pb2.LogNotice(profile=notice.profile, message=notice.message, is_gap=notice.is_gap)
-
-
-def _seconds(moment: Timestamp) -> float:
-    return moment.seconds + moment.nanos / 1e9

@@ -93,7 +93,9 @@ class ProfilesServicer(CreationsServicer):
         self, request: profiles_pb2.SetDisplayNameRequest, context: Context
     ) -> profiles_pb2.Profile:
         name = ProfileName.parse(request.profile)
-        return convert.profile(await self._profiles.set_display_name(name, request.display_name))
+        return convert.profile(
+            await self._profiles.set_display_name(name, request.display_name, requester(context))
+        )
 
     async def RenameProfile(
         self, request: profiles_pb2.RenameProfileRequest, context: Context
@@ -105,7 +107,7 @@ class ProfilesServicer(CreationsServicer):
         self, request: profiles_pb2.DescribeProfileRequest, context: Context
     ) -> profiles_pb2.Profile:
         name = ProfileName.parse(request.profile)
-        await self._descriptions.describe(name, request.text)
+        await self._descriptions.describe(name, request.text, requester(context))
         return convert.profile(await self._profiles.get(name))
 
     async def GenerateDescription(
@@ -120,7 +122,8 @@ class ProfilesServicer(CreationsServicer):
 
     async def SetSoul(self, request: profiles_pb2.SetSoulRequest, context: Context) -> profiles_pb2.Soul:
         revision = request.revision if request.HasField("revision") else None
-        return convert.soul(await self._souls.set(ProfileName.parse(request.profile), request.text, revision))
+        name, asked_by = ProfileName.parse(request.profile), requester(context)
+        return convert.soul(await self._souls.set(name, request.text, revision, asked_by))
 
     async def UseProfile(
         self, request: profiles_pb2.UseProfileRequest, context: Context
@@ -128,7 +131,7 @@ class ProfilesServicer(CreationsServicer):
         if request.previous and request.profile:
             raise ArgumentInvalid("`profile` and `previous` are both set", hint="set one of them")
         if request.previous:
-            previous, now = await self._profiles.use_previous()
+            previous, now = await self._profiles.use_previous(requester(context))
         else:
-            previous, now = await self._profiles.use(ProfileName.parse(request.profile))
+            previous, now = await self._profiles.use(ProfileName.parse(request.profile), requester(context))
         return profiles_pb2.UseProfileResponse(profile=now.text, previous=previous.text)

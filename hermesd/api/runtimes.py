@@ -37,10 +37,10 @@ class RuntimesServicer(runtimes_pb2_grpc.RuntimesServiceServicer):
     async def RegisterRuntime(
         self, request: runtimes_pb2.RegisterRuntimeRequest, context: Context
     ) -> runtimes_pb2.Runtime:
-        return self._in_use(await self._runtimes.register(Path(request.executable)))
+        return self._in_use(await self._runtimes.register(Path(request.executable), requester(context)))
 
     async def UseRuntime(self, request: runtimes_pb2.UseRuntimeRequest, context: Context) -> runtimes_pb2.Runtime:
-        return self._in_use(await self._runtimes.use(request.name))
+        return self._in_use(await self._runtimes.use(request.name, {"requester": requester(context)}))
 
     def _in_use(self, runtime: Runtime) -> runtimes_pb2.Runtime:
         return convert.runtime(runtime, is_current=True)

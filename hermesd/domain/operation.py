@@ -1,6 +1,6 @@
 """Operations and events as values. Owns their shape; must not know who runs or records them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -78,3 +78,8 @@ class Happening:
     message: str
     facts: Mapping[str, str]
     at_s: float
+
+
+def is_one_of(kind: str, kinds: Collection[str]) -> bool:
+    """Whether a kind is asked for: by itself, "gateway.ready", or by its noun, "gateway". None means all."""
+    return not kinds or kind in kinds or kind.partition(".")[0] in kinds

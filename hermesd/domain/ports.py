@@ -5,7 +5,7 @@ contract suite. Methods that are not `async` may block on local files and are ca
 `HermesError` for what people can mend and never return a success flag.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -143,8 +143,25 @@ class Store(Protocol):
     ) -> Happening:
         """Adds an event under the next token; the oldest beyond `EVENTS_KEPT` go."""
 
-    async def events(self, *, after: int, profile: str, limit: int, kind: str = "") -> list[Happening]:
-        """The newest `limit` events with a token above `after`, oldest first; `profile`, `kind` empty for all."""
+    async def events(
+        self,
+        *,
+        after: int,
+        profile: str,
+        limit: int,
+        kinds: Collection[str] = (),
+        since_s: float | None = None,
+        until_s: float | None = None,
+        before: int | None = None,
+    ) -> list[Happening]:
+        """The newest `limit` events with a token above `after` and below `before`, oldest first.
+
+        `profile` empty for all; `kinds` as in `is_one_of`. They happened at `since_s` or later and before
+        `until_s`, in seconds since the epoch.
+        """
+
+    async def event_tokens(self) -> range:
+        """The tokens of the events that are kept, oldest to newest; empty, from 1, if there are none."""
 
     async def registered_runtimes(self) -> list[Runtime]:
         """Runtimes that were found rather than installed."""

@@ -48,7 +48,7 @@ async def _renamed(ports: Ports, name: ProfileName, homes: Collection[Home]) -> 
     told = [
         happening
         for kind in RENAMED
-        for happening in await ports.store.events(after=0, profile="", limit=EVENTS_KEPT, kind=kind)
+        for happening in await ports.store.events(after=0, profile="", limit=EVENTS_KEPT, kinds=[kind])
         if happening.facts.get("before") == name.text
     ]
     after = max(told, key=lambda one: one.token).profile if told else ""

@@ -50,7 +50,7 @@ class Aliases:
         names = {known.home.name for known in await self._homes.scan()}
         return [AliasView(one, one.profile in names) for one in found if profile in (None, one.profile)]
 
-    async def create(self, profile: ProfileName, name: str) -> AliasView:
+    async def create(self, profile: ProfileName, name: str, requester: str = "") -> AliasView:
         """Makes an alias, called as the profile where `name` is empty; what is as asked stays.
 
         Raises:
@@ -65,10 +65,10 @@ class Aliases:
         is_new = not any(one.alias.name == wanted for one in await self.all(profile))
         made = await asyncio.to_thread(self._ports.aliases.create, wanted, profile)
         if is_new:
-            await self._record(f"'{wanted}' calls profile {profile}", profile)
+            await self._record(f"'{wanted}' calls profile {profile}", profile, requester)
         return AliasView(made, has_profile=True)
 
-    async def remove(self, profile: ProfileName, name: str) -> list[AliasView]:
+    async def remove(self, profile: ProfileName, name: str, requester: str = "") -> list[AliasView]:
         """Removes one alias of a profile, or all where `name` is empty; the profile may be gone.
 
         Raises:
@@ -81,11 +81,11 @@ class Aliases:
         going = _named(found, profile, name) if name else _ours(found, profile)
         for one in going:
             await asyncio.to_thread(self._ports.aliases.remove, one.alias)
-            await self._record(f"'{one.alias.name}' calls profile {profile} no more", profile)
+            await self._record(f"'{one.alias.name}' calls profile {profile} no more", profile, requester)
         return going
 
-    async def _record(self, told: str, profile: ProfileName) -> None:
-        await self._events.record("profile.alias", told, profile=profile.text)
+    async def _record(self, told: str, profile: ProfileName, requester: str) -> None:
+        await self._events.record("profile.alias", told, profile=profile.text, requester=requester)
 
 
 def _named(found: Sequence[AliasView], profile: ProfileName, name: str) -> list[AliasView]:

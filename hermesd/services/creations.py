@@ -94,7 +94,7 @@ class Creations:
             if new.with_alias:
                 job.report("alias")
                 await self._add_alias(new.name, job)
-            await job.attempt(self._record(new), "the history")
+            await job.attempt(self._record(new, job), "the history")
 
         return work
 
@@ -163,10 +163,10 @@ class Creations:
         except HermesError as error:
             job.warn(f"no alias: {error.message}; use hermesctl -p {name}")
 
-    async def _record(self, new: NewProfile) -> None:
+    async def _record(self, new: NewProfile, job: Job) -> None:
         origin = {"source": new.source.text} if new.source else {}
         message = f"profile {new.name} was created" + (f" from {new.source}" if new.source else "")
-        await self._events.record("profile.created", message, profile=new.name.text, **origin)
+        await self._events.record("profile.created", message, profile=new.name.text, **origin, **job.asked)
 
     def _resume(self, operation: Operation) -> Resumption | None:
         order = Order.read(operation.profile, operation.parameters)

@@ -6,6 +6,7 @@ after the other. Must not know files, or how an agent is asked.
 
 import asyncio
 import json
+from collections.abc import Mapping
 
 from hermesd.domain.description import Description, parse_description
 from hermesd.domain.errors import ArgumentInvalid
@@ -34,7 +35,7 @@ class Descriptions:
         self._asking = asyncio.Lock()
         """Held while an agent is asked: each takes one of the few threads that everything else needs too."""
 
-    async def describe(self, name: ProfileName, text: str) -> None:
+    async def describe(self, name: ProfileName, text: str, requester: str = "") -> None:
         """Writes what a person says; an empty text takes away what is there.
 
         Raises:
@@ -44,7 +45,7 @@ class Descriptions:
         """
         wanted = Description(parse_description(text))
         known = await self._homes.get(name)
-        await self._write(known, wanted, keeps_persons=False)
+        await self._write(known, wanted, {"requester": requester}, keeps_persons=False)
 
     async def generate(self, name: ProfileName, *, overwrite: bool, requester: str) -> Operation:
         """Has the profile's own agent write it.
@@ -84,9 +85,11 @@ class Descriptions:
                 lambda: job.is_cancelled,
             )
         now = Identified(await self._homes.home_of(known.id), known.id)  # it may have been renamed meanwhile
-        await self._write(now, Description(text, is_generated=True), keeps_persons=not overwrite)
+        await self._write(now, Description(text, is_generated=True), job.asked, keeps_persons=not overwrite)
 
-    async def _write(self, known: Identified, wanted: Description, *, keeps_persons: bool) -> None:
+    async def _write(
+        self, known: Identified, wanted: Description, asked: Mapping[str, str], *, keeps_persons: bool
+    ) -> None:
         name = known.home.name
         self._operations.refuse_if_changing(name.text)
         agent = self._runtimes.agent_of(name)
@@ -95,4 +98,4 @@ class Descriptions:
         if wanted == Description(before.description, before.description_is_generated):
             return
         told = f"profile {name} is described" if wanted.text else f"profile {name} has no description"
-        await self._events.record("profile.described", told, profile=name.text)
+        await self._events.record("profile.described", told, profile=name.text, **asked)

@@ -4,7 +4,8 @@ Owns: which fact belongs to which start, and how a step changes the record. Must
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from hermesd.domain.budget import Budget, frees_at_s, recent
 from hermesd.domain.errors import BudgetSpent
@@ -12,6 +13,9 @@ from hermesd.domain.gateway import LIVE, Event, Gateway, ParkedFor, State
 from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import LastExit
 from hermesd.domain.profile import Home
+
+SETTLED = frozenset({State.STOPPED, State.RUNNING, State.BACKOFF, State.PARKED, State.FAILED})
+"""States in which a command has come to its end: what happens next, nobody asked for."""
 
 COMMANDS = frozenset({Event.START, Event.STOP, Event.RESTART})
 """What people post."""
@@ -41,6 +45,8 @@ class Fact:
     detail: str = ""
     recorded: asyncio.Future[None] | None = None
     """Resolved once the step is recorded; only commands have one."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """Who posted it, as facts of the events that come of it; empty for what happens by itself."""
     arming: int = 0
     """For TIMER: which arming of the timer rang. One that has been disarmed since is dropped."""
     is_boot: bool = False

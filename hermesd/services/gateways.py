@@ -220,7 +220,9 @@ class Gateways:
             kind, name, requester, lambda job: self._drains.set(keeper, job, is_wanted=is_wanted)
         )
 
-    async def enable(self, name: ProfileName, *, is_enabled: bool, start_order: int | None = None) -> GatewayView:
+    async def enable(
+        self, name: ProfileName, *, is_enabled: bool, start_order: int | None = None, requester: str = ""
+    ) -> GatewayView:
         """Sets whether the gateway is started with the daemon while it is wanted, and its place in line.
 
         `start_order` is lower for those that come first; `None` leaves it as it is.
@@ -232,7 +234,8 @@ class Gateways:
         known = await self._homes.get(name)
         await (await self._keepers.of(known)).enable(is_enabled, start_order)
         word = "enabled" if is_enabled else "disabled"
-        await self._events.record(f"gateway.{word}", f"gateway of {name}: {word}", profile=name.text)
+        message = f"gateway of {name}: {word}"
+        await self._events.record(f"gateway.{word}", message, profile=name.text, requester=requester)
         return await self.view(known)
 
     async def explain(self, name: ProfileName) -> Explanation:
@@ -242,7 +245,7 @@ class Gateways:
             ProfileNotFound: there is no such profile.
         """
         known = await self._homes.get(name)
-        told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kind=EXITED)
+        told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kinds=[EXITED])
         lines = await asyncio.to_thread(self._ports.logs.tail, known.id, EXPLAINED)
         dumps = await asyncio.to_thread(self._ports.dumps.of, known.id)
         return Explanation(await self.view(known), [_exit_of(event) for event in reversed(told)], lines, dumps)
@@ -336,7 +339,7 @@ class Gateways:
     async def _start_for_person(self, keeper: Keeper, job: Job) -> None:
         """A person who starts a gateway wants it to take turns, and to be told if none can come."""
         await job.attempt(self._drains.end(keeper, job))
-        await keeper.command(Event.START)
+        await keeper.command(Event.START, job.asked)
         await self._warn_of_silence(keeper, job)
         await self._until_ready(keeper, job)
 
@@ -346,13 +349,13 @@ class Gateways:
             job.warn(NO_CHANNEL)
 
     async def _start(self, keeper: Keeper, job: Job) -> None:
-        await keeper.command(Event.START)
+        await keeper.command(Event.START, job.asked)
         await self._until_ready(keeper, job)
 
     async def _restart(self, keeper: Keeper, job: Job) -> None:
         await job.attempt(self._drains.take_back(keeper))
         replaced = keeper.record.spawn_id
-        await keeper.command(Event.RESTART)
+        await keeper.command(Event.RESTART, job.asked)
         await self._warn_of_silence(keeper, job)
         await self._until_ready(keeper, job, replaced=replaced)
 
@@ -378,7 +381,7 @@ class Gateways:
             await keeper.changed()
 
     async def _stop(self, keeper: Keeper, job: Job) -> None:
-        await keeper.command(Event.STOP)
+        await keeper.command(Event.STOP, job.asked)
         killing_since_s: float | None = None
         while keeper.record.gateway.state is not State.STOPPED:
             if keeper.record.gateway.wanted_up:

@@ -6,7 +6,7 @@ effects are carried out. Must not know which profiles there are or who asks.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from hermesd.domain.errors import GatewayStuck, HermesError, ProfileBusy, ProfileNotFound
@@ -21,6 +21,7 @@ from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.facts import (
     COMMANDS,
+    SETTLED,
     Fact,
     charged,
     is_awaited,
@@ -97,6 +98,8 @@ class Keeper:
         """The start whose process a dump was kept of."""
         self._is_halted = False
         self._is_let_go = False
+        self._asked: Mapping[str, str] = {}
+        """Who asked for what happens, until it has happened."""
 
     async def run(self) -> None:
         """Applies facts one after the other, for ever."""
@@ -109,8 +112,8 @@ class Keeper:
                     log.exception("profile=%s event=%s failed", self.home.name, fact.event)
                     _give_up(fact)
 
-    async def command(self, event: Event) -> None:
-        """Posts a person's command; returns once the wish is recorded.
+    async def command(self, event: Event, asked: Mapping[str, str] | None = None) -> None:
+        """Posts a person's command; returns once the wish is recorded. `asked` says who, to those who are told.
 
         Raises:
             DiskFull, StateCorrupt, NotPermitted: it could not be recorded, and nothing has changed.
@@ -119,7 +122,7 @@ class Keeper:
         if self._is_let_go:
             raise _gone(self.home)
         recorded = asyncio.get_running_loop().create_future()
-        self._facts.put_nowait(Fact(event, recorded=recorded))
+        self._facts.put_nowait(Fact(event, recorded=recorded, asked=asked or {}))
         await recorded
 
     def lose_home(self) -> None:
@@ -352,7 +355,12 @@ class Keeper:
 
     async def _tell(self, fact: Fact, before: State, record: GatewayRecord) -> None:
         state = record.gateway.state
-        told = [] if fact.last_exit is None else [self._record_event(EXITED, **_exit_facts(fact.last_exit))]
+        asked = self._asked = fact.asked or self._asked
+        if state in SETTLED:
+            self._asked = {}
+        told = (
+            [] if fact.last_exit is None else [self._record_event(EXITED, **_exit_facts(fact.last_exit), **asked)]
+        )
         if state is not before:
             pid = record.process.pid if record.process else 0
             log.info(
@@ -360,13 +368,15 @@ class Keeper:
                 self.home.name, before, state, fact.event, pid, record.spawn_id,
             )  # fmt: skip
             facts = {"from": before.value, "to": state.value, "event": fact.event.value}
-            told.append(self._record_event(f"gateway.{SHOWN.get(state, state)}", **facts))
+            told.append(self._record_event(f"gateway.{SHOWN.get(state, state)}", **facts, **asked))
         await asyncio.gather(*told)
 
     async def _record_event(self, kind: str, **facts: str) -> None:
         name = self.home.name.text
+        why = ", ".join(part for part in (facts.get("cause", "").replace("_", " "), facts.get("detail")) if part)
+        message = f"gateway of {name}: {kind.split('.')[1]}" + (f" ({why})" if why else "")
         try:
-            await self._events.record(kind, f"gateway of {name}: {kind.split('.')[1]}", profile=name, **facts)
+            await self._events.record(kind, message, profile=name, **facts)
         except HermesError as error:
             log.error("profile=%s event %s not recorded: %s", name, kind, error.message)
 

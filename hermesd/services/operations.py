@@ -17,6 +17,9 @@ from hermesd.services.events import Events
 
 log = logging.getLogger(__name__)
 
+STARTED = "operation.started"
+"""Kind of the event that tells one beginning of an operation."""
+
 KEPT_IN_MEMORY = 100
 """Finished operations that can still be read when the store could not take them."""
 
@@ -29,6 +32,11 @@ class Job:
         self.began_s = began_s
         self.is_cancelled = False
         self._changed = changed
+
+    @property
+    def asked(self) -> Mapping[str, str]:
+        """Who asked for it, as facts of the events that come of it."""
+        return asked(self.operation)
 
     def report(self, phase: str, detail: str = "", done: int = 0, total: int = 0) -> None:
         """Says how far the work has come."""
@@ -126,7 +134,7 @@ class Operations:
             started_at_s=self._ports.clock.now_s(),
         )
         self._admit(operation, request)
-        recording = asyncio.create_task(self._ports.store.save_operation(operation))
+        recording = asyncio.create_task(self._record_start(operation))
         try:
             await asyncio.shield(recording)
         except asyncio.CancelledError:  # the caller went away: what is recorded must not only seem to run
@@ -303,12 +311,29 @@ class Operations:
                 f"operation.{finished.state}",
                 f"{finished.kind} {finished.state}" + (f": {failure.message}" if failure else ""),
                 profile=finished.profile,
-                operation=finished.id,
+                work=finished.kind,
+                **asked(finished),
             )
         except HermesError as error:
             log.error("operation=%s not recorded: %s", finished.id, error.message)
         self._drop_oldest_finished()
         self._wake()
+
+    async def _record_start(self, operation: Operation) -> None:
+        """Records and tells it at once, so that nobody waits twice for the disk."""
+        await asyncio.gather(self._ports.store.save_operation(operation), self._tell_start(operation))
+
+    async def _tell_start(self, operation: Operation) -> None:
+        try:
+            await self._events.record(
+                STARTED,
+                f"{operation.kind} started",
+                profile=operation.profile,
+                work=operation.kind,
+                **asked(operation),
+            )
+        except HermesError as error:
+            log.error("operation=%s start not recorded: %s", operation.id, error.message)
 
     def _note(self, operation: Operation) -> None:
         self._jobs[operation.id].operation = operation
@@ -338,6 +363,11 @@ class Operations:
         if job.operation.state is not OperationState.RUNNING:
             return job.operation
         return replace(job.operation, elapsed_s=self._ports.clock.monotonic_s() - job.began_s)
+
+
+def asked(operation: Operation) -> Mapping[str, str]:
+    """Who asked for an operation, as facts of an event."""
+    return {"requester": operation.requester, "operation": operation.id}
 
 
 def _never(_: Operation) -> None:

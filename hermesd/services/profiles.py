@@ -107,7 +107,7 @@ class Profiles:
         """
         return await asyncio.to_thread(self._ports.homes.ignored)
 
-    async def set_display_name(self, name: ProfileName, text: str) -> ProfileView:
+    async def set_display_name(self, name: ProfileName, text: str, requester: str = "") -> ProfileView:
         """Gives a profile the name it is shown under to people; empty goes back to the one in commands.
 
         Raises:
@@ -120,6 +120,8 @@ class Profiles:
         known = await self._homes.get(name)
         self._operations.refuse_if_changing(name.text)
         await asyncio.to_thread(self._runtimes.agent_of(name).set_display_name, known.home, shown)
+        message = f"profile {name} is shown as {shown}" if shown else f"profile {name} is shown by its name"
+        await self._events.record("profile.display_name", message, profile=name.text, requester=requester)
         return await self.get(name)
 
     async def set_up(self, name: ProfileName, setup: Setup, requester: str) -> Operation:
@@ -151,16 +153,16 @@ class Profiles:
         request = Request("profile.delete", name.text, json.dumps([known.id, purge]), is_exclusive=True)
         return await self._operations.start(request, requester, self._deletion(name, known.id, purge=purge))
 
-    async def use(self, name: ProfileName) -> tuple[ProfileName, ProfileName]:
+    async def use(self, name: ProfileName, requester: str = "") -> tuple[ProfileName, ProfileName]:
         """Makes a profile the sticky default; returns the one before and the one now.
 
         Raises:
             ProfileNotFound: there is no such profile.
         """
         async with self._choosing:
-            return await self._use(name)
+            return await self._use(name, requester)
 
-    async def use_previous(self) -> tuple[ProfileName, ProfileName]:
+    async def use_previous(self, requester: str = "") -> tuple[ProfileName, ProfileName]:
         """Goes back to the sticky default before the present one; returns the one left and the one now.
 
         Raises:
@@ -168,7 +170,7 @@ class Profiles:
             ProfileNotFound: it has been deleted.
         """
         async with self._choosing:
-            return await self._use(await asyncio.to_thread(self._ports.homes.previous_default))
+            return await self._use(await asyncio.to_thread(self._ports.homes.previous_default), requester)
 
     async def follow_rename(self, before: ProfileName, after: ProfileName) -> None:
         """Makes the sticky default, and the one before it, follow a profile that was renamed.
@@ -190,12 +192,13 @@ class Profiles:
             if await asyncio.to_thread(self._ports.homes.sticky_default) == default:
                 await asyncio.to_thread(self._ports.homes.write_sticky_default, default)
 
-    async def _use(self, name: ProfileName) -> tuple[ProfileName, ProfileName]:
+    async def _use(self, name: ProfileName, requester: str) -> tuple[ProfileName, ProfileName]:
         if not name.is_default:
             await self._homes.get(name)
         before = await asyncio.to_thread(self._ports.homes.write_sticky_default, name)
         if before != name:
-            await self._events.record("profile.used", f"{name} is the sticky default", profile=name.text)
+            message = f"{name} is the sticky default"
+            await self._events.record("profile.used", message, profile=name.text, requester=requester)
         return before, name
 
     async def _view(self, known: Identified, aliases: list[Alias], sticky: ProfileName) -> ProfileView:
@@ -222,7 +225,8 @@ class Profiles:
         changed = await asyncio.to_thread(agent.set_up, known.home, setup, taken_ports=taken)
         if not changed:
             return
-        await self._events.record("profile.configured", f"profile {name}: {', '.join(changed)}", profile=name.text)
+        message = f"profile {name}: {', '.join(changed)}"
+        await self._events.record("profile.configured", message, profile=name.text, **job.asked)
         if (await self._gateways.view(known)).record.process is not None:
             job.warn(f"takes effect after: hermesctl gateway restart {name}")
 
@@ -250,7 +254,8 @@ class Profiles:
                 await job.attempt(asyncio.to_thread(self._ports.logs.remove, profile_id))
                 await job.attempt(asyncio.to_thread(self._ports.dumps.remove, profile_id))
                 await job.attempt(self._ports.samples.forget(profile_id))
-            await self._events.record("profile.deleted", f"profile {name} was deleted", profile=name.text)
+            message = f"profile {name} was deleted"
+            await self._events.record("profile.deleted", message, profile=name.text, **job.asked)
 
         return work
 

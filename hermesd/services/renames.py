@@ -115,6 +115,7 @@ class Renames:
                 f"profile {plan.before} is called {plan.after} now",
                 profile=plan.after.text,
                 before=plan.before.text,
+                **job.asked,
             )
             await job.attempt(
                 self._gateways.release(known, job, is_up=plan.is_up),

@@ -6,6 +6,7 @@ Owns: the choice. Must not know how an agent is installed or asked.
 import asyncio
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,8 +85,8 @@ class Runtimes:
         chosen = await self._ports.store.current_runtime()
         return next((runtime for runtime in await self.all() if runtime.name == chosen), None)
 
-    async def use(self, name: str) -> Runtime:
-        """Makes a runtime the one in use.
+    async def use(self, name: str, asked: Mapping[str, str] | None = None) -> Runtime:
+        """Makes a runtime the one in use; `asked` says who wants it, to those who are told.
 
         Raises:
             NotFound: there is none of this name.
@@ -94,11 +95,13 @@ class Runtimes:
             if runtime.name == name:
                 await self._ports.store.use_runtime(name)
                 await self._publish(runtime)
-                await self._events.record("runtime.used", f"{name} is the runtime in use", runtime=name)
+                await self._events.record(
+                    "runtime.used", f"{name} is the runtime in use", runtime=name, **asked or {}
+                )
                 return runtime
         raise NotFound(f"there is no runtime '{name}'", fixes=["hermesctl runtime list"])
 
-    async def register(self, executable: Path) -> Runtime:
+    async def register(self, executable: Path, requester: str = "") -> Runtime:
         """Registers an agent that is on the machine and makes it the one in use.
 
         Raises:
@@ -110,7 +113,7 @@ class Runtimes:
             f"{HERMES_AGENT}-{version}-{digest}", HERMES_AGENT, version, executable, is_managed=False
         )
         await self._ports.store.register_runtime(runtime)
-        return await self.use(runtime.name)
+        return await self.use(runtime.name, {"requester": requester})
 
     async def install(self, version: str, requester: str) -> Operation:
         """Installs a version (empty: the newest), and makes it the one in use if none is.
@@ -143,6 +146,7 @@ class Runtimes:
             loop.call_soon_threadsafe(job.report, progress.phase, progress.detail, progress.done, progress.total)
 
         runtime = await asyncio.to_thread(self._ports.installer.install, version, report, lambda: job.is_cancelled)
-        await self._events.record("runtime.installed", f"{runtime.name} is installed", runtime=runtime.name)
+        message = f"{runtime.name} is installed"
+        await self._events.record("runtime.installed", message, runtime=runtime.name, **job.asked)
         if await self.current() is None:
-            await self.use(runtime.name)
+            await self.use(runtime.name, job.asked)

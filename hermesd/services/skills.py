@@ -136,7 +136,8 @@ class Skills:
         for problem in outcome.problems:
             job.warn(f"{name}: {problem}")
         if outcome.has_changes and not order.is_dry_run:
-            await self._events.record("skills.synced", f"profile {name}: {outcome.summary}", profile=name.text)
+            message = f"profile {name}: {outcome.summary}"
+            await self._events.record("skills.synced", message, profile=name.text, **job.asked)
 
     async def _forget_others(self) -> None:
         """Drops what is remembered of homes that are neither there nor in the trash."""

@@ -59,7 +59,7 @@ class Souls:
         agent = self._runtimes.agent_of(name)
         return await self._view(known, await asyncio.to_thread(agent.read_soul, known.home))
 
-    async def set(self, name: ProfileName, text: str, revision: str | None) -> SoulView:
+    async def set(self, name: ProfileName, text: str, revision: str | None, requester: str = "") -> SoulView:
         """Replaces it, of whatever revision where that is `None`; the same text again changes nothing.
 
         Raises:
@@ -75,11 +75,12 @@ class Souls:
         before = await asyncio.to_thread(agent.read_soul, known.home)
         written = await asyncio.to_thread(agent.write_soul, known.home, text, revision)
         if written != before:
-            await self._record(name)
+            await self._record(name, requester)
         return await self._view(known, written)
 
-    async def _record(self, name: ProfileName) -> None:
-        await self._events.record("profile.soul", f"profile {name} has another {FILE}", profile=name.text)
+    async def _record(self, name: ProfileName, requester: str) -> None:
+        message = f"profile {name} has another {FILE}"
+        await self._events.record("profile.soul", message, profile=name.text, requester=requester)
 
     async def _view(self, known: Identified, soul: Soul) -> SoulView:
         gateway = await self._gateways.view(known)

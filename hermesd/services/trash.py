@@ -139,7 +139,7 @@ class Trash:
         now_s = self._ports.clock.now_s()
         for view in await self.all(with_sizes=False):
             if view.kept_until_s <= now_s:
-                await self._remove(view.entry.note.id)
+                await self._remove(view.entry.note.id, {})
 
     async def _keep_house(self) -> None:
         while True:
@@ -160,7 +160,8 @@ class Trash:
             for alias in wanted.aliases:
                 await self._make_alias(alias, wanted.name, job)
             name = wanted.name.text
-            await self._events.record("profile.restored", f"profile {name} is back from the trash", profile=name)
+            message = f"profile {name} is back from the trash"
+            await self._events.record("profile.restored", message, profile=name, **job.asked)
 
         return work
 
@@ -196,11 +197,11 @@ class Trash:
         async def work(job: Job) -> None:
             for done, trash_id in enumerate(trash_ids):
                 job.report("remove", done=done, total=len(trash_ids))
-                await self._remove(trash_id)
+                await self._remove(trash_id, job.asked)
 
         return work
 
-    async def _remove(self, trash_id: str) -> None:
+    async def _remove(self, trash_id: str, asked: Mapping[str, str]) -> None:
         """Removes an entry for good, with the output that was captured of its gateway and its dumps."""
         async with self._taking:
             entry = await self._look_up(trash_id)
@@ -212,7 +213,8 @@ class Trash:
                 await self._forget_samples(entry.note.profile_id)
             await asyncio.to_thread(self._ports.trash.remove, entry)
         name = entry.note.name.text
-        await self._events.record("profile.purged", f"the data of {name} are gone from the trash", profile=name)
+        message = f"the data of {name} are gone from the trash"
+        await self._events.record("profile.purged", message, profile=name, **asked)
 
     async def _forget_samples(self, profile_id: str) -> None:
         """Nothing stays in the trash for their sake: they go by themselves when they are old."""

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17hermesd/v1/events.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x01\n\x05\x45vent\x12\r\n\x05token\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12+\n\x05\x66\x61\x63ts\x18\x05 \x03(\x0b\x32\x1c.hermesd.v1.Event.FactsEntry\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9c\x01\n\x11ListEventsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\r\n\x05kinds\x18\x03 \x03(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x12ListEventsResponse\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.hermesd.v1.Event\"J\n\x12WatchEventsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\x04\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\"a\n\x13WatchEventsResponse\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.hermesd.v1.EventH\x00\x12\x1e\n\x03gap\x18\x02 \x01(\x0b\x32\x0f.hermesd.v1.GapH\x00\x42\x06\n\x04item\"\x19\n\x03Gap\x12\x12\n\nnext_token\x18\x01 \x01(\x04\x32\xae\x01\n\rEventsService\x12K\n\nListEvents\x12\x1d.hermesd.v1.ListEventsRequest\x1a\x1e.hermesd.v1.ListEventsResponse\x12P\n\x0bWatchEvents\x12\x1e.hermesd.v1.WatchEventsRequest\x1a\x1f.hermesd.v1.WatchEventsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17hermesd/v1/events.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x01\n\x05\x45vent\x12\r\n\x05token\x18\x01 \x01(\x04\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12+\n\x05\x66\x61\x63ts\x18\x05 \x03(\x0b\x32\x1c.hermesd.v1.Event.FactsEntry\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb2\x01\n\x11ListEventsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\r\n\x05kinds\x18\x03 \x03(\t\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x62\x65\x66ore_token\x18\x06 \x01(\x04\"7\n\x12ListEventsResponse\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.hermesd.v1.Event\"J\n\x12WatchEventsRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\x04\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\r\n\x05kinds\x18\x03 \x03(\t\"a\n\x13WatchEventsResponse\x12\"\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x11.hermesd.v1.EventH\x00\x12\x1e\n\x03gap\x18\x02 \x01(\x0b\x32\x0f.hermesd.v1.GapH\x00\x42\x06\n\x04item\"\x19\n\x03Gap\x12\x12\n\nnext_token\x18\x01 \x01(\x04\x32\xae\x01\n\rEventsService\x12K\n\nListEvents\x12\x1d.hermesd.v1.ListEventsRequest\x1a\x1e.hermesd.v1.ListEventsResponse\x12P\n\x0bWatchEvents\x12\x1e.hermesd.v1.WatchEventsRequest\x1a\x1f.hermesd.v1.WatchEventsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,15 +39,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENT_FACTSENTRY']._serialized_start=230
   _globals['_EVENT_FACTSENTRY']._serialized_end=274
   _globals['_LISTEVENTSREQUEST']._serialized_start=277
-  _globals['_LISTEVENTSREQUEST']._serialized_end=433
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=435
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=490
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=492
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=566
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=568
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=665
-  _globals['_GAP']._serialized_start=667
-  _globals['_GAP']._serialized_end=692
-  _globals['_EVENTSSERVICE']._serialized_start=695
-  _globals['_EVENTSSERVICE']._serialized_end=869
+  _globals['_LISTEVENTSREQUEST']._serialized_end=455
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=457
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=512
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=514
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=588
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=590
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=687
+  _globals['_GAP']._serialized_start=689
+  _globals['_GAP']._serialized_end=714
+  _globals['_EVENTSSERVICE']._serialized_start=717
+  _globals['_EVENTSSERVICE']._serialized_end=891
 # @@protoc_insertion_point(module_scope)

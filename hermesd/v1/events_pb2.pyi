@@ -98,10 +98,17 @@ class ListEventsRequest(_message.Message):
     KINDS_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
+    BEFORE_TOKEN_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Only those of this profile; empty (default) for all."""
     page_size: _builtins.int
-    """Most events to return, the newest ones, a count; 0 (default) means 100."""
+    """Most events to return, the newest ones, a count; 0 (default) means 100, and
+    more than 500 are never sent at once: ask again with `before_token`.
+    """
+    before_token: _builtins.int
+    """Only those with a token below this one, such as that of the first event of
+    a page, to read on backwards; 0 (default) for all.
+    """
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only those of one of these kinds, "gateway.exited", or of all kinds of one
@@ -124,10 +131,11 @@ class ListEventsRequest(_message.Message):
         kinds: _abc.Iterable[_builtins.str] | None = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
         until: _timestamp_pb2.Timestamp | None = ...,
+        before_token: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kinds", b"kinds", "page_size", b"page_size", "profile", b"profile", "since", b"since", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_token", b"before_token", "kinds", b"kinds", "page_size", b"page_size", "profile", b"profile", "since", b"since", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,7 @@ import yaml
 from hermesctl.shapes import plain, word
 from hermesctl.tables import Column, Layout, page, table
 from hermesctl.terminal import ColourChoice, Terminal
-from hermesd.v1 import errors_pb2, events_pb2, gateways_pb2, operations_pb2, profiles_pb2
+from hermesd.v1 import errors_pb2, gateways_pb2, operations_pb2, profiles_pb2
 from tests.cli.conftest import Run
 from tests.fakes.server import FakeDaemon, World, at
 from tests.fakes.terminal import FakeTerminal, Screen
@@ -204,23 +204,6 @@ def test_tables_fit_as_far_as_they_can(columns: int) -> None:
 def test_pages_leave_out_what_is_not_known() -> None:
     """An empty value has no line."""
     assert page("title", [("One", "1"), ("Two", "")]) == "title\n  One         1\n"
-
-
-def test_events_stream_as_json_lines(run: Run, daemon: FakeDaemon, world: World) -> None:
-    """What is recorded comes first, then what happens; a hole is a warning."""
-    first, second = (
-        events_pb2.Event(token=number, kind="gateway.ready", profile="coder", message="coder is ready", at=at(0))
-        for number in (1, 4)
-    )
-    world.events.append(first)
-    world.watched.append(events_pb2.WatchEventsResponse(gap=events_pb2.Gap(next_token=4)))
-    world.watched.append(events_pb2.WatchEventsResponse(event=second))
-    ended = run("events -f -o json")
-    assert [json.loads(line)["token"] for line in ended.out.splitlines()] == [1, 4]
-    assert json.loads(ended.out.splitlines()[0])["event_kind"] == "gateway.ready"
-    assert ended.err == "warning: some events before number 4 were dropped\n"
-    assert run("events -f", columns=80).out.splitlines() == ["14:13:20  gateway.ready  coder  coder is ready"] * 2
-    assert run("events -f -n 0").out == "2026-09-21T14:13:20Z  gateway.ready  coder  coder is ready\n"
 
 
 def test_lists_can_be_limited_to_one_profile(run: Run, daemon: FakeDaemon, world: World) -> None:

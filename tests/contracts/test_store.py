@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,12 +181,48 @@ async def test_events_are_the_newest_oldest_first(store: Store) -> None:
     assert await store.events(after=0, profile="", limit=0) == []
 
 
+async def test_events_are_asked_for_by_kind_time_and_token(store: Store) -> None:
+    """By kinds or their nouns, between two moments and two tokens; whatever is asked for counts together."""
+    told = [
+        ("gateway.ready", 1.0),
+        ("gateway.exited", 2.0),
+        ("profile.used", 2.5),
+        ("gateways.odd", 4.0),
+        ("x", 3.0),
+    ]
+    for kind, at_s in told:
+        await store.append_event(kind=kind, profile="coder", message="", facts={}, at_s=at_s)
+
+    async def found(**asked: Any) -> list[int]:
+        return [one.token for one in await store.events(after=0, profile="", **{"limit": 9, **asked})]
+
+    assert await found(kinds=["gateway"]) == [1, 2]
+    assert await found(kinds=["gateway.exited", "profile", "nothing"]) == [2, 3]
+    assert await found(kinds=["gateway."]) == []
+    assert await found(kinds=["x", "%", "gateway.%", "'"]) == [5]
+    assert await found(since_s=2.0) == [2, 3, 4, 5]
+    assert await found(until_s=2.5) == [1, 2]
+    assert await found(since_s=2.0, until_s=3.0, kinds=["profile"]) == [3]
+    assert await found(before=3) == [1, 2]
+    assert await found(before=5, limit=2) == [3, 4]
+    assert await store.events(after=1, profile="other", limit=9, kinds=["gateway"]) == []
+
+
+async def test_kept_tokens_are_told(store: Store) -> None:
+    """From the oldest event to the newest; before the first there is none."""
+    assert await store.event_tokens() == range(1, 1)
+    await append(store, "first")
+    await append(store, "second")
+    assert await store.event_tokens() == range(1, 3)
+
+
 async def test_oldest_events_go(store: Store) -> None:
     """The history of events is bounded, and tokens are never used again."""
     for number in range(EVENTS_KEPT + 2):
         await append(store, str(number))
     kept = await store.events(after=0, profile="", limit=EVENTS_KEPT * 2)
     assert (len(kept), kept[0].token, kept[-1].token) == (EVENTS_KEPT, 3, EVENTS_KEPT + 2)
+    assert await store.event_tokens() == range(3, EVENTS_KEPT + 3)
 
 
 async def test_registered_runtime_replaces_its_namesake(store: Store) -> None:

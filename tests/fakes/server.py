@@ -60,6 +60,15 @@ NOW_S = 1_790_000_000
 """When the fake's present is, seconds since the epoch."""
 
 ROOT = "/home/ana/.hermes"
+UP = frozenset(
+    {
+        gateways_pb2.GATEWAY_STATE_READY,
+        gateways_pb2.GATEWAY_STATE_DEGRADED,
+        gateways_pb2.GATEWAY_STATE_HUNG,
+        gateways_pb2.GATEWAY_STATE_DRAINING,
+    }
+)
+"""States in which a gateway has a process, is wanted, and has been there for a while."""
 
 
 def at(seconds_ago: int) -> Timestamp:
@@ -77,7 +86,7 @@ def finding(profile: str, check: str, message: str = "", **fields: object) -> do
 def gateway(profile: str, state: gateways_pb2.GatewayState.ValueType, **fields: object) -> gateways_pb2.Gateway:
     """A gateway in a state, with a process if that state has one."""
     made = gateways_pb2.Gateway(profile=profile, state=state, log_path=f"/home/ana/logs/{profile}.log")
-    is_up = state in {gateways_pb2.GATEWAY_STATE_READY, gateways_pb2.GATEWAY_STATE_DEGRADED}
+    is_up = state in UP
     made.wish = gateways_pb2.WISH_UP if is_up else gateways_pb2.WISH_DOWN
     if is_up:
         made.process.CopyFrom(gateways_pb2.GatewayProcess(pid=4711, start_ticks=99, boot_id="b", spawn_id="s"))
@@ -186,6 +195,10 @@ class World:
     sampled: list[list[samples_pb2.Sample]] = field(default_factory=list)
     """What gateways used, from second to second."""
     watched: list[events_pb2.WatchEventsResponse] = field(default_factory=list)
+    """What every watcher of events is sent first."""
+    news: threading.Condition = field(default_factory=threading.Condition)
+    dumps: list[gateways_pb2.GatewayDump] = field(default_factory=list)
+    """What was kept of every gateway."""
     findings: list[doctor_pb2.Finding] = field(default_factory=list)
     sticky: str = ""
     used_before: str = ""
@@ -194,7 +207,7 @@ class World:
     failing: dict[str, Refusal] = field(default_factory=dict)
     """By kind of operation."""
     hanging: set[str] = field(default_factory=set)
-    """Kinds of operation, "log" and "samples", that never end while somebody watches."""
+    """Kinds of operation, "log", "samples" and "events", that never end while somebody watches."""
     synced: dict[str, str] = field(default_factory=dict)
     """What a sync of skills does, by profile."""
     changed: dict[str, str] = field(default_factory=dict)
@@ -227,6 +240,16 @@ class World:
                 self.requesters.append(str(value))
         if method in self.refused:
             refuse(context, self.refused[method])
+
+    def happen(self, kind: str, name: str = "", message: str = "", **facts: str) -> events_pb2.Event:
+        """Something happens, and who watches hears of it."""
+        with self.news:
+            event = events_pb2.Event(
+                token=len(self.events) + 1, kind=kind, profile=name, message=message, facts=facts, at=at(0)
+            )
+            self.events.append(event)
+            self.news.notify_all()
+        return event
 
     def find(self, context: grpc.ServicerContext, name: str) -> profiles_pb2.Profile:
         """A profile, or the failure for an unknown one."""
@@ -605,7 +628,9 @@ class Gateways(_Servicer, gateways_pb2_grpc.GatewaysServiceServicer):
         self.world.enter(context, request)
         found = self.world.find(context, request.profile).gateway
         exits = [found.last_exit] if found.HasField("last_exit") else []
-        return gateways_pb2.GatewayExplanation(gateway=found, exits=exits, last_lines=self.world.log)
+        return gateways_pb2.GatewayExplanation(
+            gateway=found, exits=exits, last_lines=self.world.log, dumps=self.world.dumps
+        )
 
     def _change(
         self,
@@ -826,7 +851,9 @@ class Events(_Servicer, events_pb2_grpc.EventsServiceServicer):
         self, request: events_pb2.ListEventsRequest, context: grpc.ServicerContext
     ) -> events_pb2.ListEventsResponse:
         self.world.enter(context, request)
-        found = [one for one in self.world.events if request.profile in {"", one.profile}]
+        found = [one for one in self.world.events if _is_asked(one, request)]
+        before = request.before_token or len(self.world.events) + 1
+        found = [one for one in found if one.token < before]
         return events_pb2.ListEventsResponse(events=found[-request.page_size :])
 
     def WatchEvents(
@@ -834,6 +861,22 @@ class Events(_Servicer, events_pb2_grpc.EventsServiceServicer):
     ) -> Iterator[events_pb2.WatchEventsResponse]:
         self.world.enter(context, request)
         yield from self.world.watched
+        last = request.resume_token
+        while "events" in self.world.hanging and context.is_active():
+            for one in self.world.events[last:]:
+                last = one.token
+                if _is_asked(one, request):
+                    yield events_pb2.WatchEventsResponse(event=one)
+            with self.world.news:
+                if len(self.world.events) == last:
+                    self.world.news.wait(0.2)
+
+
+def _is_asked(
+    event: events_pb2.Event, request: events_pb2.ListEventsRequest | events_pb2.WatchEventsRequest
+) -> bool:
+    kinds = set(request.kinds) or {event.kind}
+    return request.profile in {"", event.profile} and bool(kinds & {event.kind, event.kind.partition(".")[0]})
 
 
 class Runtimes(_Servicer, runtimes_pb2_grpc.RuntimesServiceServicer):

@@ -3,11 +3,11 @@
 Owns: the same facts as the database, for as long as a test runs. Must not know SQL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import count
 
-from hermesd.domain.operation import Happening, Operation
+from hermesd.domain.operation import Happening, Operation, is_one_of
 from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Binding, GatewayRecord
 from hermesd.domain.runtime import Runtime
 from tests.fakes.faults import Faults
@@ -70,14 +70,33 @@ class MemoryStore:
         del self._events[:-EVENTS_KEPT]
         return happening
 
-    async def events(self, *, after: int, profile: str, limit: int, kind: str = "") -> list[Happening]:
+    async def events(
+        self,
+        *,
+        after: int,
+        profile: str,
+        limit: int,
+        kinds: Collection[str] = (),
+        since_s: float | None = None,
+        until_s: float | None = None,
+        before: int | None = None,
+    ) -> list[Happening]:
         self.faults.trip("events")
         found = [
             one
             for one in self._events
-            if one.token > after and profile in ("", one.profile) and kind in ("", one.kind)
+            if one.token > after
+            and (before is None or one.token < before)
+            and profile in ("", one.profile)
+            and is_one_of(one.kind, kinds)
+            and (since_s is None or one.at_s >= since_s)
+            and (until_s is None or one.at_s < until_s)
         ]
         return found[max(len(found) - limit, 0) :]
+
+    async def event_tokens(self) -> range:
+        self.faults.trip("event_tokens")
+        return range(self._events[0].token, self._events[-1].token + 1) if self._events else range(1, 1)
 
     async def registered_runtimes(self) -> list[Runtime]:
         self.faults.trip("registered_runtimes")

@@ -106,6 +106,13 @@ class FakeTerminal(Terminal):
             monotonic_s=lambda: 0.0,
         )
         self.environment_names = list(self.environment)
+        self.is_left = False
+        """Whether whoever read stdout has gone."""
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether somebody reads what is written."""
+        return not self.is_left
 
     def replaced(self, program: Program) -> NoReturn:
         """Stands for the end of the client."""

@@ -151,6 +151,7 @@ class House:
 
     async def close(self, *, drain: bool = False) -> None:
         """Ends the daemon; gateways live on unless drained."""
+        self.services.events.close()
         self.services.trash.close()
         self.services.samples.close()
         await self.services.operations.close()

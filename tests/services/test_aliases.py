@@ -27,7 +27,7 @@ async def names(house: House, profile: ProfileName | None = None) -> list[str]:
 
 async def told(house: House) -> list[str]:
     """What happened to aliases."""
-    found = await house.store.events(after=0, profile="", limit=10, kind="profile.alias")
+    found = await house.store.events(after=0, profile="", limit=10, kinds=["profile.alias"])
     return [one.message for one in found]
 
 

@@ -66,7 +66,7 @@ async def test_what_ran_before_a_reboot_tells_how_it_ended(house: House) -> None
     assert record.last_exit is not None
     assert (record.last_exit.cause, record.last_exit.detail) == (ExitCause.UNKNOWN, "the machine was started anew")
     assert (record.gateway.attempts, record.restarts) == (0, 0)
-    told = await house.store.events(after=0, profile="coder", limit=10, kind=EXITED)
+    told = await house.store.events(after=0, profile="coder", limit=10, kinds=[EXITED])
     assert len(told) == 1
 
 

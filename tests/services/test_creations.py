@@ -151,8 +151,9 @@ async def test_a_clone_takes_over_and_is_settled(house: House, agent: ScriptedAg
     view = await house.services.profiles.get(WRITER)
     assert view.aliases == ("writer",)
     assert view.known.id != (await house.services.profiles.get(CODER)).known.id
-    event = (await house.store.events(after=0, profile="writer", limit=10, kind="profile.created"))[0]
-    assert (event.message, event.facts) == ("profile writer was created from coder", {"source": "coder"})
+    event = (await house.store.events(after=0, profile="writer", limit=10, kinds=["profile.created"]))[0]
+    assert event.message == "profile writer was created from coder"
+    assert event.facts == {"source": "coder", "requester": REQUESTER, "operation": done.id}
 
 
 async def test_a_clone_is_nobody_s_restored_home(house: House, agent: ScriptedAgent) -> None:

@@ -27,7 +27,7 @@ async def explained(house: House) -> Explanation:
 
 async def dumped(house: House) -> list[Happening]:
     """What is told of dumps."""
-    return await house.store.events(after=0, profile="coder", limit=100, kind="gateway.dumped")
+    return await house.store.events(after=0, profile="coder", limit=100, kinds=["gateway.dumped"])
 
 
 async def miss_start_limit(house: House) -> int:

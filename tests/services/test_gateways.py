@@ -398,7 +398,7 @@ async def test_a_gateway_whose_home_is_removed_under_it_is_ended(house: House) -
     assert len(house.backend.terminated) == 1
     (record,) = await house.store.gateways()
     assert (record.process, record.gateway.wanted_up) == (None, True)
-    ends = await house.store.events(after=0, profile="coder", limit=10, kind="gateway.exited")
+    ends = await house.store.events(after=0, profile="coder", limit=10, kinds=["gateway.exited"])
     assert ends[0].facts["detail"] == "its home was removed or replaced"
 
 

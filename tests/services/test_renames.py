@@ -53,7 +53,7 @@ async def test_a_profile_at_rest_is_renamed(house: House) -> None:
     assert names(house) == ["default", "writer"]
     assert house.agent.renamed == [("coder", "writer")]
     assert await house.state("writer") is State.STOPPED
-    (told,) = await house.store.events(after=0, profile="writer", limit=9, kind="profile.renamed")
+    (told,) = await house.store.events(after=0, profile="writer", limit=9, kinds=["profile.renamed"])
     assert told.facts["before"] == "coder"
 
 

@@ -130,7 +130,7 @@ async def test_changes_are_events(house: House) -> None:
     """And nothing else is."""
     for _ in range(2):
         await sync(house, CODER)
-    found = await house.store.events(after=0, profile="coder", limit=9, kind="skills.synced")
+    found = await house.store.events(after=0, profile="coder", limit=9, kinds=["skills.synced"])
     assert [one.message for one in found] == ["profile coder: +3 new"]
 
 
