@@ -58,6 +58,12 @@ def running(program: str, *arguments: str) -> Iterator[ProcessIdentity]:
         yield found
 
 
+@pytest.fixture(autouse=True)
+def _no_other_py_spy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is installed beside the interpreter of the tests is not meant."""
+    monkeypatch.setattr(pyspy, "PROGRAM", "py-spy-of-the-tests")
+
+
 async def dumped(directory: Path, process: ProcessIdentity, *lines: str, search_path: str = "") -> str:
     """The text of a dump."""
     dumps = DumpsOnDisk(directory, ManualClock(), search_path)
@@ -74,8 +80,8 @@ def state_of(process: ProcessIdentity) -> str:
 def program(directory: Path, text: str) -> Path:
     """A directory whose py-spy is this script."""
     directory.mkdir(exist_ok=True)
-    (directory / "py-spy").write_text(text)
-    (directory / "py-spy").chmod(0o755)
+    (directory / pyspy.PROGRAM).write_text(text)
+    (directory / pyspy.PROGRAM).chmod(0o755)
     return directory
 
 
@@ -181,7 +187,7 @@ def test_the_py_spy_beside_the_interpreter_comes_first(tmp_path: Path) -> None:
             if executable is None:
                 assert child.stdout is not None
                 child.stdout.readline()
-            assert pyspy.find(child.pid, str(other)) == expected / "py-spy"
+            assert pyspy.find(child.pid, str(other)) == expected / pyspy.PROGRAM
     assert pyspy.find(4_194_303, "") is None
 
 
