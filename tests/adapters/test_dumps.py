@@ -94,7 +94,7 @@ async def test_a_dump_says_what_there_is_to_see(tmp_path: Path) -> None:
     )
     for part in (
         f"start ticks: {process.start_ticks}",
-        "none: py-spy is not installed",
+        f"none: {pyspy.PROGRAM} is not installed",
         f"{process.pid} python",
         "State: S (sleeping)",
         "pipe: ",
