@@ -22,6 +22,9 @@ BETWEEN = " · "
 INDENTATION = 14
 """Columns before the values of a page."""
 
+PROCESS = "process"
+"""The layer whose age says how long it has lived, not when it was seen."""
+
 BEATS = "beats"
 """The word for a part whose sign of life says all by its age."""
 
@@ -103,6 +106,8 @@ def _part(part: v1.HealthPart, terminal: Terminal) -> str:
         return f"✗ {part.name} {part.word}{detail}" + (f", last sign {ago}" if ago else "")
     if part.word == BEATS and ago:
         return f"{part.name} {ago}{detail}"
+    if part.name == PROCESS and ago:
+        return f"{part.name} {part.word} for {ago.removesuffix(' ago')}"
     return f"{part.name} {part.word}{detail}" + (f" ({ago})" if ago else "")
 
 

@@ -79,6 +79,7 @@ from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
 from hermesd.services.descriptions import Descriptions
 from hermesd.services.doctor import Doctor
+from hermesd.services.drains import Drains
 from hermesd.services.drift import Drift
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
@@ -297,7 +298,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     keepers = Keepers(ports, settings.policy, Effects(ports, settings, runtimes), events, homes, checkups)
     rounds = Rounds(ports, settings.policy, runtimes, keepers, checkups)
     samples = Samples(ports, homes, keepers)
-    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, samples)
+    drains = Drains(ports, runtimes, rounds)
+    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, samples, drains)
     terminals = Terminals(ports, homes, runtimes)
     leftovers = Leftovers(ports, runtimes, terminals)
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways, leftovers)

@@ -173,6 +173,10 @@ class Course:
         self._minute.take(reading)
         self._second.take(reading)
 
+    def show(self, reading: Reading, moment: Moment, restarts: int) -> None:
+        """Makes a sample of what is known so far, for who asks before the first step has ended."""
+        self.latest = _sample(self._second, reading, moment, restarts)
+
     def end_second(self, reading: Reading, moment: Moment, restarts: int) -> Sample:
         """The sample of a second; the step goes on if it is too short to tell processor time."""
         if self._second.length_s(moment) < SHORTEST_S:

@@ -11,6 +11,7 @@ from hermesd.domain.gateway import State
 from hermesd.domain.ports import Ports
 from hermesd.services.keeper import Keeper
 from hermesd.services.operations import Job
+from hermesd.services.rounds import Rounds
 from hermesd.services.runtimes import Runtimes
 
 PATIENCE_S = 15.0
@@ -23,9 +24,10 @@ LOOK_S = 0.2
 class Drains:
     """Begins and ends drains."""
 
-    def __init__(self, ports: Ports, runtimes: Runtimes) -> None:
+    def __init__(self, ports: Ports, runtimes: Runtimes, rounds: Rounds) -> None:
         self._ports = ports
         self._runtimes = runtimes
+        self._rounds = rounds
 
     def refuse_at_rest(self, keeper: Keeper) -> None:
         """Refuses what only a gateway that runs can do.
@@ -61,6 +63,7 @@ class Drains:
             if clock.monotonic_s() >= end_s:
                 raise _unheard(keeper.home.name.text, is_wanted=is_wanted)
             await clock.sleep_s(LOOK_S)
+        await self._rounds.look_at(keeper)
 
     async def end(self, keeper: Keeper, job: Job) -> None:
         """Ends a drain for a start: of a gateway that runs at once, of another one before it begins.
@@ -70,7 +73,11 @@ class Drains:
         """
         await self.take_back(keeper)
         try:
-            if keeper.record.gateway.state is State.RUNNING and not await self._does(keeper, is_wanted=False):
+            if keeper.record.gateway.state is not State.RUNNING:
+                return
+            if await self._does(keeper, is_wanted=False):
+                await self._rounds.look_at(keeper)
+            else:
                 await self.set(keeper, job, is_wanted=False)
         except GatewayNotRunning:  # it ended just now, and takes turns once it is back
             return

@@ -104,6 +104,7 @@ class Gateways:
         runtimes: Runtimes,
         keepers: Keepers,
         samples: Samples,
+        drains: Drains,
     ) -> None:
         self._ports = ports
         self._policy = settings.policy
@@ -112,7 +113,7 @@ class Gateways:
         self._homes = homes
         self._runtimes = runtimes
         self._keepers = keepers
-        self._drains = Drains(ports, runtimes)
+        self._drains = drains
         self._samples = samples
 
     async def all(self) -> list[GatewayView]:
@@ -137,6 +138,7 @@ class Gateways:
         kept = [(known, self._keepers.record_of(known.id)) for known in homes]
         resting = [(known, record) for known, record in kept if record.gateway.state not in LIVE]
         foreign = await asyncio.to_thread(self._foreign, resting) if resting else {}
+        await self._samples.look_at_new()
         return [self._view(known, record, foreign.get(known.id)) for known, record in kept]
 
     def _foreign(self, resting: Sequence[tuple[Identified, GatewayRecord]]) -> dict[str, Foreign | None]:

@@ -109,6 +109,12 @@ class Rounds:
         quick = [visit for visit in visits if visit.spawn_id not in self._slow]
         await asyncio.gather(self._see(quick), *(self._see_apart(visit) for visit in slow))
 
+    async def look_at(self, keeper: Keeper) -> None:
+        """Looks at one gateway now, for something about it has just been changed."""
+        if keeper.is_up and keeper.vitals is not None:
+            agent = self._runtimes.agent_of(keeper.home.name)
+            await self._see([Visit(keeper, keeper.vitals, keeper.home, agent)])
+
     async def _begin(self) -> None:
         """Looks at those that were adopted, of which an earlier daemon may have told something."""
         for keeper in self._keepers.running():

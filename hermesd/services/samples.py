@@ -109,6 +109,12 @@ class Samples:
         course = self._courses.get(profile_id)
         return course.latest if course is not None and course.is_of(process) else None
 
+    async def look_at_new(self) -> None:
+        """Looks at what was never looked at, so that nobody waits a minute to see what a fresh gateway uses."""
+        fresh = {id_: one for id_, one in self._running().items() if self.latest(id_, one.process) is None}
+        if fresh:
+            await self._attempt(self._look_for_the_first_time(fresh))
+
     async def all(self, name: ProfileName, *, since_s: float = 0.0) -> list[NamedSample]:
         """What is known of one profile, oldest first, as finely as it is kept.
 
@@ -198,6 +204,11 @@ class Samples:
         everything = sorted(samples.values(), key=lambda one: one.profile.text)
         for watcher in self._watchers:
             watcher.tell(samples, everything)
+
+    async def _look_for_the_first_time(self, fresh: Mapping[str, _Running]) -> None:
+        looked = await self._look(fresh)
+        for id_, (one, reading) in looked.found.items():
+            self._courses[id_].show(reading, looked.moment, one.record.restarts)
 
     async def _look(self, running: Mapping[str, _Running]) -> _Looked:
         """Reads what these use, in one turn of a thread."""

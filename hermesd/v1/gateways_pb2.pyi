@@ -455,7 +455,9 @@ class HealthPart(_message.Message):
     """Whether it is a messaging platform. Default: false."""
     @_builtins.property
     def age(self) -> _duration_pb2.Duration:
-        """How old the newest sign of it is; unset (default) if there is none."""
+        """How old the newest sign of it is, or the process itself; unset (default) if
+        there is none.
+        """
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from hermesd.domain.errors import (
 )
 from hermesd.domain.fleet import NO_CHANNEL, NOT_OURS, NOT_RUNNING, Verb
 from hermesd.domain.gateway import State
+from hermesd.domain.health import Condition
 from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.process import ExitStatus, Phase, Probe
 from hermesd.domain.profile import ProfileName
@@ -261,6 +262,9 @@ async def test_a_drain_is_done_when_the_agent_says_so(fleet: House) -> None:
     fleet.agent.deaf.clear()
     await fleet.clock.advance(1)
     assert (await fleet.now(begun)).state is OperationState.SUCCEEDED
+    view = await fleet.services.gateways.get(name)
+    assert view.health is not None
+    assert view.health.condition is Condition.DRAINING
     back = await fleet.services.gateways.drain(name, REQUESTER, is_wanted=False)
     assert (await fleet.now(back)).state is OperationState.SUCCEEDED
     assert fleet.agent.drained["a"] is False

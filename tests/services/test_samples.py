@@ -42,6 +42,16 @@ async def names(house: House, moments: Moments) -> list[str]:
     return [one.profile.text for one in await newest(house, moments)]
 
 
+def pid_of(house: House, name: str) -> int:
+    """Pid of a gateway, without asking to be shown it."""
+    (pid,) = [
+        record.process.pid
+        for home, record in house.services.keepers.living()
+        if home.name.text == name and record.process is not None
+    ]
+    return pid
+
+
 async def use(house: House, name: str, cpu_s: float) -> None:
     """Lets a gateway have used so much since it began."""
     house.meter.set((await house.process(name)).pid, cpu_s=cpu_s)
@@ -72,13 +82,19 @@ async def test_minutes_are_kept_of_who_ran_all_along(house: House, samples: Samp
 
 
 async def test_the_latest_is_shown_with_the_gateway(house: House, samples: Samples) -> None:
-    """And nothing of a process that has ended, or of one that nobody has looked at yet."""
+    """Also of a process that is younger than a minute, and nothing of one that has ended."""
     await house.clock.advance(60.0)
     usage = (await house.services.gateways.get(CODER)).usage
     assert usage is not None
     assert usage.step_s == 60.0
     await house.restart("coder")
-    assert (await house.services.gateways.get(CODER)).usage is None
+    house.meter.set(pid_of(house, "coder"), rss_bytes=4096)
+    fresh = (await house.services.gateways.get(CODER)).usage
+    assert fresh is not None
+    assert (fresh.step_s, fresh.rss_bytes) == (0.0, 4096)
+    looks = len(house.meter.looks)
+    await house.services.gateways.get(CODER)
+    assert len(house.meter.looks) == looks
     assert (await house.services.gateways.get(ProfileName("default"))).usage is None
 
 
@@ -155,7 +171,7 @@ async def test_what_is_stopped_and_started_is_not_mixed_up(house: House, samples
     await house.clock.advance(1.0)
     assert await names(house, moments) == ["writer"]
     await house.start("coder")
-    house.meter.set((await house.process("coder")).pid, cpu_s=0.1, age_s=0.5)
+    house.meter.set(pid_of(house, "coder"), cpu_s=0.1, age_s=0.5)
     await house.clock.advance(1.0)
     coder = next(one for one in await newest(house, moments) if one.profile == CODER)
     assert (coder.sample.step_s, coder.sample.cpu_cores) == (0.5, 0.2)
