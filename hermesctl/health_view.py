@@ -102,6 +102,8 @@ def wrapped(label: str, parts: Sequence[str], columns: int | None) -> list[Field
 def _part(part: v1.HealthPart, terminal: Terminal) -> str:
     ago = _ago(part.age, terminal) if part.HasField("age") else ""
     detail = f" ({part.detail})" if part.detail else ""
+    if part.detail.startswith(part.word):
+        detail = part.detail.removeprefix(part.word)
     if not part.is_well:
         return f"✗ {part.name} {part.word}{detail}" + (f", last sign {ago}" if ago else "")
     if part.word == BEATS and ago:

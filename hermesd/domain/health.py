@@ -20,6 +20,12 @@ STALE_LOOKS = 2.5
 QUIET_POLLS = 3
 """Polls that a platform may miss until it counts as silent."""
 
+MISSED_BEATS = 3
+"""Beats that may be missed whatever patience is set: no loop that goes round is ever taken for a stopped one."""
+
+UNKNOWN_INTERVAL_S = 120.0
+"""Patience with a loop of which nobody has seen yet how often it beats, and all that a slow one can ask for."""
+
 BUSY_PATIENCE = 3.0
 """How many times longer a degraded gateway is let be while turns are under way."""
 
@@ -86,6 +92,8 @@ class Health:
     """When each source of beats last beat, by its name: beats are written or sent by the agent's loop itself."""
     silent_s: float = 0.0
     """Watched time since the newest beat of all; 0 for ever if there never was one."""
+    interval_s: float = 0.0
+    """The longest time between the newest beats of two looks, as far as was watched; 0 if it is not known."""
     is_busy: bool = False
     """Whether it says that turns are under way."""
 
@@ -108,12 +116,15 @@ def assess(before: Health, look: Look, policy: Policy) -> Health:
     """
     watched_s = _watched_s(before, look, policy)
     silent_s = before.silent_s + watched_s if look.beats and look.beats == before.beats else 0.0
+    interval_s = max(before.interval_s, _interval_s(before, look) if watched_s else 0.0)
     is_first = before.looked_at_s is None
     known = {part.sign.name: part for part in before.parts}
     parts = tuple(_part(known.get(sign.name), sign, watched_s, policy, is_first) for sign in look.probe.signs)
-    condition, detail = _condition(look.probe, parts, silent_s, policy)
+    is_hung = silent_s >= max(policy.hung_after_s, _least_patience_s(interval_s))
+    condition, detail = _condition(look.probe, parts, is_hung=is_hung)
     is_busy = look.probe.active_turns > 0
-    return Health(condition, detail, parts, look.at_s, dict(look.beats), silent_s, is_busy)
+    beats = dict(look.beats)
+    return Health(condition, detail, parts, look.at_s, beats, silent_s, interval_s, is_busy)
 
 
 def due(health: Health, policy: Policy, relapses: int) -> Event | None:
@@ -154,8 +165,19 @@ def _part(before: Part | None, sign: Sign, watched_s: float, policy: Policy, is_
     return Part(sign, is_well=False, unwell_s=unwell_s, quiet_s=quiet_s, is_told=is_told)
 
 
-def _condition(probe: Probe, parts: tuple[Part, ...], silent_s: float, policy: Policy) -> tuple[Condition, str]:
-    if silent_s >= policy.hung_after_s:
+def _interval_s(before: Health, look: Look) -> float:
+    """Time between the newest beats of two looks; 0 if one of them has none."""
+    if not before.beats or not look.beats:
+        return 0.0
+    return max(look.beats.values()) - max(before.beats.values())
+
+
+def _least_patience_s(interval_s: float) -> float:
+    return min(MISSED_BEATS * interval_s, UNKNOWN_INTERVAL_S) if interval_s else UNKNOWN_INTERVAL_S
+
+
+def _condition(probe: Probe, parts: tuple[Part, ...], *, is_hung: bool) -> tuple[Condition, str]:
+    if is_hung:
         return Condition.HUNG, "its event loop gives no sign of life"
     if probe.is_draining:
         return Condition.DRAINING, "it finishes its turns and takes no new ones"

@@ -75,6 +75,29 @@ def test_one_beat_ends_the_suspicion(watch: Watch) -> None:
     assert watch.pass_(POLICY.hung_after_s - LOOK_S, beats=False).condition is Condition.WELL
 
 
+@pytest.mark.parametrize("every_s", [30.0, 50.0])
+def test_no_setting_makes_a_loop_hung_that_goes_round(every_s: float) -> None:
+    """Somebody who wants hangs noticed within seconds gets as few as its own beats allow."""
+    watch = Watch(Policy(look_s=1.0, hung_after_s=5.0))
+    for second in range(3600):
+        watch.now_s += 1.0
+        watch.beats = {"heartbeat": 1000.0 + second // every_s * every_s}
+        assert watch.look(beats=False).condition is Condition.WELL
+    stopped_s = watch.now_s
+    while watch.look(beats=False).condition is Condition.WELL:
+        watch.now_s += 1.0
+    assert watch.now_s - stopped_s <= min(3 * every_s, 120.0) + 1.0
+
+
+def test_quick_beats_let_a_hang_be_noticed_quickly() -> None:
+    """After the patience that is set."""
+    watch = Watch(Policy(look_s=1.0, hung_after_s=5.0))
+    watch.pass_(10.0, every_s=1.0)
+    watch.pass_(4.0, every_s=1.0, beats=False)
+    assert watch.health.condition is Condition.WELL
+    assert watch.pass_(1.0, every_s=1.0, beats=False).condition is Condition.HUNG
+
+
 def test_any_source_of_beats_proves_that_the_loop_goes_round(watch: Watch) -> None:
     """A watchdog that fell silent for good means nothing while the heartbeat goes on."""
     for _ in range(100):
