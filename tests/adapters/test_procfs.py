@@ -150,6 +150,22 @@ def test_a_file_that_is_not_there_is_held_by_nobody(tmp_path: Path) -> None:
     assert not (tmp_path / "lock").exists()
 
 
+def test_a_descriptor_that_is_closed_meanwhile_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be gone between opening what /proc says of it and reading that."""
+
+    def gone(*_: object) -> bytes:
+        raise FileNotFoundError
+
+    path = tmp_path / "lock"
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert procfs.holds(os.getpid(), path)
+        monkeypatch.setattr(os, "read", gone)
+        assert not procfs.holds(os.getpid(), path)
+
+
 def test_a_system_without_proc_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process could be told from another there."""
     monkeypatch.setattr(procfs, "PROC", tmp_path / "proc")
