@@ -24,7 +24,7 @@ from hermesd.domain.errors import (
 from hermesd.domain.fleet import NO_CHANNEL
 from hermesd.domain.gateway import LIVE, Event, State
 from hermesd.domain.health import Condition, Health
-from hermesd.domain.operation import Happening, Operation, OperationState
+from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.ports import GatewayRecord, Ports
 from hermesd.domain.process import ExitCause, ExitStatus, Foreign, LastExit
 from hermesd.domain.profile import ProfileName
@@ -35,11 +35,12 @@ from hermesd.services.events import Events
 from hermesd.services.foreign import foreign_error, start_command
 from hermesd.services.healthviews import HealthView, view_health
 from hermesd.services.homes import Identified, KnownHomes
-from hermesd.services.keeper import EXITED, Keeper
+from hermesd.services.keeper import Keeper
 from hermesd.services.keepers import Keepers
 from hermesd.services.operations import Job, Operations, Request
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.samples import Samples
+from hermesd.services.stories import EXITED, end_of
 
 NOT_STARTING = frozenset({State.BACKOFF, State.PARKED, State.FAILED})
 """States that mean that the start at hand did not work, whatever is tried later."""
@@ -248,7 +249,7 @@ class Gateways:
         told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kinds=[EXITED])
         lines = await asyncio.to_thread(self._ports.logs.tail, known.id, EXPLAINED)
         dumps = await asyncio.to_thread(self._ports.dumps.of, known.id)
-        return Explanation(await self.view(known), [_exit_of(event) for event in reversed(told)], lines, dumps)
+        return Explanation(await self.view(known), [end_of(event) for event in reversed(told)], lines, dumps)
 
     async def read_log(self, name: ProfileName, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """The last lines of a gateway's captured output, then, with `follow`, new ones as they come.
@@ -419,14 +420,6 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     """Cancels a task and returns once it has let go of everything."""
     task.cancel()
     await asyncio.wait({task})
-
-
-def _exit_of(event: Happening) -> LastExit:
-    """The end that an event tells."""
-    facts = event.facts
-    code, number = facts.get("code"), facts.get("signal")
-    status = ExitStatus(int(code) if code else None, int(number) if number else None)
-    return LastExit(ExitCause(facts["cause"]), status, facts["detail"], event.at_s)
 
 
 def _phase(record: GatewayRecord) -> str:
