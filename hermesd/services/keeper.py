@@ -3,7 +3,8 @@
 Owns: the order of a gateway's facts. One fact is one step of the table; the step is recorded; then its effects are
 carried out. What that takes has an object each: the record (`ledgers.py`), a start on its way (`starts.py`), the
 timer (`alarms.py`), the process under watch (`watches.py`), why it is ended (`endings.py`), what is told
-(`stories.py`), what an earlier daemon left (`inheritances.py`). Must not know which profiles there are or who asks.
+(`stories.py`), what an earlier daemon left (`inheritances.py`). They post facts; steps are made here alone. Must
+not know which profiles there are or who asks.
 """
 
 import asyncio

@@ -193,7 +193,7 @@ class House:
 
     async def record(self, name: str) -> GatewayRecord:
         """What is remembered of a gateway."""
-        return (await self.services.gateways.get(ProfileName(name))).record
+        return (await self.services.views.get(ProfileName(name))).record
 
     async def state(self, name: str) -> State:
         """A gateway's state."""
@@ -201,7 +201,7 @@ class House:
 
     async def health(self, name: str) -> HealthView:
         """How a gateway is shown to be doing, which must be up."""
-        health = (await self.services.gateways.get(ProfileName(name))).health
+        health = (await self.services.views.get(ProfileName(name))).health
         assert health is not None
         return health
 

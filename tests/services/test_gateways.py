@@ -131,7 +131,7 @@ async def test_a_foreign_gateway_blocks_a_start_and_is_never_signalled(house: Ho
             await command("coder")
         assert caught.value.metadata["pid"] == "4711"
         assert caught.value.metadata["fix"].splitlines()[0] == FOREIGN.resolution
-    view = await house.services.gateways.get(ProfileName("coder"))
+    view = await house.services.views.get(ProfileName("coder"))
     assert (view.foreign, view.foreign_pid) == (FOREIGN, 4711)
     assert not view.record.gateway.wanted_up
     assert house.backend.specs == []
@@ -481,7 +481,7 @@ async def test_the_log_can_be_read_and_is_bounded(house: House) -> None:
     """The last lines come back in order; an absurd number of lines is refused."""
     profile_id = (await house.record("coder")).profile_id
     house.logs.write(profile_id, "one\ntwo\nthree\n")
-    read = house.services.gateways.read_log
+    read = house.services.views.read_log
     assert [line async for line in read(ProfileName("coder"), lines=2, follow=False)] == ["two", "three"]
     with pytest.raises(HermesError) as caught:
         _ = [line async for line in read(ProfileName("coder"), lines=100_001, follow=False)]

@@ -74,12 +74,12 @@ async def test_minutes_are_kept_of_who_ran_all_along(house: House, samples: Samp
 async def test_the_latest_is_shown_with_the_gateway(house: House, samples: Samples) -> None:
     """And nothing of a process that has ended, or of one that nobody has looked at yet."""
     await house.clock.advance(60.0)
-    usage = (await house.services.gateways.get(CODER)).usage
+    usage = (await house.services.views.get(CODER)).usage
     assert usage is not None
     assert usage.step_s == 60.0
     await house.restart("coder")
-    assert (await house.services.gateways.get(CODER)).usage is None
-    assert (await house.services.gateways.get(ProfileName("default"))).usage is None
+    assert (await house.services.views.get(CODER)).usage is None
+    assert (await house.services.views.get(ProfileName("default"))).usage is None
 
 
 async def test_who_watches_gets_the_first_at_once_and_one_a_second(house: House, samples: Samples) -> None:
@@ -92,7 +92,7 @@ async def test_who_watches_gets_the_first_at_once_and_one_a_second(house: House,
     await house.clock.advance(1.0)
     second = await newest(house, moments)
     assert [(one.sample.step_s, one.sample.cpu_cores) for one in second] == [(1.0, 0.75), (1.0, 0.0)]
-    usage = (await house.services.gateways.get(CODER)).usage
+    usage = (await house.services.views.get(CODER)).usage
     assert usage == second[0].sample
     await moments.aclose()
 
@@ -121,7 +121,7 @@ async def test_only_what_is_watched_is_read_every_second(house: House, samples: 
     await house.clock.advance(130.0)
     writer = (await house.process("writer")).pid
     assert [looked for looked in house.meter.looks if len(looked) == 1] == [[writer]] * 131
-    coder = (await house.services.gateways.get(CODER)).usage
+    coder = (await house.services.views.get(CODER)).usage
     assert coder is not None
     assert coder.step_s == 60.0
     await moments.aclose()
