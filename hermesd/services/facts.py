@@ -58,8 +58,8 @@ class Fact:
         return self.event.value
 
     def accept(self) -> None:
-        """Tells whoever waits that the step is recorded."""
-        if self.recorded is not None:
+        """Tells whoever still waits that the step is recorded."""
+        if self.recorded is not None and not self.recorded.done():
             self.recorded.set_result(None)
 
     def refuse(self, error: HermesError) -> None:

@@ -1,5 +1,6 @@
 """Starting, stopping and keeping gateways: what people are told and what is remembered."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from hermesd.domain.errors import (
     ProfileNotFound,
     RuntimeMissing,
 )
-from hermesd.domain.gateway import State
+from hermesd.domain.gateway import Event, State
 from hermesd.domain.operation import OperationState
 from hermesd.domain.process import ExitCause, ExitStatus, Foreign, Phase, Probe, Sign
 from hermesd.domain.profile import ProfileName
@@ -453,6 +454,17 @@ async def test_what_a_caller_was_told_is_recorded(house: House) -> None:
         await ask(name, REQUESTER)
         (record,) = await house.store.gateways()
         assert record.gateway.wanted_up is is_wanted
+
+
+async def test_a_command_takes_effect_although_its_sender_is_gone(house: House) -> None:
+    """A wish that is recorded is followed: a record of a start with no process would be the worst of both."""
+    keeper = await house.services.keepers.of((await house.services.profiles.get(ProfileName("coder"))).known)
+    sender = asyncio.create_task(keeper.command(Event.START))
+    await asyncio.sleep(0)
+    sender.cancel()
+    await house.clock.settle()
+    assert sender.cancelled()
+    assert await house.state("coder") is State.RUNNING
 
 
 async def test_nothing_is_started_while_a_profile_is_being_changed(house: House) -> None:
