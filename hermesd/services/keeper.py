@@ -209,7 +209,7 @@ class Keeper:
         """
         is_cleared = True
         self._is_halted = True
-        self._pause()
+        self.close()
         async with self._turn:
             if self.record.gateway.state not in LIVE:
                 return is_cleared
@@ -222,20 +222,17 @@ class Keeper:
 
     def close(self) -> None:
         """Stops watching; the gateway lives on and the next daemon adopts it."""
-        self._pause()
+        self._alarm.disarm()
+        self._starts.leave()
+        self._watch.end()
 
     def let_go(self) -> None:
         """The same for ever, for the profile is gone: whoever waits for this gateway is told so."""
-        self._pause()
+        self.close()
         self._is_let_go = True
         while not self._facts.empty():
             self._facts.get_nowait().refuse(_gone(self.home))
         self._ledger.wake()
-
-    def _pause(self) -> None:
-        self._alarm.disarm()
-        self._starts.leave()
-        self._watch.end()
 
     async def _wait_on(self) -> None:
         """Waits again for what the state waits for, at most until the moment that was recorded."""
