@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from hermesd.domain.gateway import Event, Gateway, State, Timer, timer
 from hermesd.domain.policy import Policy, delay_s
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.effects import Effects
 from hermesd.services.facts import Fact, Post
 from hermesd.services.ledgers import Ledger

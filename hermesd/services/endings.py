@@ -7,8 +7,8 @@ Must not know how a process is ended, or when.
 from dataclasses import replace
 
 from hermesd.domain.gateway import Event, State
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ExitCause, ExitReport, ProcessIdentity
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.effects import Effects
 from hermesd.services.facts import COMMANDS, Fact
 from hermesd.services.ledgers import Ledger

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import LIVE, Event, Gateway, ParkedFor, State
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ExitReport, ExitStatus, LastExit
 from hermesd.domain.profile import Home
+from hermesd.domain.record import GatewayRecord
 
 COMMANDS = frozenset({Event.START, Event.STOP, Event.RESTART})
 """What people post."""

@@ -18,8 +18,9 @@ from hermesd.domain.errors import Cancelled, HermesError
 from hermesd.domain.fleet import Chosen, Verb, choose, is_pattern, skipped
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationError, OperationState, TargetResult
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.settings import Settings
 from hermesd.services.gateways import Gateways
 from hermesd.services.gatewayviews import GatewayViews

@@ -12,9 +12,10 @@ from hermesd.domain.dump import Dump
 from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.gateway import LIVE
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.process import Foreign, LastExit
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.samples import Sample
 from hermesd.services.healthviews import HealthView, view_health
 from hermesd.services.homes import Identified, KnownHomes

@@ -16,9 +16,10 @@ from hermesd.domain.errors import GatewayStuck, HermesError, ProfileBusy, Profil
 from hermesd.domain.fleet import NO_CHANNEL
 from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, State, step
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus
 from hermesd.domain.profile import Home
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.alarms import Alarm
 from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.effects import Effects

@@ -12,8 +12,9 @@ from hermesd.domain.errors import HermesError, ProfileBusy, ProfileNotFound
 from hermesd.domain.gateway import LIVE, ParkedFor
 from hermesd.domain.health import Health
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events

@@ -9,8 +9,9 @@ import logging
 
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import State
-from hermesd.domain.ports import GatewayRecord, Store
+from hermesd.domain.ports import Store
 from hermesd.domain.profile import Home
+from hermesd.domain.record import GatewayRecord
 
 log = logging.getLogger(__name__)
 

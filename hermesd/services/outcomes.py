@@ -16,8 +16,9 @@ from hermesd.domain.errors import (
 )
 from hermesd.domain.gateway import State
 from hermesd.domain.health import Condition, Health
-from hermesd.domain.ports import Clock, GatewayRecord
+from hermesd.domain.ports import Clock
 from hermesd.domain.process import ExitCause, ExitStatus
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.keeper import Keeper
 from hermesd.services.operations import Job
 

@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import Credential
 from hermesd.domain.errors import HermesError, ProfileNameInvalid, RuntimeMissing
 from hermesd.domain.operation import Operation
-from hermesd.domain.ports import Ports, ProfileFacts, Setup
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import DEFAULT, IgnoredEntry, ProfileName, parse_display_name
 from hermesd.domain.trash import TrashNote
 from hermesd.services.events import Events

@@ -10,8 +10,9 @@ from hermesd.domain.budget import Budget, frees_at_s, recent
 from hermesd.domain.errors import BudgetSpent
 from hermesd.domain.gateway import Event, State
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.facts import COMMANDS, Fact, Post, TurnCame
 from hermesd.services.ledgers import Ledger
 from hermesd.services.turns import WAITING, Place, Turns

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Happening
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.events import Events
 from hermesd.services.facts import Fact
 from hermesd.services.ledgers import Ledger

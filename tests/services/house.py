@@ -15,9 +15,10 @@ from hermesd.app import Services, services_on
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
 from hermesd.domain.settings import Settings
 from hermesd.services.healthviews import HealthView
