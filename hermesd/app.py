@@ -85,6 +85,7 @@ from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.fleet import Fleet
 from hermesd.services.gateways import Gateways
+from hermesd.services.gatewayviews import GatewayViews
 from hermesd.services.homechecks import HomeChecks
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers
@@ -148,6 +149,7 @@ class Services:
     keepers: Keepers
     rounds: Rounds
     gateways: Gateways
+    views: GatewayViews
     fleet: Fleet
     profiles: Profiles
     renames: Renames
@@ -299,10 +301,11 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     rounds = Rounds(ports, settings.policy, runtimes, keepers, checkups)
     samples = Samples(ports, homes, keepers)
     drains = Drains(ports, runtimes, rounds)
-    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, samples, drains)
+    views = GatewayViews(ports, settings.policy, homes, runtimes, keepers, samples)
+    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, views, drains)
     terminals = Terminals(ports, homes, runtimes)
     leftovers = Leftovers(ports, runtimes, terminals)
-    profiles = Profiles(ports, events, operations, homes, runtimes, gateways, leftovers)
+    profiles = Profiles(ports, events, operations, homes, runtimes, gateways, views, leftovers)
     usage = Usage(ports, homes)
     deletion_plans = DeletionPlans(ports, settings, operations, runtimes, profiles, usage, leftovers)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
@@ -310,10 +313,10 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     logs = Logs(ports, homes, runtimes)
     drift = Drift(ports, events, operations, homes)
     descriptions = Descriptions(ports, events, operations, homes, runtimes)
-    souls = Souls(ports, events, operations, homes, runtimes, gateways)
+    souls = Souls(ports, events, operations, homes, runtimes, views)
     aliases = Aliases(ports, events, operations, homes)
     skills = Skills(ports, events, operations, homes, runtimes)
-    sharing = Sharing(homes, runtimes, gateways)
+    sharing = Sharing(homes, runtimes, views)
     plans = CreationPlans(ports, homes, runtimes, sharing)
     creations = Creations(ports, events, operations, homes, runtimes, plans, sharing, skills)
     doctor = Doctor(
@@ -321,7 +324,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         operations,
         homes,
         runtimes,
-        HomeChecks(ports, runtimes, gateways),
+        HomeChecks(ports, runtimes, views),
         MachineChecks(ports, settings, operations, homes, runtimes, keepers, profiles, trash),
     )
     return Services(
@@ -331,7 +334,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         keepers=keepers,
         rounds=rounds,
         gateways=gateways,
-        fleet=Fleet(ports, settings, operations, homes, runtimes, gateways),
+        views=views,
+        fleet=Fleet(ports, settings, operations, homes, runtimes, gateways, views),
         profiles=profiles,
         renames=renames,
         terminals=terminals,
@@ -374,7 +378,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
             services.descriptions,
             services.souls,
         ),
-        gateways=GatewaysServicer(services.gateways, services.fleet),
+        gateways=GatewaysServicer(services.gateways, services.views, services.fleet),
         operations=OperationsServicer(services.operations),
         events=EventsServicer(services.events),
         runtimes=RuntimesServicer(services.runtimes),

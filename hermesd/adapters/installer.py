@@ -19,8 +19,8 @@ from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.locked import Locks, fingerprint, package_count
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.trees import ensure_private, remove_tree
+from hermesd.domain.agent import Agent
 from hermesd.domain.errors import Cancelled, Incompatible, ProfileBusy
-from hermesd.domain.ports import Agent
 from hermesd.domain.runtime import HERMES_AGENT, InstallProgress, Runtime
 
 MANIFEST = "runtime.json"

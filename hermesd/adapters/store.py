@@ -21,7 +21,8 @@ from hermesd.adapters.oserrors import translating
 from hermesd.adapters.store_errors import state_corrupt, translating_database
 from hermesd.adapters.store_schema import upgrade
 from hermesd.domain.operation import Happening, Operation
-from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Binding, GatewayRecord
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT
+from hermesd.domain.record import Binding, GatewayRecord
 from hermesd.domain.runtime import Runtime
 
 BUSY_WAIT_S = 0.5

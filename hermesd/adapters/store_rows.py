@@ -12,9 +12,9 @@ from typing import Any
 
 from hermesd.domain.gateway import Gateway, ParkedFor, State
 from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress, TargetResult
-from hermesd.domain.ports import Binding, GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
+from hermesd.domain.record import Binding, GatewayRecord
 from hermesd.domain.runtime import Runtime
 
 Row = dict[str, Any]

@@ -16,7 +16,7 @@ from hermesd.domain.terminal import Terminal
 from hermesd.domain.usage import DiskUsage
 from hermesd.services.aliases import AliasView
 from hermesd.services.deletion_plans import DeletionPlan
-from hermesd.services.gateways import Explanation, GatewayView
+from hermesd.services.gatewayviews import Explanation, GatewayView
 from hermesd.services.healthviews import HealthView
 from hermesd.services.profiles import ProfileView
 from hermesd.services.souls import SoulView

@@ -12,6 +12,7 @@ from hermesd.domain.fleet import Verb
 from hermesd.domain.profile import ProfileName
 from hermesd.services.fleet import Fleet, FleetOrder
 from hermesd.services.gateways import Gateways
+from hermesd.services.gatewayviews import GatewayViews
 from hermesd.v1 import gateways_pb2, gateways_pb2_grpc, operations_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -22,20 +23,21 @@ VERBS = {gateways_pb2.GatewayVerb.Value(f"GATEWAY_VERB_{verb.name}"): verb for v
 
 
 class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
-    """Translates for `services/gateways.py` and `services/fleet.py`."""
+    """Translates for `services/gateways.py`, `services/gatewayviews.py` and `services/fleet.py`."""
 
-    def __init__(self, gateways: Gateways, fleet: Fleet) -> None:
+    def __init__(self, gateways: Gateways, views: GatewayViews, fleet: Fleet) -> None:
         self._gateways = gateways
+        self._views = views
         self._fleet = fleet
 
     async def ListGateways(
         self, request: gateways_pb2.ListGatewaysRequest, context: Context
     ) -> gateways_pb2.ListGatewaysResponse:
-        views = await self._gateways.all()
+        views = await self._views.all()
         return gateways_pb2.ListGatewaysResponse(gateways=[convert.gateway(view) for view in views])
 
     async def GetGateway(self, request: gateways_pb2.GetGatewayRequest, context: Context) -> gateways_pb2.Gateway:
-        return convert.gateway(await self._gateways.get(ProfileName.parse(request.profile)))
+        return convert.gateway(await self._views.get(ProfileName.parse(request.profile)))
 
     async def StartGateway(
         self, request: gateways_pb2.StartGatewayRequest, context: Context
@@ -93,7 +95,7 @@ class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
     async def ExplainGateway(
         self, request: gateways_pb2.ExplainGatewayRequest, context: Context
     ) -> gateways_pb2.GatewayExplanation:
-        explanation = await self._gateways.explain(ProfileName.parse(request.profile))
+        explanation = await self._views.explain(ProfileName.parse(request.profile))
         return convert.explanation(explanation)
 
     async def ReadGatewayLog(
@@ -101,5 +103,5 @@ class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
     ) -> AsyncIterator[gateways_pb2.LogLine]:
         name = ProfileName.parse(request.profile)
         lines = request.lines if request.HasField("lines") else DEFAULT_LINES
-        async for text in self._gateways.read_log(name, lines=lines, follow=request.follow):
+        async for text in self._views.read_log(name, lines=lines, follow=request.follow):
             yield gateways_pb2.LogLine(text=text)

@@ -7,8 +7,8 @@ import grpc
 from hermesd.api import convert
 from hermesd.api.creations import CreationsServicer
 from hermesd.api.requests import requester
+from hermesd.domain.agent import ModelEndpoint, Setup
 from hermesd.domain.errors import ArgumentInvalid
-from hermesd.domain.ports import ModelEndpoint, Setup
 from hermesd.domain.profile import ProfileName
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans

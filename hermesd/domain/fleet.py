@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from hermesd.domain.errors import ArgumentInvalid, ProfileNameInvalid, ProfileNotFound
 from hermesd.domain.gateway import LIVE, ParkedFor, State
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 
 WILDCARDS = "*?"
 """What stands for any characters, and for one. Nothing else does: a pattern is not a regular expression."""

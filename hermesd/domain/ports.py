@@ -6,39 +6,33 @@ contract suite. Methods that are not `async` may block on local files and are ca
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from hermesd.domain.agent import Agent
 from hermesd.domain.alias import Alias
-from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
-from hermesd.domain.description import Description
 from hermesd.domain.dump import Dump
 from hermesd.domain.errors import HermesError
-from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
 from hermesd.domain.logs import LogFile, Record, Wanted
 from hermesd.domain.notice import Notice
 from hermesd.domain.operation import Happening, Operation
 from hermesd.domain.process import (
     ExitCause,
-    ExitReport,
     ExitStatus,
-    Foreign,
-    LastExit,
-    Probe,
     ProcessIdentity,
     SpawnSpec,
 )
-from hermesd.domain.profile import Home, HomeIdentity, IgnoredEntry, ProfileName
-from hermesd.domain.runtime import InstallProgress, Launch, Runtime
+from hermesd.domain.profile import Home, IgnoredEntry, ProfileName
+from hermesd.domain.record import Binding, GatewayRecord
+from hermesd.domain.runtime import InstallProgress, Runtime
 from hermesd.domain.samples import Reading, Sample
 from hermesd.domain.skills import SkillSync
-from hermesd.domain.soul import Soul
 from hermesd.domain.terminal import Terminal
 from hermesd.domain.trash import Trashed, TrashNote
-from hermesd.domain.usage import DiskUsage, Holdings, Leftover
+from hermesd.domain.usage import DiskUsage
 
 
 class Clock(Protocol):
@@ -65,31 +59,6 @@ class WarmClients(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class GatewayRecord:
-    """What is remembered of one gateway, whatever happens to the daemon."""
-
-    profile_id: str
-    gateway: Gateway = Gateway()
-    spawn_id: str = ""
-    """The start under way or running, recorded before the process exists; empty when there is none."""
-    home: Home | None = None
-    """The home of that start as it was then, whatever becomes of it; `None` if none is under way, or not known."""
-    process: ProcessIdentity | None = None
-    since_s: float | None = None
-    """When the shown state began, seconds since the epoch."""
-    restarts: int = 0
-    next_start_at_s: float | None = None
-    last_exit: LastExit | None = None
-    detail: str = ""
-    starts_s: tuple[float, ...] = ()
-    """When it was started in the last day, seconds since the epoch, for the start budget."""
-    is_enabled: bool = True
-    """Whether it is started with the daemon while it is wanted."""
-    start_order: int = 0
-    """Its place in line when the daemon starts gateways: lower first."""
-
-
 OPERATIONS_KEPT = 1_000
 """Operations in the history; the oldest beyond them are dropped."""
 
@@ -99,16 +68,6 @@ EVENTS_KEPT = 10_000
 
 MOST_IGNORED = 200
 """Entries that are no profiles and are told; somebody may keep a whole collection there."""
-
-
-@dataclass(frozen=True)
-class Binding:
-    """A stable id, and the home it stands for."""
-
-    id: str
-    home: HomeIdentity
-    name: str
-    """What the profile was called when it was last seen; empty once another one is called so."""
 
 
 class Store(Protocol):
@@ -635,215 +594,6 @@ class LogReader(Protocol):
         """The daemon's own log."""
 
 
-@dataclass(frozen=True)
-class ApiServer:
-    """The agent's HTTP API as a profile configures it."""
-
-    is_enabled: bool = False
-    host: str = "127.0.0.1"
-    port: int = 8642
-
-
-@dataclass(frozen=True)
-class ProfileFacts:
-    """What a home's files say, read without running the agent or opening its database."""
-
-    description: str = ""
-    description_is_generated: bool = False
-    """Whether an agent wrote the description."""
-    display_name: str = ""
-    """The name for people; empty for the one in commands."""
-    has_env: bool = False
-    env_names: tuple[str, ...] = ()
-    """Names of what `.env` sets to something, sorted."""
-    has_soul: bool = False
-    key_env: str = ""
-    """Variable that the model's key is read from; empty where the configuration does not tell."""
-    has_key: bool = False
-    """Whether there is a key for the model, there or in the configuration itself."""
-    model: str = ""
-    provider: str = ""
-    base_url: str = ""
-    skill_count: int = 0
-    distribution: str = ""
-    """Name and version of the distribution, as `name@version`."""
-    api_server: ApiServer = ApiServer()
-    channels: tuple[str, ...] = ()
-    """By what its gateway could be reached or set to work, sorted: `api_server`, `cron`, `webhook`, platforms;
-    `unknown` if that cannot be told for all, so that who has none really has none."""
-    drain_s: float = 0.0
-    """How long the gateway may take to finish its turns before it ends."""
-    problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ModelEndpoint:
-    """A model to point a profile at. Empty fields keep what is configured."""
-
-    model: str = ""
-    base_url: str = ""
-    key_env: str = ""
-    key: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """How a profile is to be set up."""
-
-    endpoint: ModelEndpoint | None = None
-    enable_api_server: bool = False
-    api_server_port: int = 0
-    """0 takes the lowest free one from `FIRST_API_PORT`."""
-
-
-FIRST_API_PORT = 8643
-"""Ports are handed out from here: 8642 is what an agent takes that nobody gave a port."""
-
-
-class Agent(Protocol):
-    """One kind of agent. The only place that knows its files, flags and exit codes."""
-
-    kind: str
-
-    def version(self, executable: Path) -> str:
-        """Asks the executable for its version. Raises `Incompatible` if it cannot say."""
-
-    def facts(self, home: Home) -> ProfileFacts:
-        """Reads a home. Never raises: what cannot be read is named in `problems`."""
-
-    def log_files(self) -> Sequence[LogFile]:
-        """The logs it keeps in a home, of which each may be absent."""
-
-    def is_lived_in(self, home: Home) -> bool:
-        """Whether an agent has worked in this home, by what it keeps there. Never raises."""
-
-    def check(self, home: Home, *, is_running: bool) -> None:
-        """Refuses a start that cannot succeed, before anything is done.
-
-        Raises `ConfigInvalid`; `PortInUse` with who holds it where the kernel tells (not asked for when
-        `is_running`, for then it is the gateway itself).
-        """
-
-    def launch(self, runtime: Runtime, home: Home) -> Launch:
-        """How the gateway of this home is started. `HOME_VARIABLE` in its environment is absent or this home."""
-
-    def refresh(self) -> None:
-        """Brings what gateways were started with, and share with others, to what it is now; called now and then.
-
-        Raises `DiskFull`, `NotPermitted`.
-        """
-
-    def probe(self, home: Home, process: ProcessIdentity) -> Probe:
-        """How far a started gateway is. A claim that another process or an earlier start left is not believed."""
-
-    def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
-        """Tells the agent that the coming SIGTERM is meant, so that it ends with 0."""
-
-    def drain(self, home: Home, *, is_wanted: bool) -> None:
-        """Asks a gateway to finish its turns and take no new ones, or to take turns again; `probe` tells whether
-        it does.
-
-        Raises `DiskFull`, `NotPermitted`, and `Incompatible` if it cannot be asked.
-        """
-
-    def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
-        """What an unasked end means."""
-
-    def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> Foreign | None:
-        """The living gateway of this home that is not `own`, by its record and the lock it holds; else `None`."""
-
-    def command(self, runtime: Runtime, home: Home, arguments: Sequence[str]) -> Launch:
-        """How one of the agent's own commands is run for this home.
-
-        Raises `Incompatible` if it has none; `ConfigInvalid` if it could not work where the home says.
-        """
-
-    def environment(self, home: Home) -> Mapping[str, str]:
-        """What makes any program one of this home's: which home it is, and no secret."""
-
-    def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
-        """Brings the home to `setup`, changing nothing that is so already; returns what was changed.
-
-        Raises `ConfigInvalid`, `ArgumentInvalid`, `PortInUse`, `DiskFull`, `NotPermitted`.
-        """
-
-    def set_display_name(self, home: Home, text: str) -> None:
-        """Writes the name that people see, which an agent of this kind leaves alone; empty takes it away.
-
-        Changes nothing that is so already. Raises `ProfileNotFound` if the home is gone, `ConfigInvalid`,
-        `Incompatible`, `DiskFull`, `NotPermitted`.
-        """
-
-    def holdings(self, home: Home) -> Holdings:
-        """What would go with this home, without opening a database in this process.
-
-        Never raises, and takes a few seconds at most: what cannot be counted by then is unknown.
-        """
-
-    def leftovers(self, home: Home) -> list[Leftover]:
-        """What the agent keeps elsewhere to start this home's gateway, which hermesd does not take away."""
-
-    def follow_rename(self, before: Home, after: Home) -> list[str]:
-        """Brings what is kept under a home's name or path, in it and beside it, to its new ones.
-
-        Called while nothing of the gateway runs. Once more changes nothing. Returns what a person has to see
-        to, a sentence each. Raises `DiskFull`, `NotPermitted`.
-        """
-
-    def credentials(self, home: Home) -> list[Credential]:
-        """What messaging platforms know this home's bots by. Never raises: what cannot be read names nothing."""
-
-    def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
-        """What `clone` would do. Changes nothing. Raises `ConfigInvalid`, `NotPermitted`."""
-
-    def clone(
-        self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
-    ) -> list[str]:
-        """Fills `target`, the fresh home of `name` that is still being made, from a home that may be in use.
-
-        What `target` says of what the profile is for stays; its other files give way to the source's.
-
-        Databases are consistent snapshots; what belongs to running processes stays behind, and so does what a
-        link leads to. The source is only read. Returns what a person has to know, a sentence each. Raises
-        `ConfigInvalid`, `DiskFull`, `NotPermitted`, `Cancelled`.
-        """
-
-    def settle_clone(self, source: Home, home: Home) -> list[str]:
-        """Brings what is kept beside homes to a clone that has just been published.
-
-        Once more changes nothing. Returns what a person has to see to. Raises `DiskFull`, `NotPermitted`.
-        """
-
-    def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
-        """Writes what the profile is for where task boards read it, and nothing else; empty takes it away.
-
-        With `keeps_persons`, one that a person wrote stays. Raises `ChangedMeanwhile` then, and if others keep
-        writing there; `ConfigInvalid`, `DiskFull`, `NotPermitted`, `ProfileNotFound`. Nothing is changed then.
-        """
-
-    def generate_description(
-        self, runtime: Runtime, home: Home, environment: Mapping[str, str], is_cancelled: Callable[[], bool]
-    ) -> str:
-        """Has the agent itself, with the home's own model and keys, say what the profile is for; writes nothing.
-
-        Takes as long as a model does, two minutes at most. `environment` is what its process begins with. Raises
-        `AgentFailed`, `Incompatible`, `ConfigInvalid`, `Cancelled`.
-        """
-
-    def read_soul(self, home: Home) -> Soul:
-        """The home's SOUL.md; empty where there is none. Raises `ConfigInvalid`."""
-
-    def write_soul(self, home: Home, text: str, revision: str | None) -> Soul:
-        """Replaces the home's SOUL.md if it still is of this revision, or whatever it is where that is `None`.
-
-        Raises `ChangedMeanwhile`, `ConfigInvalid`, `ArgumentInvalid`, `DiskFull`, `NotPermitted`,
-        `ProfileNotFound`; the old text is there then.
-        """
-
-    def bundled_skills(self, runtime: Runtime) -> Path | None:
-        """Directory of the skills that come with the runtime; `None` if it brings none."""
-
-
 class Installer(Protocol):
     """Installs hermes-agent into environments of its own."""
 
@@ -904,17 +654,12 @@ class Ports:
 
 __all__ = [
     "EVENTS_KEPT",
-    "FIRST_API_PORT",
     "MOST_IGNORED",
     "OPERATIONS_KEPT",
-    "Agent",
     "Aliases",
-    "ApiServer",
     "Backend",
-    "Binding",
     "Clock",
     "Dumps",
-    "GatewayRecord",
     "HomeInspector",
     "Homes",
     "Installer",
@@ -923,13 +668,10 @@ __all__ = [
     "Logs",
     "MachineInspector",
     "Meter",
-    "ModelEndpoint",
     "Notices",
     "Ports",
     "Processes",
-    "ProfileFacts",
     "SampleStore",
-    "Setup",
     "SkillLibrary",
     "Store",
     "TerminalRecords",

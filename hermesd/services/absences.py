@@ -8,8 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from hermesd.domain.errors import HermesError
-from hermesd.domain.ports import EVENTS_KEPT, Binding, Ports
+from hermesd.domain.ports import EVENTS_KEPT, Ports
 from hermesd.domain.profile import Home, ProfileName
+from hermesd.domain.record import Binding
 
 RENAMED = ("profile.renamed", "profile.renamed_elsewhere")
 """What is recorded of a rename, whoever did it."""

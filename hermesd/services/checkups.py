@@ -8,10 +8,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from hermesd.domain.agent import Agent
 from hermesd.domain.errors import HermesError
 from hermesd.domain.health import Condition, Health, Look, assess
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import Agent, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.process import Probe, ProcessIdentity
 from hermesd.domain.profile import Home
 from hermesd.services.events import Events

@@ -9,10 +9,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hermesd.domain.agent import Agent
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Extent
 from hermesd.domain.creation import CreationPlan, NewProfile, Step
 from hermesd.domain.errors import AliasTaken, ConfigInvalid, ProfileExists
-from hermesd.domain.ports import Agent, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.services.homes import KnownHomes
 from hermesd.services.operations import Request

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.domain import layout
+from hermesd.domain.agent import ModelEndpoint, Setup
 from hermesd.domain.creation import CreationPlan, NewProfile
 from hermesd.domain.errors import Cancelled, HermesError, ProfileNotFound
 from hermesd.domain.operation import Operation
-from hermesd.domain.ports import ModelEndpoint, Ports, Setup
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.services.creation_plans import KIND, CreationPlans, Order, is_seeded
 from hermesd.services.events import Events

@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from hermesd.domain.agent import Agent
 from hermesd.domain.errors import (
     ArgumentInvalid,
     HermesError,
@@ -19,7 +20,7 @@ from hermesd.domain.errors import (
 )
 from hermesd.domain.gateway import Event
 from hermesd.domain.limits import Limit
-from hermesd.domain.ports import Agent, GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.process import (
     ExitCause,
     ExitReport,
@@ -29,6 +30,7 @@ from hermesd.domain.process import (
     SpawnSpec,
 )
 from hermesd.domain.profile import Home
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.runtime import Launch
 from hermesd.domain.settings import Settings
 from hermesd.services.facts import Fact

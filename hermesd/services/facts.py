@@ -4,18 +4,14 @@ Owns: which fact belongs to which start, and how a step changes the record. Must
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from hermesd.domain.budget import Budget, frees_at_s, recent
-from hermesd.domain.errors import BudgetSpent
+from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import LIVE, Event, Gateway, ParkedFor, State
-from hermesd.domain.ports import GatewayRecord
-from hermesd.domain.process import LastExit
+from hermesd.domain.process import ExitReport, ExitStatus, LastExit
 from hermesd.domain.profile import Home
-
-SETTLED = frozenset({State.STOPPED, State.RUNNING, State.BACKOFF, State.PARKED, State.FAILED})
-"""States in which a command has come to its end: what happens next, nobody asked for."""
+from hermesd.domain.record import GatewayRecord
 
 COMMANDS = frozenset({Event.START, Event.STOP, Event.RESTART})
 """What people post."""
@@ -52,6 +48,42 @@ class Fact:
     is_boot: bool = False
     """Whether the daemon brings up what is wanted, which nobody may have changed since it looked."""
 
+    @classmethod
+    def of_end(cls, report: ExitReport, spawn_id: str, status: ExitStatus, *, now_s: float) -> "Fact":
+        """That the process of a start has ended."""
+        end = LastExit(report.cause, status, report.detail, now_s)
+        return cls(report.event, spawn_id, end, report.detail)
+
+    def __str__(self) -> str:
+        return self.event.value
+
+    def accept(self) -> None:
+        """Tells whoever still waits that the step is recorded."""
+        if self.recorded is not None and not self.recorded.done():
+            self.recorded.set_result(None)
+
+    def refuse(self, error: HermesError) -> None:
+        """Tells whoever still waits that nothing has changed, and why."""
+        if self.recorded is not None and not self.recorded.done():
+            self.recorded.set_exception(error)
+
+
+@dataclass(frozen=True)
+class TurnCame:
+    """A start that stood in line may begin. No step of the machine: it has been starting all along."""
+
+    spawn_id: str
+
+    def __str__(self) -> str:
+        return "turn"
+
+    def refuse(self, error: HermesError) -> None:
+        """Nobody waits for it to be recorded."""
+
+
+Post = Callable[[Fact | TurnCame], None]
+"""Puts something that happened behind what has happened before. Never waits."""
+
 
 def remembered(before: GatewayRecord, gateway: Gateway, fact: Fact, *, now_s: float) -> GatewayRecord:
     """The record after a step that made the gateway into `gateway`."""
@@ -69,17 +101,9 @@ def remembered(before: GatewayRecord, gateway: Gateway, fact: Fact, *, now_s: fl
     return record
 
 
-def with_start(record: GatewayRecord, before: State, fact: Fact, *, spawn_id: str, home: Home) -> GatewayRecord:
-    """The record with a start under way that `fact` led to, from state `before`."""
-    is_first = fact.event in (*COMMANDS, Event.CHANNEL_FOUND)
-    is_asked_for = is_first or before in (State.STOPPING, State.KILLING)
-    restarts = record.restarts + (0 if is_asked_for else 1)
-    return replace(record, spawn_id=spawn_id, home=home, process=None, restarts=restarts)
-
-
-def is_awaited(before: State, fact: Fact) -> bool:
-    """Whether a person waits for the start that `fact` led to, from state `before`: they go first in line."""
-    return fact.recorded is not None or before in (State.STOPPING, State.KILLING)
+def at_rest(record: GatewayRecord, gateway: Gateway) -> GatewayRecord:
+    """The record without a process, and without a next start."""
+    return replace(record, gateway=gateway, spawn_id="", home=None, process=None, next_start_at_s=None)
 
 
 def is_to_boot(gateway: Gateway) -> bool:
@@ -93,27 +117,3 @@ def has_lost_home(record: GatewayRecord, home: Home | None) -> bool:
     if record.gateway.state not in LIVE:
         return False
     return home is None or (record.home is not None and record.home.identity != home.identity)
-
-
-def charged(record: GatewayRecord, budget: Budget, *, now_s: float) -> tuple[GatewayRecord, float]:
-    """The record with a start charged to its budget, and when a start is possible, seconds since the epoch.
-
-    If that is later than now, nothing is charged: nothing may be started.
-    """
-    starts_s = recent(record.starts_s, now_s)
-    possible_at_s = frees_at_s(budget, starts_s, now_s)
-    if possible_at_s <= now_s:
-        starts_s = (*starts_s, now_s)
-    return replace(record, starts_s=starts_s), possible_at_s
-
-
-def out_of_budget(home: Home, budget: Budget) -> tuple[BudgetSpent, Fact]:
-    """That no start is left, for whoever waits for one and for the machine."""
-    limits = f"{budget.per_hour} starts an hour and {budget.per_day} a day"
-    error = BudgetSpent(
-        f"gateway '{home.name}' was not started: it was started too often",
-        hint=f"at most {limits} protect its tokens; it starts by itself when the next one is allowed",
-        fixes=[f"hermesctl gateway why {home.name}"],
-        profile=home.name.text,
-    )
-    return error, Fact(Event.BUDGET_SPENT, detail=f"started too often: at most {limits}")

@@ -18,10 +18,12 @@ from hermesd.domain.errors import Cancelled, HermesError
 from hermesd.domain.fleet import Chosen, Verb, choose, is_pattern, skipped
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationError, OperationState, TargetResult
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.settings import Settings
 from hermesd.services.gateways import Gateways
+from hermesd.services.gatewayviews import GatewayViews
 from hermesd.services.homes import KnownHomes
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
@@ -82,6 +84,7 @@ class Fleet:
         homes: KnownHomes,
         runtimes: Runtimes,
         gateways: Gateways,
+        views: GatewayViews,
     ) -> None:
         self._ports = ports
         self._at_once = settings.policy.starts_at_once
@@ -89,6 +92,7 @@ class Fleet:
         self._homes = homes
         self._runtimes = runtimes
         self._gateways = gateways
+        self._views = views
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -157,12 +161,12 @@ class Fleet:
 
     async def _in_order(self, plan: Plan) -> list[ProfileName]:
         """Everybody who is meant, in the order in which a daemon would start them."""
-        order = {view.name: view.record.start_order for view in await self._gateways.all()}
+        order = {view.name: view.record.start_order for view in await self._views.all()}
         return sorted((*plan.chosen.named, *plan.chosen.matched), key=lambda name: (order.get(name, 0), name.text))
 
     async def _result(self, name: ProfileName, plan: Plan, job: Job, *, is_resumed: bool) -> TargetResult:
         try:
-            view = await self._gateways.get(name)
+            view = await self._views.get(name)
             if name in plan.chosen.matched:
                 has_channel = await self._has_channel(name)
                 is_foreign = view.foreign_pid is not None

@@ -1,98 +1,34 @@
-"""Gateways as people ask for them: started, stopped, shown and explained.
+"""Gateways as people ask for them: started, stopped, drained, held and enabled.
 
-Owns: what must be true before a wish is written, and when an operation counts as done. Must not know how a keeper
-does its work.
+Owns: what must be true before a wish is written. Must not know how a keeper does its work, how a gateway is shown,
+or when what was asked for counts as done.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 
-from hermesd.domain.budget import DAY_S, HOUR_S, Budget, used
-from hermesd.domain.dump import Dump
-from hermesd.domain.errors import (
-    ArgumentInvalid,
-    Cancelled,
-    GatewayCrashed,
-    GatewayMisconfigured,
-    GatewayNotReady,
-    GatewayStuck,
-    HermesError,
-    PortInUse,
-)
+from hermesd.domain.errors import HermesError
 from hermesd.domain.fleet import NO_CHANNEL
-from hermesd.domain.gateway import LIVE, Event, State
-from hermesd.domain.health import Condition, Health
-from hermesd.domain.operation import Happening, Operation, OperationState
-from hermesd.domain.ports import GatewayRecord, Ports
-from hermesd.domain.process import ExitCause, ExitStatus, Foreign, LastExit
+from hermesd.domain.gateway import LIVE, Event
+from hermesd.domain.operation import Operation, OperationState
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
-from hermesd.domain.samples import Sample
 from hermesd.domain.settings import Settings
 from hermesd.services.drains import Drains
 from hermesd.services.events import Events
 from hermesd.services.foreign import foreign_error, start_command
-from hermesd.services.healthviews import HealthView, view_health
+from hermesd.services.gatewayviews import GatewayView, GatewayViews
 from hermesd.services.homes import Identified, KnownHomes
-from hermesd.services.keeper import EXITED, Keeper
+from hermesd.services.keeper import Keeper
 from hermesd.services.keepers import Keepers
 from hermesd.services.operations import Job, Operations, Request
+from hermesd.services.outcomes import stuck, until_ready, until_stopped
 from hermesd.services.runtimes import Runtimes
-from hermesd.services.samples import Samples
-
-NOT_STARTING = frozenset({State.BACKOFF, State.PARKED, State.FAILED})
-"""States that mean that the start at hand did not work, whatever is tried later."""
-
-EXPLAINED = 10
-"""Ends and lines that an explanation holds at most."""
-
-MOST_LINES = 100_000
-"""Lines of captured output that one call can ask for."""
-
-
-@dataclass(frozen=True)
-class GatewayView:
-    """A gateway as it is shown."""
-
-    name: ProfileName
-    record: GatewayRecord
-    foreign: Foreign | None
-    """The gateway that somebody else started."""
-    log_path: str
-    budget: Budget
-    used_in_hour: int
-    """Starts charged to the rolling hour."""
-    used_in_day: int
-    """Starts charged to the rolling day."""
-    warnings: tuple[str, ...]
-    """What is asked for and is not given to the process that runs."""
-    health: HealthView | None = None
-    """How it is doing; `None` unless it is up and was looked at."""
-    usage: Sample | None = None
-    """What it used when it was last looked at."""
-
-    @property
-    def foreign_pid(self) -> int | None:
-        """Pid of the gateway that somebody else started."""
-        return None if self.foreign is None else self.foreign.pid
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why a gateway is as it is."""
-
-    view: GatewayView
-    exits: Sequence[LastExit]
-    """Its last ends, newest first."""
-    last_lines: Sequence[str]
-    """The last lines it wrote, oldest first."""
-    dumps: Sequence[Dump] = ()
-    """What was kept of processes before they were ended, newest first."""
 
 
 class Gateways:
-    """Starts, stops and shows gateways."""
+    """Changes single gateways."""
 
     def __init__(
         self,
@@ -103,7 +39,7 @@ class Gateways:
         homes: KnownHomes,
         runtimes: Runtimes,
         keepers: Keepers,
-        samples: Samples,
+        views: GatewayViews,
         drains: Drains,
     ) -> None:
         self._ports = ports
@@ -114,65 +50,7 @@ class Gateways:
         self._runtimes = runtimes
         self._keepers = keepers
         self._drains = drains
-        self._samples = samples
-
-    async def all(self) -> list[GatewayView]:
-        """The gateway of every profile."""
-        return await self._views(await self._homes.scan())
-
-    async def get(self, name: ProfileName) -> GatewayView:
-        """The gateway of one profile.
-
-        Raises:
-            ProfileNotFound: there is no such profile.
-        """
-        return await self.view(await self._homes.get(name))
-
-    async def view(self, known: Identified) -> GatewayView:
-        """The gateway of a home as it is now."""
-        (view,) = await self._views([known])
-        return view
-
-    async def _views(self, homes: Sequence[Identified]) -> list[GatewayView]:
-        """Gateways as they are now; homes are looked into in one thread, whose turn costs more than the look."""
-        kept = [(known, self._keepers.record_of(known.id)) for known in homes]
-        resting = [(known, record) for known, record in kept if record.gateway.state not in LIVE]
-        foreign = await asyncio.to_thread(self._foreign, resting) if resting else {}
-        await self._samples.look_at_new()
-        return [self._view(known, record, foreign.get(known.id)) for known, record in kept]
-
-    def _foreign(self, resting: Sequence[tuple[Identified, GatewayRecord]]) -> dict[str, Foreign | None]:
-        """By profile id."""
-        agents = [self._runtimes.agent_of(known.home.name) for known, _ in resting]
-        return {
-            known.id: agent.foreign_gateway(known.home, record.process)
-            for agent, (known, record) in zip(agents, resting, strict=True)
-        }
-
-    def _view(self, known: Identified, record: GatewayRecord, foreign: Foreign | None) -> GatewayView:
-        log_path = str(self._ports.logs.path(known.id))
-        now_s = self._ports.clock.now_s()
-        return GatewayView(
-            known.home.name,
-            record,
-            foreign,
-            log_path,
-            self._policy.budget,
-            used_in_hour=used(record.starts_s, now_s, HOUR_S),
-            used_in_day=used(record.starts_s, now_s, DAY_S),
-            warnings=self._keepers.warnings_of(known.id),
-            health=self._health(known.id),
-            usage=self._samples.latest(known.id, record.process),
-        )
-
-    def _health(self, profile_id: str) -> HealthView | None:
-        vitals = self._keepers.vitals_of(profile_id)
-        if vitals is None:
-            return None
-        age_s = self._ports.processes.age_s(vitals.process)
-        return view_health(
-            vitals, self._ports.clock, process_age_s=age_s, silent_after_s=self._policy.hung_after_s
-        )
+        self._views = views
 
     async def start(self, name: ProfileName, requester: str) -> Operation:
         """Wishes the gateway up and follows it until it is ready.
@@ -238,36 +116,7 @@ class Gateways:
         word = "enabled" if is_enabled else "disabled"
         message = f"gateway of {name}: {word}"
         await self._events.record(f"gateway.{word}", message, profile=name.text, requester=requester)
-        return await self.view(known)
-
-    async def explain(self, name: ProfileName) -> Explanation:
-        """Why the gateway is as it is: its last ends and its last words.
-
-        Raises:
-            ProfileNotFound: there is no such profile.
-        """
-        known = await self._homes.get(name)
-        told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kinds=[EXITED])
-        lines = await asyncio.to_thread(self._ports.logs.tail, known.id, EXPLAINED)
-        dumps = await asyncio.to_thread(self._ports.dumps.of, known.id)
-        return Explanation(await self.view(known), [_exit_of(event) for event in reversed(told)], lines, dumps)
-
-    async def read_log(self, name: ProfileName, *, lines: int, follow: bool) -> AsyncIterator[str]:
-        """The last lines of a gateway's captured output, then, with `follow`, new ones as they come.
-
-        Raises:
-            ProfileNotFound: there is no such profile.
-            ArgumentInvalid: `lines` is above `MOST_LINES`.
-        """
-        if lines > MOST_LINES:
-            raise ArgumentInvalid(f"{lines} lines are more than can be sent", hint=f"ask for at most {MOST_LINES}")
-        known = await self._homes.get(name)
-        if follow:
-            async for line in self._ports.logs.follow(known.id, lines):
-                yield line
-            return
-        for line in await asyncio.to_thread(self._ports.logs.tail, known.id, lines):
-            yield line
+        return await self._views.view(known)
 
     async def forget(self, known: Identified) -> None:
         """Lets go of the gateway of a profile that was deleted, after a `hold`.
@@ -306,7 +155,7 @@ class Gateways:
         try:
             await asyncio.wait({holding, patience}, return_when=asyncio.FIRST_COMPLETED)
             if not holding.done():
-                raise _stuck(keeper)
+                raise stuck(keeper)
             await holding
         except HermesError:
             await _cancelled(holding)
@@ -343,7 +192,7 @@ class Gateways:
         await job.attempt(self._drains.end(keeper, job))
         await keeper.command(Event.START, job.asked)
         await self._warn_of_silence(keeper, job)
-        await self._until_ready(keeper, job)
+        await until_ready(keeper, job)
 
     async def _warn_of_silence(self, keeper: Keeper, job: Job) -> None:
         agent = self._runtimes.agent_of(keeper.home.name)
@@ -352,49 +201,18 @@ class Gateways:
 
     async def _start(self, keeper: Keeper, job: Job) -> None:
         await keeper.command(Event.START, job.asked)
-        await self._until_ready(keeper, job)
+        await until_ready(keeper, job)
 
     async def _restart(self, keeper: Keeper, job: Job) -> None:
         await job.attempt(self._drains.take_back(keeper))
         replaced = keeper.record.spawn_id
         await keeper.command(Event.RESTART, job.asked)
         await self._warn_of_silence(keeper, job)
-        await self._until_ready(keeper, job, replaced=replaced)
-
-    async def _until_ready(self, keeper: Keeper, job: Job, *, replaced: str = "") -> None:
-        """Follows a start to its end. That the `replaced` process is still ready does not count."""
-        attempts = keeper.record.gateway.attempts
-        while True:
-            record = keeper.record
-            state = record.gateway.state
-            health = keeper.vitals.health if keeper.is_up and keeper.vitals else Health()
-            job.report(_phase(record), health.detail or record.detail)
-            if not record.gateway.wanted_up:
-                raise Cancelled("a later command stopped the gateway", profile=keeper.home.name.text)
-            if state is State.RUNNING and (not replaced or record.spawn_id != replaced):
-                if health.condition is not Condition.WELL:
-                    job.warn(f"up, but {health.condition}: {health.detail}")
-                for warning in keeper.warnings:
-                    job.warn(warning)
-                return
-            is_second_try = state is State.STARTING and record.gateway.attempts > attempts
-            if state in NOT_STARTING or is_second_try:
-                raise _start_failure(keeper)
-            await keeper.changed()
+        await until_ready(keeper, job, replaced=replaced)
 
     async def _stop(self, keeper: Keeper, job: Job) -> None:
         await keeper.command(Event.STOP, job.asked)
-        killing_since_s: float | None = None
-        while keeper.record.gateway.state is not State.STOPPED:
-            if keeper.record.gateway.wanted_up:
-                raise Cancelled("a later command started the gateway", profile=keeper.home.name.text)
-            job.report(_phase(keeper.record))
-            if keeper.record.gateway.state is State.KILLING:
-                now_s = self._ports.clock.monotonic_s()
-                killing_since_s = now_s if killing_since_s is None else killing_since_s
-                if now_s - killing_since_s >= self._policy.stuck_s:
-                    raise _stuck(keeper)
-            await keeper.changed()
+        await until_stopped(keeper, job, clock=self._ports.clock, patience_s=self._policy.stuck_s)
 
     async def _checked(self, name: ProfileName) -> Keeper:
         """The keeper of a profile whose gateway could start now."""
@@ -421,57 +239,3 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     """Cancels a task and returns once it has let go of everything."""
     task.cancel()
     await asyncio.wait({task})
-
-
-def _exit_of(event: Happening) -> LastExit:
-    """The end that an event tells."""
-    facts = event.facts
-    code, number = facts.get("code"), facts.get("signal")
-    status = ExitStatus(int(code) if code else None, int(number) if number else None)
-    return LastExit(ExitCause(facts["cause"]), status, facts["detail"], event.at_s)
-
-
-def _phase(record: GatewayRecord) -> str:
-    return "ready" if record.gateway.state is State.RUNNING else record.gateway.state.value
-
-
-def _start_failure(keeper: Keeper) -> HermesError:
-    """Why a start failed, as the person who asked for it is told."""
-    if keeper.failure is not None:
-        return keeper.failure
-    name = keeper.home.name.text
-    end = keeper.record.last_exit
-    cause = end.cause if end else ExitCause.UNKNOWN
-    kind = FAILURES.get(cause, GatewayCrashed)
-    ended = f"it ended with {end.status}" if end and end.status != ExitStatus() else f"cause: {cause}"
-    why = ". ".join(part for part in (end.detail if end else "", ended) if part)
-    hint = (
-        "it waits for you" if keeper.record.gateway.state is State.FAILED else "it will be tried again by itself"
-    )
-    return kind(
-        f"gateway '{name}' did not start",
-        hint=hint,
-        fixes=[f"hermesctl gateway logs {name}", f"hermesctl gateway start {name}"],
-        why=why,
-        profile=name,
-    )
-
-
-def _stuck(keeper: Keeper) -> GatewayStuck:
-    name = keeper.home.name.text
-    pid = keeper.record.process.pid if keeper.record.process else 0
-    return GatewayStuck(
-        f"gateway '{name}' did not end",
-        hint="its process survives SIGKILL, as one does that waits for a broken disk or network mount",
-        fixes=[f"hermesctl gateway status {name}"],
-        profile=name,
-        pid=str(pid),
-    )
-
-
-FAILURES: Mapping[ExitCause, type[HermesError]] = {
-    ExitCause.PORT_TAKEN: PortInUse,
-    ExitCause.MISCONFIGURED: GatewayMisconfigured,
-    ExitCause.START_TIMEOUT: GatewayNotReady,
-}
-"""The failure that a cause of exit stands for; any other is a crash."""

@@ -17,7 +17,7 @@ from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
 from hermesd.services.checks import Found, Mend, Result, Surroundings, check_runtime
 from hermesd.services.foreign import describe
-from hermesd.services.gateways import Gateways
+from hermesd.services.gatewayviews import GatewayViews
 from hermesd.services.homes import Identified
 from hermesd.services.runtimes import Runtimes
 
@@ -40,10 +40,10 @@ FINE: Mapping[str, str] = {
 class HomeChecks:
     """Looks at one profile."""
 
-    def __init__(self, ports: Ports, runtimes: Runtimes, gateways: Gateways) -> None:
+    def __init__(self, ports: Ports, runtimes: Runtimes, views: GatewayViews) -> None:
         self._ports = ports
         self._runtimes = runtimes
-        self._gateways = gateways
+        self._views = views
 
     async def look(self, known: Identified, around: Surroundings, *, is_alone: bool) -> Result:
         """Everything about one profile; `is_alone` also asks what is the same for all of them."""
@@ -180,10 +180,10 @@ class HomeChecks:
         return told
 
     async def _is_wanted(self, known: Identified) -> bool:
-        return (await self._gateways.view(known)).record.gateway.wanted_up
+        return (await self._views.view(known)).record.gateway.wanted_up
 
     async def _gateway(self, known: Identified) -> Result:
-        view = await self._gateways.view(known)
+        view = await self._views.view(known)
         foreign = []
         if view.foreign is not None:
             what = f"a gateway that hermesd did not start serves it: {describe(view.foreign)}"

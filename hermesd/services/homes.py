@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hermesd.domain.errors import HermesError, ProfileNotFound
-from hermesd.domain.ports import Binding, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName, closest
+from hermesd.domain.record import Binding
 from hermesd.services.absences import explain_absence
 from hermesd.services.runtimes import Runtimes
 

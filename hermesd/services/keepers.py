@@ -12,8 +12,9 @@ from hermesd.domain.errors import HermesError, ProfileBusy, ProfileNotFound
 from hermesd.domain.gateway import LIVE, ParkedFor
 from hermesd.domain.health import Health
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
@@ -97,7 +98,7 @@ class Keepers:
         """The keeper of a home's gateway, made at first need."""
         keeper = self._keepers.get(known.id)
         if keeper is not None:
-            keeper.home = known.home
+            keeper.follow_home(known.home)
             return keeper
         record = self._homeless.pop(known.id, None)
         if record is not None:
@@ -163,7 +164,7 @@ class Keepers:
             if other is keeper or other.home.name != keeper.home.name or other.record.gateway.state not in LIVE:
                 continue
             try:
-                other.home = await self._homes.home_of(profile_id)
+                other.follow_home(await self._homes.home_of(profile_id))
             except ProfileNotFound as error:
                 other.lose_home()
                 raise ProfileBusy(

@@ -9,15 +9,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import Credential
 from hermesd.domain.errors import HermesError, ProfileNameInvalid, RuntimeMissing
 from hermesd.domain.operation import Operation
-from hermesd.domain.ports import Ports, ProfileFacts, Setup
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import DEFAULT, IgnoredEntry, ProfileName, parse_display_name
 from hermesd.domain.trash import TrashNote
 from hermesd.services.events import Events
-from hermesd.services.gateways import Gateways, GatewayView
+from hermesd.services.gateways import Gateways
+from hermesd.services.gatewayviews import GatewayView, GatewayViews
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.leftovers import Leftovers
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
@@ -63,6 +65,7 @@ class Profiles:
         homes: KnownHomes,
         runtimes: Runtimes,
         gateways: Gateways,
+        views: GatewayViews,
         leftovers: Leftovers,
     ) -> None:
         self._ports = ports
@@ -71,6 +74,7 @@ class Profiles:
         self._homes = homes
         self._runtimes = runtimes
         self._gateways = gateways
+        self._views = views
         self._leftovers = leftovers
         self._choosing = asyncio.Lock()
         """Held while the sticky default is read and written."""
@@ -214,7 +218,7 @@ class Profiles:
             tuple(alias.name for alias in aliases if alias.profile == name),
             name == sticky,
             runtime,
-            await self._gateways.view(known),
+            await self._views.view(known),
         )
 
     async def _set_up(self, known: Identified, setup: Setup, job: Job) -> None:
@@ -227,7 +231,7 @@ class Profiles:
             return
         message = f"profile {name}: {', '.join(changed)}"
         await self._events.record("profile.configured", message, profile=name.text, **job.asked)
-        if (await self._gateways.view(known)).record.process is not None:
+        if (await self._views.view(known)).record.process is not None:
             job.warn(f"takes effect after: hermesctl gateway restart {name}")
 
     async def _ports_of_others(self, known: Identified) -> frozenset[int]:

@@ -7,8 +7,9 @@ the machine's start limit ends it.
 import asyncio
 from collections.abc import Callable
 
+from hermesd.domain.agent import Agent
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import Agent, Clock
+from hermesd.domain.ports import Clock
 from hermesd.domain.process import Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home
 from hermesd.services.hearing import Words

@@ -9,9 +9,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hermesd.domain.agent import Agent
 from hermesd.domain.health import due
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import Agent, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.process import Probe
 from hermesd.domain.profile import Home
 from hermesd.services.checkups import Checkups, Vitals

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hermesd.domain.agent import Agent
 from hermesd.domain.errors import HermesError, NotFound, RuntimeMissing
 from hermesd.domain.operation import Operation
-from hermesd.domain.ports import Agent, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, InstallProgress, Runtime
 from hermesd.domain.settings import ProfileSettings, Settings

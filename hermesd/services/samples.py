@@ -12,9 +12,10 @@ from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hermesd.domain.errors import HermesError
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.samples import Course, Moment, Reading, Sample, joined
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers

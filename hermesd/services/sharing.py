@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from hermesd.domain.cloning import Credential
 from hermesd.domain.creation import Shared, shared_credentials
 from hermesd.domain.profile import Home, ProfileName
-from hermesd.services.gateways import Gateways
+from hermesd.services.gatewayviews import GatewayViews
 from hermesd.services.homes import KnownHomes
 from hermesd.services.runtimes import Runtimes
 
@@ -18,10 +18,10 @@ from hermesd.services.runtimes import Runtimes
 class Sharing:
     """Compares the bot credentials of profiles."""
 
-    def __init__(self, homes: KnownHomes, runtimes: Runtimes, gateways: Gateways) -> None:
+    def __init__(self, homes: KnownHomes, runtimes: Runtimes, views: GatewayViews) -> None:
         self._homes = homes
         self._runtimes = runtimes
-        self._gateways = gateways
+        self._views = views
 
     async def of_home(self, home: Home) -> tuple[Shared, ...]:
         """What a profile's home has in common with other profiles."""
@@ -54,7 +54,7 @@ class Sharing:
 
     async def _consequence(self, holder: ProfileName, name: ProfileName) -> str:
         """What becomes of gateways with one bot (hermes-agent 0.19.0: the second asks again and again)."""
-        view = await self._gateways.get(holder)
+        view = await self._views.get(holder)
         if view.record.process is None and view.foreign_pid is None:
             return "of their gateways, only one can be connected at a time"
         return (

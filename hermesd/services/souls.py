@@ -11,7 +11,7 @@ from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.soul import Soul, check_soul
 from hermesd.services.events import Events
-from hermesd.services.gateways import Gateways
+from hermesd.services.gatewayviews import GatewayViews
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.operations import Operations
 from hermesd.services.runtimes import Runtimes
@@ -39,14 +39,14 @@ class Souls:
         operations: Operations,
         homes: KnownHomes,
         runtimes: Runtimes,
-        gateways: Gateways,
+        views: GatewayViews,
     ) -> None:
         self._ports = ports
         self._events = events
         self._operations = operations
         self._homes = homes
         self._runtimes = runtimes
-        self._gateways = gateways
+        self._views = views
 
     async def get(self, name: ProfileName) -> SoulView:
         """The text that conversations begin with.
@@ -83,6 +83,6 @@ class Souls:
         await self._events.record("profile.soul", message, profile=name.text, requester=requester)
 
     async def _view(self, known: Identified, soul: Soul) -> SoulView:
-        gateway = await self._gateways.view(known)
+        gateway = await self._views.view(known)
         is_in_use = gateway.record.process is not None or gateway.foreign_pid is not None
         return SoulView(soul, known.home.path / FILE, is_in_use)

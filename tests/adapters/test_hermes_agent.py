@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from hermesd.adapters.agents.hermes_agent import HermesAgent
+from hermesd.domain.agent import ApiServer
 from hermesd.domain.errors import ConfigInvalid, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
-from hermesd.domain.ports import ApiServer
 from hermesd.domain.process import ExitCause, ExitStatus, Phase
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import HERMES_AGENT, Runtime

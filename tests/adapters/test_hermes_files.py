@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hermesd.adapters.agents.hermes_agent import HermesAgent
-from hermesd.domain.ports import ProfileFacts
+from hermesd.domain.agent import ProfileFacts
 from tests.adapters.hermes_homes import home_at
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]

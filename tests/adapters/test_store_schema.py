@@ -13,7 +13,7 @@ from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.store_errors import translating_database
 from hermesd.adapters.store_schema import STEPS, upgrade
 from hermesd.domain.errors import DiskFull, NotPermitted, StateCorrupt, StateTooNew
-from hermesd.domain.ports import GatewayRecord
+from hermesd.domain.record import GatewayRecord
 from tests.adapters.unprivileged import failure_as_nobody, reachable_directory
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]

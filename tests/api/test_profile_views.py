@@ -4,8 +4,8 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.cloning import Credential
-from hermesd.domain.ports import ProfileFacts
 from hermesd.domain.usage import Holdings, Leftover
 from hermesd.v1 import profiles_pb2 as v1
 from hermesd.v1 import profiles_pb2_grpc

@@ -343,7 +343,7 @@ async def test_a_mistake_of_ours_is_an_incident_and_nothing_more(
     async def broken() -> list[object]:
         raise ZeroDivisionError("sk-live-secret")
 
-    monkeypatch.setattr(served.house.services.gateways, "all", broken)
+    monkeypatch.setattr(served.house.services.views, "all", broken)
     stub = gateways_pb2_grpc.GatewaysServiceStub(served.channel)
     code, info = await refusal(stub.ListGateways(gateways_pb2.ListGatewaysRequest()))
     assert (code, info.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")

@@ -11,9 +11,9 @@ from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.store_schema import STEPS
 from hermesd.domain.gateway import Gateway, State
 from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress, TargetResult
-from hermesd.domain.ports import Binding, GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
+from hermesd.domain.record import Binding, GatewayRecord
 from hermesd.domain.runtime import HERMES_AGENT, Runtime
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]

@@ -13,11 +13,11 @@ import pytest
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.domain import layout
+from hermesd.domain.agent import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.cloning import CloneOrder, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ArgumentInvalid, Cancelled, ChangedMeanwhile, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
-from hermesd.domain.ports import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe, Sign
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime

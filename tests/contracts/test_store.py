@@ -10,9 +10,10 @@ import pytest
 from hermesd.adapters.store import SqliteStore
 from hermesd.domain.gateway import Gateway, ParkedFor, State
 from hermesd.domain.operation import Operation, OperationError, OperationState, Progress
-from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Binding, GatewayRecord, Store
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Store
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
+from hermesd.domain.record import Binding, GatewayRecord
 from hermesd.domain.runtime import HERMES_AGENT, Runtime
 from tests.fakes.store import MemoryStore
 

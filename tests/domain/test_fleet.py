@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hermesd.domain.errors import ArgumentInvalid, HermesError, ProfileNameInvalid, ProfileNotFound
 from hermesd.domain.fleet import NO_CHANNEL, NOT_OURS, NOT_RUNNING, Chosen, Verb, choose, fits, is_pattern, skipped
 from hermesd.domain.gateway import Gateway, ParkedFor, State
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 
 pytestmark = [pytest.mark.fast, pytest.mark.domain]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from hermesd.domain import ports
+from hermesd.domain.agent import ModelEndpoint, Setup
 from hermesd.domain.gateway import Gateway
-from hermesd.domain.ports import GatewayRecord, ModelEndpoint, Setup
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, InstallProgress, Launch, Runtime
 
 pytestmark = [pytest.mark.fast, pytest.mark.domain]

@@ -18,8 +18,8 @@ import pytest
 from hermesd.adapters import procfs
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.dotenvfile import read_env
+from hermesd.domain.agent import ModelEndpoint, Setup
 from hermesd.domain.gateway import Event
-from hermesd.domain.ports import ModelEndpoint, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime

@@ -15,7 +15,7 @@ import pytest
 from hermesctl.client import Client
 from hermesd.adapters import procfs
 from hermesd.adapters.store import SqliteStore
-from hermesd.domain.ports import GatewayRecord
+from hermesd.domain.record import GatewayRecord
 from hermesd.v1 import daemon_pb2, events_pb2, gateways_pb2
 from hermesd.v1.gateways_pb2 import Gateway
 from tests.e2e.census import Decoy, end_all, members

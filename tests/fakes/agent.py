@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hermesd.domain.agent import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.errors import (
@@ -16,7 +17,6 @@ from hermesd.domain.errors import (
 )
 from hermesd.domain.gateway import Event
 from hermesd.domain.logs import LogFile, Source
-from hermesd.domain.ports import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity, Sign
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime

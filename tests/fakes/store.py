@@ -8,7 +8,8 @@ from dataclasses import replace
 from itertools import count
 
 from hermesd.domain.operation import Happening, Operation, is_one_of
-from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Binding, GatewayRecord
+from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT
+from hermesd.domain.record import Binding, GatewayRecord
 from hermesd.domain.runtime import Runtime
 from tests.fakes.faults import Faults
 

@@ -19,10 +19,10 @@ from hermesd.adapters.oserrors import translating
 from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.trees import ensure_private
 from hermesd.domain import layout
+from hermesd.domain.agent import Setup
 from hermesd.domain.cloning import CloneOrder, Extent
 from hermesd.domain.creation import NewProfile
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import Setup
 from hermesd.domain.profile import Home, ProfileName
 from tests.fakes.agent import ScriptedAgent
 from tests.faults.injection import FILLING, Crash, Injector, injected, snapshot

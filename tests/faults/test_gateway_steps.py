@@ -11,8 +11,8 @@ import pytest
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import OperationState
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ExitStatus
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.settings import Settings
 from tests.faults.power import FragileHouse
 

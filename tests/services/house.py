@@ -15,9 +15,10 @@ from hermesd.app import Services, services_on
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import GatewayRecord, Ports
+from hermesd.domain.ports import Ports
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
 from hermesd.domain.settings import Settings
 from hermesd.services.healthviews import HealthView
@@ -193,7 +194,7 @@ class House:
 
     async def record(self, name: str) -> GatewayRecord:
         """What is remembered of a gateway."""
-        return (await self.services.gateways.get(ProfileName(name))).record
+        return (await self.services.views.get(ProfileName(name))).record
 
     async def state(self, name: str) -> State:
         """A gateway's state."""
@@ -201,7 +202,7 @@ class House:
 
     async def health(self, name: str) -> HealthView:
         """How a gateway is shown to be doing, which must be up."""
-        health = (await self.services.gateways.get(ProfileName(name))).health
+        health = (await self.services.views.get(ProfileName(name))).health
         assert health is not None
         return health
 

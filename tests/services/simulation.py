@@ -15,9 +15,9 @@ from hermesd.domain.errors import DiskFull, HermesError, NotPermitted, PortInUse
 from hermesd.domain.gateway import LIVE, State
 from hermesd.domain.operation import OperationState
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ExitCause, ProcessIdentity
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 from hermesd.domain.settings import Settings
 from hermesd.services.keepers import CHECK_S
 from hermesd.services.turns import WAITING

@@ -11,8 +11,8 @@ from hermesd.domain.policy import Policy
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe, ProcessIdentity, SpawnSpec
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import Settings
-from hermesd.services.keeper import EXITED
 from hermesd.services.keepers import CHECK_S, LOOKED_FOR
+from hermesd.services.stories import EXITED
 from tests.services.house import House
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]

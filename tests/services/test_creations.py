@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hermesd.domain.agent import ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.cloning import CloneOrder, Credential, Extent
 from hermesd.domain.creation import NewProfile, Shared, Step
 from hermesd.domain.errors import AliasTaken, DiskFull, HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
 from hermesd.services.operations import Job, Request

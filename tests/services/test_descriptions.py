@@ -5,9 +5,9 @@ from collections.abc import Awaitable
 
 import pytest
 
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.errors import AgentFailed, DiskFull, HermesError
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import ProfileFacts
 from hermesd.domain.profile import ProfileName
 from hermesd.services.operations import Job, Request
 from tests.services.house import REQUESTER, House, failure

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.cloning import Credential
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Matter, OwnedByOthers, Unit
 from hermesd.domain.errors import (
@@ -19,7 +20,6 @@ from hermesd.domain.errors import (
 )
 from hermesd.domain.findings import GIB, Finding, Severity
 from hermesd.domain.operation import OperationState
-from hermesd.domain.ports import ProfileFacts
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
 from hermesd.services import homechecks, machinechecks

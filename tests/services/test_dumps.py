@@ -10,7 +10,7 @@ from hermesd.domain.operation import Happening
 from hermesd.domain.process import ExitCause, Phase, Probe
 from hermesd.domain.profile import ProfileName
 from hermesd.services.effects import DUMP_LIMIT_S
-from hermesd.services.gateways import Explanation
+from hermesd.services.gatewayviews import Explanation
 from tests.services.house import REQUESTER, House
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]
@@ -22,7 +22,7 @@ START_LIMIT_S = 181.0
 
 async def explained(house: House) -> Explanation:
     """Why the gateway is as it is."""
-    return await house.services.gateways.explain(CODER)
+    return await house.services.views.explain(CODER)
 
 
 async def dumped(house: House) -> list[Happening]:

@@ -262,7 +262,7 @@ async def test_a_drain_is_done_when_the_agent_says_so(fleet: House) -> None:
     fleet.agent.deaf.clear()
     await fleet.clock.advance(1)
     assert (await fleet.now(begun)).state is OperationState.SUCCEEDED
-    view = await fleet.services.gateways.get(name)
+    view = await fleet.services.views.get(name)
     assert view.health is not None
     assert view.health.condition is Condition.DRAINING
     back = await fleet.services.gateways.drain(name, REQUESTER, is_wanted=False)

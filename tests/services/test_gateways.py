@@ -1,5 +1,6 @@
 """Starting, stopping and keeping gateways: what people are told and what is remembered."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from hermesd.domain.errors import (
     ProfileNotFound,
     RuntimeMissing,
 )
-from hermesd.domain.gateway import State
+from hermesd.domain.gateway import Event, State
 from hermesd.domain.operation import OperationState
 from hermesd.domain.process import ExitCause, ExitStatus, Foreign, Phase, Probe, Sign
 from hermesd.domain.profile import ProfileName
@@ -131,7 +132,7 @@ async def test_a_foreign_gateway_blocks_a_start_and_is_never_signalled(house: Ho
             await command("coder")
         assert caught.value.metadata["pid"] == "4711"
         assert caught.value.metadata["fix"].splitlines()[0] == FOREIGN.resolution
-    view = await house.services.gateways.get(ProfileName("coder"))
+    view = await house.services.views.get(ProfileName("coder"))
     assert (view.foreign, view.foreign_pid) == (FOREIGN, 4711)
     assert not view.record.gateway.wanted_up
     assert house.backend.specs == []
@@ -455,6 +456,17 @@ async def test_what_a_caller_was_told_is_recorded(house: House) -> None:
         assert record.gateway.wanted_up is is_wanted
 
 
+async def test_a_command_takes_effect_although_its_sender_is_gone(house: House) -> None:
+    """A wish that is recorded is followed: a record of a start with no process would be the worst of both."""
+    keeper = await house.services.keepers.of((await house.services.profiles.get(ProfileName("coder"))).known)
+    sender = asyncio.create_task(keeper.command(Event.START))
+    await asyncio.sleep(0)
+    sender.cancel()
+    await house.clock.settle()
+    assert sender.cancelled()
+    assert await house.state("coder") is State.RUNNING
+
+
 async def test_nothing_is_started_while_a_profile_is_being_changed(house: House) -> None:
     """A start during a deletion is refused by name."""
     request = Request("profile.delete", "coder", is_exclusive=True)
@@ -481,7 +493,7 @@ async def test_the_log_can_be_read_and_is_bounded(house: House) -> None:
     """The last lines come back in order; an absurd number of lines is refused."""
     profile_id = (await house.record("coder")).profile_id
     house.logs.write(profile_id, "one\ntwo\nthree\n")
-    read = house.services.gateways.read_log
+    read = house.services.views.read_log
     assert [line async for line in read(ProfileName("coder"), lines=2, follow=False)] == ["two", "three"]
     with pytest.raises(HermesError) as caught:
         _ = [line async for line in read(ProfileName("coder"), lines=100_001, follow=False)]

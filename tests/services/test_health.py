@@ -324,7 +324,7 @@ async def test_a_gateway_that_does_not_run_has_no_health(ward: Ward) -> None:
     looks = ward.patient.looks
     await ward.clock.advance(HOUR_S)
     assert ward.patient.looks == looks
-    views = await ward.services.gateways.all()
+    views = await ward.services.views.all()
     assert [view.health for view in views] == [None, None]
 
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from hermesd.domain.errors import DiskFull, ProfileNotFound
-from hermesd.domain.ports import Binding
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import Binding
 from hermesd.services.homes import KnownHomes
 from tests.fakes.homes import MemoryHomes
 from tests.services.house import House

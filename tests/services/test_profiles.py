@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from hermesd.domain.agent import ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.creation import NewProfile
 from hermesd.domain.errors import GatewayForeign, HermesError
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.profile import ProfileName
 from tests.services.house import REQUESTER, House, failure
 

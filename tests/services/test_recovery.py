@@ -8,8 +8,8 @@ import pytest
 from hermesd.domain.errors import DiskFull
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import OperationState
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.operations import Request
 from tests.fakes.homes import MemoryHomes
 from tests.services.house import REQUESTER, House

@@ -3,9 +3,9 @@
 import pytest
 
 from hermesd.domain.gateway import State
-from hermesd.domain.ports import GatewayRecord
 from hermesd.domain.process import ExitStatus
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.record import GatewayRecord
 from hermesd.services.keepers import CHECK_S
 from tests.fakes.homes import MemoryHomes
 from tests.services.house import REQUESTER, House

@@ -84,18 +84,18 @@ async def test_minutes_are_kept_of_who_ran_all_along(house: House, samples: Samp
 async def test_the_latest_is_shown_with_the_gateway(house: House, samples: Samples) -> None:
     """Also of a process that is younger than a minute, and nothing of one that has ended."""
     await house.clock.advance(60.0)
-    usage = (await house.services.gateways.get(CODER)).usage
+    usage = (await house.services.views.get(CODER)).usage
     assert usage is not None
     assert usage.step_s == 60.0
     await house.restart("coder")
     house.meter.set(pid_of(house, "coder"), rss_bytes=4096)
-    fresh = (await house.services.gateways.get(CODER)).usage
+    fresh = (await house.services.views.get(CODER)).usage
     assert fresh is not None
     assert (fresh.step_s, fresh.rss_bytes) == (0.0, 4096)
     looks = len(house.meter.looks)
-    await house.services.gateways.get(CODER)
+    await house.services.views.get(CODER)
     assert len(house.meter.looks) == looks
-    assert (await house.services.gateways.get(ProfileName("default"))).usage is None
+    assert (await house.services.views.get(ProfileName("default"))).usage is None
 
 
 async def test_who_watches_gets_the_first_at_once_and_one_a_second(house: House, samples: Samples) -> None:
@@ -108,7 +108,7 @@ async def test_who_watches_gets_the_first_at_once_and_one_a_second(house: House,
     await house.clock.advance(1.0)
     second = await newest(house, moments)
     assert [(one.sample.step_s, one.sample.cpu_cores) for one in second] == [(1.0, 0.75), (1.0, 0.0)]
-    usage = (await house.services.gateways.get(CODER)).usage
+    usage = (await house.services.views.get(CODER)).usage
     assert usage == second[0].sample
     await moments.aclose()
 
@@ -137,7 +137,7 @@ async def test_only_what_is_watched_is_read_every_second(house: House, samples: 
     await house.clock.advance(130.0)
     writer = (await house.process("writer")).pid
     assert [looked for looked in house.meter.looks if len(looked) == 1] == [[writer]] * 131
-    coder = (await house.services.gateways.get(CODER)).usage
+    coder = (await house.services.views.get(CODER)).usage
     assert coder is not None
     assert coder.step_s == 60.0
     await moments.aclose()

@@ -9,7 +9,7 @@ from hermesd.domain.policy import Policy
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
-from hermesd.services.gateways import EXPLAINED
+from hermesd.services.gatewayviews import EXPLAINED
 from tests.services.house import House, failure
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]
@@ -55,7 +55,7 @@ async def test_a_spent_budget_holds_for_people_too() -> None:
         assert (await house.restart("coder")).state is OperationState.SUCCEEDED
     assert failure(await house.restart("coder")) == "BUDGET_SPENT"
     assert len(house.backend.specs) == 3
-    view = await house.services.gateways.get(ProfileName("coder"))
+    view = await house.services.views.get(ProfileName("coder"))
     assert (view.used_in_hour, view.budget.per_hour) == (3, 3)
     await house.close()
 
@@ -158,7 +158,7 @@ async def test_an_explanation_has_the_last_ends_and_the_last_words(house: House)
         while await house.state("coder") is State.BACKOFF:
             await house.clock.advance(30)
     house.logs.write((await house.record("coder")).profile_id, "last words\n")
-    explanation = await house.services.gateways.explain(ProfileName("coder"))
+    explanation = await house.services.views.explain(ProfileName("coder"))
     assert len(explanation.exits) == EXPLAINED
     assert explanation.exits[0].status == ExitStatus(signal=9)
     assert explanation.exits[1].status == ExitStatus(code=EXPLAINED)
@@ -179,10 +179,10 @@ async def test_a_limit_that_nothing_enforces_is_said(caplog: pytest.LogCaptureFi
     assert [spec.limits for spec in house.backend.specs] == [limits, {}]
     assert warnings[0] in caplog.text
     for _ in range(2):
-        assert (await house.services.gateways.get(ProfileName("coder"))).warnings == warnings
+        assert (await house.services.views.get(ProfileName("coder"))).warnings == warnings
         await house.reopen()
     await house.stop("coder")
-    assert (await house.services.gateways.get(ProfileName("coder"))).warnings == ()
+    assert (await house.services.views.get(ProfileName("coder"))).warnings == ()
     await house.close()
 
 

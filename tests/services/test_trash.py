@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.creation import NewProfile
 from hermesd.domain.errors import DiskFull, HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
-from hermesd.domain.ports import ProfileFacts
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.trash import DAY_S, TrashNote
 from hermesd.services.trash import CHECK_S, TrashedView

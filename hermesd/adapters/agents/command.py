@@ -11,6 +11,7 @@ from pathlib import Path
 from hermesd.adapters import procfs, profilefiles
 from hermesd.adapters.agents.clones import copy_files, copy_home
 from hermesd.adapters.treecopy import Order
+from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid, Incompatible
@@ -18,7 +19,6 @@ from hermesd.domain.gateway import Event
 from hermesd.domain.layout import FRESH_FILES
 from hermesd.domain.logs import LogFile
 from hermesd.domain.ownership import Owner, owner_of
-from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, Launch, Runtime

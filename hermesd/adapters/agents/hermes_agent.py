@@ -40,10 +40,10 @@ from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
+from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.logs import LogFile
-from hermesd.domain.ports import ProfileFacts, Setup
 from hermesd.domain.process import ExitReport, ExitStatus, Foreign, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime

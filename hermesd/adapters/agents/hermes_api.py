@@ -10,8 +10,8 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from hermesd.domain.agent import ApiServer
 from hermesd.domain.errors import PortInUse
-from hermesd.domain.ports import ApiServer
 
 ENABLED = "API_SERVER_ENABLED"
 KEY = "API_SERVER_KEY"

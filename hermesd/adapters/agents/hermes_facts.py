@@ -29,8 +29,8 @@ from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.profilefiles import ABOUT, description_in
 from hermesd.adapters.textfile import read_text
 from hermesd.adapters.yamlfile import Data, read_yaml
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.errors import ConfigInvalid
-from hermesd.domain.ports import ProfileFacts
 from hermesd.domain.profile import DISPLAY_NAME_LENGTH
 
 

@@ -25,8 +25,8 @@ from hermesd.adapters.agents.hermes_state import (
 )
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.yamlfile import read_yaml
+from hermesd.domain.agent import ApiServer
 from hermesd.domain.errors import ConfigInvalid
-from hermesd.domain.ports import ApiServer
 from hermesd.domain.process import Probe, ProcessIdentity
 
 _STARTING_S = 30.0

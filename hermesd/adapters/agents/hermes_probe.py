@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hermesd.adapters.agents.hermes_api import is_answering, is_free
 from hermesd.adapters.agents.hermes_reach import API_SERVER
 from hermesd.adapters.agents.hermes_state import CONNECTED, Platform, Report
-from hermesd.domain.ports import ApiServer
+from hermesd.domain.agent import ApiServer
 from hermesd.domain.process import Phase, Probe, Sign
 
 _DRAINING = "draining"

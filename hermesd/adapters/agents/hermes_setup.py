@@ -16,9 +16,9 @@ from hermesd.adapters.agents import hermes_api
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, Model, read_model, variables
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.textfile import read_text
+from hermesd.domain.agent import FIRST_API_PORT, ModelEndpoint, Setup
 from hermesd.domain.creation import check_model_name
 from hermesd.domain.errors import ArgumentInvalid, PortInUse
-from hermesd.domain.ports import FIRST_API_PORT, ModelEndpoint, Setup
 
 _PROVIDER = "custom"
 _LOOPBACK = "127.0.0.1"
