@@ -19,6 +19,7 @@ from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.limits import Limit
 from hermesd.domain.logs import LogFile, Record, Wanted
+from hermesd.domain.masking import Masking, mask
 from hermesd.domain.notice import Notice
 from hermesd.domain.operation import Happening, Operation
 from hermesd.domain.process import (
@@ -625,11 +626,11 @@ class Log(Protocol):
 class LogReader(Protocol):
     """Opens logs for reading. Nothing is held open between calls."""
 
-    def captured(self, profile: str, profile_id: str) -> Log:
-        """What the gateway of a profile printed."""
+    def captured(self, profile: str, profile_id: str, masking: Masking = mask) -> Log:
+        """What the gateway of a profile printed. Records hold nothing that `masking` hides."""
 
-    def of_agent(self, profile: str, home: Path, file: LogFile) -> Log:
-        """A log that an agent keeps in a home. It may appear later."""
+    def of_agent(self, profile: str, home: Path, file: LogFile, masking: Masking = mask) -> Log:
+        """A log that an agent keeps in a home, likewise. It may appear later."""
 
     def of_daemon(self) -> Log:
         """The daemon's own log."""
@@ -714,6 +715,12 @@ class Agent(Protocol):
     def log_files(self) -> Sequence[LogFile]:
         """The logs it keeps in a home, of which each may be absent."""
 
+    def masking(self, home: Home) -> Masking:
+        """What hides the secrets of a home in texts, as they are at the time; it never raises.
+
+        For one thread at a time.
+        """
+
     def is_lived_in(self, home: Home) -> bool:
         """Whether an agent has worked in this home, by what it keeps there. Never raises."""
 
@@ -734,7 +741,10 @@ class Agent(Protocol):
         """
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
-        """How far a started gateway is. A claim that another process or an earlier start left is not believed."""
+        """How far a started gateway is. A claim that another process or an earlier start left is not believed.
+
+        Nothing that it says holds a secret of the home, as nothing that `explain_exit` does.
+        """
 
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Tells the agent that the coming SIGTERM is meant, so that it ends with 0."""
