@@ -105,9 +105,10 @@ class Polls:
 
 def _with_log(before: _Told, log: _Read) -> _Told:
     """What counts is the last line, but that polls which were begun again are not proven to be answered."""
-    told = replace(before, log=log)
+    told = replace(before, log=replace(log, text=b""))
+    is_first = before.log == _Read()
     for found in _TOLD.finditer(log.text):
-        began_s = time.monotonic() - _age_s(found[1], log.written_s)
+        began_s = time.monotonic() - _age_s(log.written_s, _epoch_s(found[1]) if is_first else 0.0)
         match found.lastgroup:
             case "found":
                 told = replace(told, trouble=Trouble.NONE)
@@ -121,13 +122,13 @@ def _with_log(before: _Told, log: _Read) -> _Told:
 def _with_errors(before: _Told, errors: _Read) -> _Told:
     moments = [found[1] for found in _REJECTED.finditer(errors.text)]
     rejected_at_s = _epoch_s(moments[-1]) if moments else before.rejected_at_s
-    return replace(before, errors=errors, rejected_at_s=rejected_at_s)
+    return replace(before, errors=replace(errors, text=b""), rejected_at_s=rejected_at_s)
 
 
-def _age_s(moment: bytes, written_s: float) -> float:
-    """How old a line is: not younger than its log's last, and else as it says if that can be."""
+def _age_s(written_s: float, said_s: float) -> float:
+    """How old a line is: not younger than its log's last; of those that were there before us, as it says."""
     now_s = time.time()
-    return max(0.0, now_s - written_s, now_s - (_epoch_s(moment) or now_s))
+    return max(0.0, now_s - written_s, now_s - said_s if said_s else 0.0)
 
 
 def _epoch_s(moment: bytes) -> float:
