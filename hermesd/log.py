@@ -9,6 +9,8 @@ import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from hermesd.domain.masking import mask
+
 LIMIT_BYTES = 10 * 1024 * 1024
 KEPT = 5
 
@@ -24,6 +26,13 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
+class _MaskingFormatter(logging.Formatter):
+    """Lines without credentials: a failure may quote what others said, and a traceback what was asked for."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(super().format(record))
+
+
 def record_mistake(error: BaseException) -> str:
     """Writes a failure that nobody foresaw, with its traceback, to the file alone; its path, empty without one."""
     files = [handler for handler in logging.getLogger().handlers if isinstance(handler, _PrivateFile)]
@@ -36,7 +45,7 @@ def record_mistake(error: BaseException) -> str:
 
 def set_up(path: Path) -> None:
     """Sends every line to standard error and to `path`, 10 MiB and five old files at most."""
-    formatter = logging.Formatter(
+    formatter = _MaskingFormatter(
         "%(asctime)s.%(msecs)03dZ %(levelname)-8s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
     )
     formatter.converter = time.gmtime

@@ -83,7 +83,10 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 help="The least level. What has none counts as info.",
             ),
             click.option(
-                "--grep", "pattern", metavar="REGEX", help="Only what this is found in, as 'logger: text'."
+                "--grep",
+                "pattern",
+                metavar="REGEX",
+                help="Only what this is found in, as 'logger: text' and as it is shown.",
             ),
             click.option("--session", default="", metavar="ID", help="Only of this session of the agent."),
             click.option(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from hermesd.adapters.processlook import Section
 from hermesd.domain.dump import DUMP_LIMIT_BYTES
+from hermesd.domain.masking import mask
 
 LINE_CHARACTERS = 4_000
 _SPARE_BYTES = 256
@@ -45,7 +46,8 @@ def _fitting(lines: Sequence[bytes], room: int) -> list[bytes]:
 
 
 def _bytes(line: str) -> bytes:
-    """One line without anything that a terminal would obey."""
+    """One line without anything that a terminal would obey, and without the token that an argument may hold."""
+    line = mask(line)
     shown = line if len(line) <= LINE_CHARACTERS else f"{line[:LINE_CHARACTERS]}…"
     text = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in shown)
     return f"{text}\n".encode(errors="replace")

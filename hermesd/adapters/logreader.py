@@ -23,6 +23,7 @@ from hermesd.domain.logs import (
     last_start,
     touched,
 )
+from hermesd.domain.masking import Masking, mask
 from hermesd.domain.ports import Clock
 
 PIECE_BYTES = 262_144
@@ -48,14 +49,14 @@ class LogReaderOnDisk:
         self._daemon_log = daemon_log
         self._clock = clock
 
-    def captured(self, profile: str, profile_id: str) -> "LogOnDisk":
+    def captured(self, profile: str, profile_id: str, masking: Masking = mask) -> "LogOnDisk":
         """What the gateway of a profile printed."""
-        parser = Parser(profile, Source.GATEWAY, Moments(datetime.timestamp), is_timed=False)
+        parser = Parser(profile, Source.GATEWAY, Moments(datetime.timestamp), is_timed=False, mask=masking)
         return LogOnDisk(self._captured(profile_id), parser, self._clock.now_s)
 
-    def of_agent(self, profile: str, home: Path, file: LogFile) -> "LogOnDisk":
+    def of_agent(self, profile: str, home: Path, file: LogFile, masking: Masking = mask) -> "LogOnDisk":
         """A log that an agent keeps in a home."""
-        parser = Parser(profile, file.source, Moments(datetime.timestamp), is_timed=True)
+        parser = Parser(profile, file.source, Moments(datetime.timestamp), is_timed=True, mask=masking)
         return LogOnDisk(RenamedFiles(home, file.path), parser, self._clock.now_s)
 
     def of_daemon(self) -> "LogOnDisk":

@@ -14,6 +14,7 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from hermesd.domain.errors import HermesError
+from hermesd.domain.masking import mask
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,9 @@ def _incident(error: Exception) -> HermesError:
 
 async def _abort(context: Context, error: HermesError) -> None:
     code = CODES[error.reason]
+    message = mask(error.message)  # it may quote what another program said
+    metadata = {name: mask(value) for name, value in error.metadata.items()}
     details = any_pb2.Any()
-    details.Pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata))
-    status = status_pb2.Status(code=code.value[0], message=error.message, details=[details])
-    await context.abort(code, error.message, ((DETAILS_KEY, status.SerializeToString()),))
+    details.Pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata))
+    status = status_pb2.Status(code=code.value[0], message=message, details=[details])
+    await context.abort(code, message, ((DETAILS_KEY, status.SerializeToString()),))

@@ -11,6 +11,7 @@ from typing import Protocol
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.logs import LogFile
+from hermesd.domain.masking import Masking
 from hermesd.domain.process import (
     ExitReport,
     ExitStatus,
@@ -103,6 +104,12 @@ class Agent(Protocol):
     def log_files(self) -> Sequence[LogFile]:
         """The logs it keeps in a home, of which each may be absent."""
 
+    def masking(self, home: Home) -> Masking:
+        """What hides the secrets of a home in texts, as they are at the time; it never raises.
+
+        For one thread at a time.
+        """
+
     def is_lived_in(self, home: Home) -> bool:
         """Whether an agent has worked in this home, by what it keeps there. Never raises."""
 
@@ -123,7 +130,10 @@ class Agent(Protocol):
         """
 
     def probe(self, home: Home, process: ProcessIdentity) -> Probe:
-        """How far a started gateway is. A claim that another process or an earlier start left is not believed."""
+        """How far a started gateway is. A claim that another process or an earlier start left is not believed.
+
+        Nothing that it says holds a secret of the home, as nothing that `explain_exit` does.
+        """
 
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Tells the agent that the coming SIGTERM is meant, so that it ends with 0."""

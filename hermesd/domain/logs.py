@@ -1,8 +1,8 @@
 """What a line of a log says: when, how grave, who, in which session.
 
 Owns: where a record begins in the formats that we know, and what its parts mean. A level and a time are what
-stands in their place and never what is found in a text. Lines that begin no record belong to the one before.
-Must not know where the bytes lie.
+stands in their place and never what is found in a text. Lines that begin no record belong to the one before. A
+record holds no credential, so that what is searched is what is shown. Must not know where the bytes lie.
 
 hermes-agent 0.19.0 writes into its log files
 
@@ -20,8 +20,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from hermesd.domain.masking import MARK, Masking, mask
+
 TEXT_LIMIT = 65_536
 """Bytes of a record that are kept."""
+
+SEEN_BEYOND = 512
+"""Bytes behind that in which a credential may end."""
 
 WORDS_KEPT = 1_000
 """Names of loggers and sessions that a parser remembers."""
@@ -130,7 +135,7 @@ class Wanted:
     def needles(self) -> tuple[bytes, ...]:
         """Bytes of which one stands in every record that is asked for; empty if nothing is known of them."""
         longest = [max(_pieces(text), key=len).encode() for text in self.contains]
-        if longest and all(longest):
+        if longest and all(longest) and not _has_one(MARK, self.contains):
             return tuple(longest)
         if self.session:
             return (self.session.encode(),)
@@ -285,6 +290,8 @@ class Parser:
     moments: Moments
     is_timed: bool
     """Whether lines that say no time continue a record."""
+    mask: Masking = mask
+    """What no record may hold."""
     _last: Record = field(init=False)
     _words: dict[bytes, str] = field(default_factory=dict)
 
@@ -303,7 +310,7 @@ class Parser:
             return self._last
         minute, second, fraction, zone, level, session, logger = found.groups()
         at_s = self.moments.read(minute, second, fraction, zone)
-        text = _text(data, found.end(), end)
+        text = self._text(data, found.end(), end)
         self._last = Record(
             _profile_named(text) if self.source is Source.DAEMON else self.profile,
             self.source,
@@ -321,15 +328,15 @@ class Parser:
         if moment is not None:
             at_s = self.moments.read(*moment.groups())
             known_s = known_by_s if at_s is None else at_s
-            return self._plain(known_s, at_s is None, _text(data, moment.end(), end))
+            return self._plain(known_s, at_s is None, self._text(data, moment.end(), end))
         if self.is_timed:
             return self._continued(data, start, end, known_by_s)
         printed = PRINTED.match(data, start, end)
         if printed is None:
             level = Level.ERROR if data.startswith(TRACEBACK, start) else None
-            return self._plain(known_by_s, True, _text(data, start, end), level)
+            return self._plain(known_by_s, True, self._text(data, start, end), level)
         word, session, logger = printed.groups()
-        text = _text(data, printed.end(), end)
+        text = self._text(data, printed.end(), end)
         made = self._plain(known_by_s, True, text, LEVELS[word])
         return made._replace(logger=self._word(logger), session=self._word(session or b""))
 
@@ -343,14 +350,22 @@ class Parser:
         if known is None:
             if len(self._words) >= WORDS_KEPT:
                 self._words.clear()
-            known = self._words[word] = word.decode(errors="replace")
+            known = self._words[word] = self.mask(word.decode(errors="replace"))
         return known
+
+    def _text(self, data: bytes, start: int, end: int) -> str:
+        if end - start <= TEXT_LIMIT:
+            return self.mask(_decoded(data[start:end]))
+        whole = _decoded(data[start : start + TEXT_LIMIT + SEEN_BEYOND])
+        masked = self.mask(whole)  # before it is cut: of half a credential nobody knows what it is
+        text = _decoded(data[start : start + TEXT_LIMIT]) if masked == whole else masked[:TEXT_LIMIT]
+        return f"{text}\n({end - start - TEXT_LIMIT} more bytes)"
 
     def _continued(self, data: bytes, start: int, end: int, known_by_s: float) -> Record:
         """Lines that were parted from their record, of whose time and level they are."""
         before = self._last
         at_s = before.at_s or known_by_s
-        return before._replace(at_s=at_s, is_rough=True, text=_text(data, start, end))
+        return before._replace(at_s=at_s, is_rough=True, text=self._text(data, start, end))
 
 
 def _profile_named(text: str) -> str:
@@ -358,9 +373,6 @@ def _profile_named(text: str) -> str:
     return named.group(1) if named else ""
 
 
-def _text(data: bytes, start: int, end: int) -> str:
-    body = data[start:end] if end - start <= TEXT_LIMIT else data[start : start + TEXT_LIMIT]
+def _decoded(body: bytes) -> str:
     text = body.decode(errors="replace").rstrip("\r\n")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    return text if end - start <= TEXT_LIMIT else f"{text}\n({end - start - TEXT_LIMIT} more bytes)"
+    return text.replace("\r\n", "\n") if "\r" in text else text

@@ -17,6 +17,7 @@ from hermesd.domain.dump import Dump
 from hermesd.domain.errors import HermesError
 from hermesd.domain.limits import Limit
 from hermesd.domain.logs import LogFile, Record, Wanted
+from hermesd.domain.masking import Masking, mask
 from hermesd.domain.notice import Notice
 from hermesd.domain.operation import Happening, Operation
 from hermesd.domain.process import (
@@ -584,11 +585,11 @@ class Log(Protocol):
 class LogReader(Protocol):
     """Opens logs for reading. Nothing is held open between calls."""
 
-    def captured(self, profile: str, profile_id: str) -> Log:
-        """What the gateway of a profile printed."""
+    def captured(self, profile: str, profile_id: str, masking: Masking = mask) -> Log:
+        """What the gateway of a profile printed. Records hold nothing that `masking` hides."""
 
-    def of_agent(self, profile: str, home: Path, file: LogFile) -> Log:
-        """A log that an agent keeps in a home. It may appear later."""
+    def of_agent(self, profile: str, home: Path, file: LogFile, masking: Masking = mask) -> Log:
+        """A log that an agent keeps in a home, likewise. It may appear later."""
 
     def of_daemon(self) -> Log:
         """The daemon's own log."""

@@ -147,7 +147,7 @@ class Effects:
 
         Never raises and takes `DUMP_LIMIT_S` at most, whatever hangs: the end must come.
         """
-        keeping = asyncio.create_task(self._keep_dump(record.profile_id, process, cause, detail))
+        keeping = asyncio.create_task(self._keep_dump(home, record.profile_id, process, cause, detail))
         patience = asyncio.create_task(self._ports.clock.sleep_s(DUMP_LIMIT_S))
         try:
             await asyncio.wait({keeping, patience}, return_when=asyncio.FIRST_COMPLETED)
@@ -162,10 +162,17 @@ class Effects:
             return None
         return keeping.result()
 
-    async def _keep_dump(self, profile_id: str, process: ProcessIdentity, cause: ExitCause, detail: str) -> Path:
+    async def _keep_dump(
+        self, home: Home, profile_id: str, process: ProcessIdentity, cause: ExitCause, detail: str
+    ) -> Path:
         """A log that cannot be read costs its lines, not the dump."""
+        masking = self.agent_of(home).masking(home)
+
+        def read() -> list[str]:
+            return [masking(line) for line in self._ports.logs.tail(profile_id, DUMPED_LINES)]
+
         try:
-            lines = await asyncio.to_thread(self._ports.logs.tail, profile_id, DUMPED_LINES)
+            lines = await asyncio.to_thread(read)
         except HermesError as error:
             lines = [error.message]
         return await self._ports.dumps.keep(profile_id, process, cause, detail, lines)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from hermesd.domain.masking import mask
 from hermesd.domain.operation import Happening, is_one_of
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ ASKED = frozenset({"requester", "operation"})
 
 
 def _bounded(text: str) -> str:
-    """As much of a text as is kept."""
+    """As much of a text as is kept, without any credential that it may quote."""
+    text = mask(text)
     encoded = text.encode("utf-8", "surrogatepass")
     if len(encoded) <= LONGEST_TEXT:
         return text

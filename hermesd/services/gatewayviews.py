@@ -115,7 +115,7 @@ class GatewayViews:
         """
         known = await self._homes.get(name)
         told = await self._ports.store.events(after=0, profile=name.text, limit=EXPLAINED, kinds=[EXITED])
-        lines = await asyncio.to_thread(self._ports.logs.tail, known.id, EXPLAINED)
+        lines = await self._last_lines(known, EXPLAINED)
         dumps = await asyncio.to_thread(self._ports.dumps.of, known.id)
         return Explanation(await self.view(known), [end_of(event) for event in reversed(told)], lines, dumps)
 
@@ -130,11 +130,21 @@ class GatewayViews:
             raise ArgumentInvalid(f"{lines} lines are more than can be sent", hint=f"ask for at most {MOST_LINES}")
         known = await self._homes.get(name)
         if follow:
+            masking = self._runtimes.agent_of(name).masking(known.home)
             async for line in self._ports.logs.follow(known.id, lines):
-                yield line
+                yield masking(line)
             return
-        for line in await asyncio.to_thread(self._ports.logs.tail, known.id, lines):
+        for line in await self._last_lines(known, lines):
             yield line
+
+    async def _last_lines(self, known: Identified, lines: int) -> list[str]:
+        """The last captured ones, without the secrets that an agent may have told."""
+        masking = self._runtimes.agent_of(known.home.name).masking(known.home)
+
+        def read() -> list[str]:
+            return [masking(line) for line in self._ports.logs.tail(known.id, lines)]
+
+        return await asyncio.to_thread(read)
 
     async def _views(self, homes: Sequence[Identified]) -> list[GatewayView]:
         """Gateways as they are now; homes are looked into in one thread, whose turn costs more than the look."""

@@ -10,6 +10,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from hermesd.domain.masking import mask
 from hermesd.domain.notice import Notice
 from hermesd.domain.ports import Ports
 from hermesd.domain.process import ProcessIdentity
@@ -81,7 +82,7 @@ class Hearing:
         if notice.is_alive:
             words.beat_s = self._clock.monotonic_s()
         if notice.status is not None:
-            words.status = notice.status
+            words.status = mask(notice.status)
         words.is_stopping = words.is_stopping or notice.is_stopping
         if notice.is_ready:
             words.ready.set()

@@ -135,12 +135,15 @@ class Logs:
 
     def _of_profile(self, sources: frozenset[Source], known: Identified) -> Iterator[_Opened]:
         name = known.home.name
-        for file in self._runtimes.agent_of(name).log_files():
+        agent = self._runtimes.agent_of(name)
+        for file in agent.log_files():
             if file.source in sources:
-                log = self._reader.of_agent(name.text, known.home.path, file)
+                log = self._reader.of_agent(name.text, known.home.path, file, agent.masking(known.home))
                 yield _Opened(known, file.source, log)
         if Source.GATEWAY in sources:
-            yield _Opened(known, Source.GATEWAY, self._reader.captured(name.text, known.id))
+            yield _Opened(
+                known, Source.GATEWAY, self._reader.captured(name.text, known.id, agent.masking(known.home))
+            )
 
     async def _existing(
         self, question: Question, opened: Sequence[_Opened], duplicates: Duplicates

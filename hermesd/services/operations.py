@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from hermesd.domain.errors import Cancelled, HermesError, Interrupted, NotFound, ProfileBusy
+from hermesd.domain.masking import mask
 from hermesd.domain.operation import Operation, OperationError, OperationState, Progress, TargetResult
 from hermesd.domain.ports import OPERATIONS_KEPT, Ports
 from hermesd.services.events import Events
@@ -40,12 +41,12 @@ class Job:
 
     def report(self, phase: str, detail: str = "", done: int = 0, total: int = 0) -> None:
         """Says how far the work has come."""
-        progress = Progress(phase, detail, done, total)
+        progress = Progress(phase, mask(detail), done, total)
         self._changed(replace(self.operation, progress=progress))
 
     def warn(self, text: str) -> None:
         """Adds what the person should know although the work goes on."""
-        self._changed(replace(self.operation, warnings=(*self.operation.warnings, text)))
+        self._changed(replace(self.operation, warnings=(*self.operation.warnings, mask(text))))
 
     async def attempt(self, work: Awaitable[object], what: str = "") -> None:
         """Does what must not undo the work when it fails: then that is told, and the work goes on."""
@@ -388,5 +389,6 @@ def _finished(operation: Operation, failure: HermesError | None, *, at_s: float)
     if failure is None:
         return replace(operation, state=OperationState.SUCCEEDED, finished_at_s=at_s)
     state = OperationState.CANCELLED if isinstance(failure, Cancelled) else OperationState.FAILED
-    error = OperationError(failure.reason, failure.message, failure.metadata)
+    facts = {name: mask(value) for name, value in failure.metadata.items()}
+    error = OperationError(failure.reason, mask(failure.message), facts)
     return replace(operation, state=state, error=error, finished_at_s=at_s)

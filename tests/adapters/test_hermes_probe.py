@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
 HEALTHY = b'{"status":"ok","platform":"hermes-agent"}'
 KEY = "API_SERVER_KEY=0123456789abcdef0123456789abcdef\n"
+ENABLED = "API_SERVER_ENABLED=true\n"
 
 
 @pytest.fixture
@@ -80,10 +81,12 @@ def test_an_api_that_answers_is_a_sign(home: Home) -> None:
     ("platforms", "env", "is_mended"),
     [
         ({"api_server": platform("connected")}, KEY, True),
-        ({"api_server": platform("connected")}, "API_SERVER_ENABLED=true\n", False),
+        ({"api_server": platform("connected")}, ENABLED, False),
         ({"api_server": platform("disconnected")}, KEY, True),
         ({"api_server": platform("retrying")}, KEY, False),
         ({"api_server": platform("fatal", "no such host")}, KEY, False),
+        ({"api_server": platform("fatal", "in use") | {"error_code": "api_server_port_in_use"}}, KEY, True),
+        ({"api_server": platform("fatal", "in use") | {"error_code": "api_server_port_in_use"}}, ENABLED, False),
         ({}, KEY, False),
     ],
 )
@@ -95,6 +98,36 @@ def test_only_a_silence_without_a_cause_is_mended_by_a_restart(
     report(home, "running", platforms=platforms)
     (sign,) = probed(home).signs
     assert (sign.word, sign.is_well, sign.is_mended_by_restart) == ("not answering", False, is_mended)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_mended"),
+    [
+        ("telegram_polling_conflict", True),
+        ("lock_conflict", True),
+        ("pubsub_reconnect_exhausted", True),
+        ("telegram_connect_error", False),
+        ("whatsapp_node_missing", False),
+        ("", False),
+    ],
+)
+def test_what_is_fatal_is_mended_if_the_next_start_may_find_it_otherwise(
+    home: Home, code: str, is_mended: bool
+) -> None:
+    """Another program may have gone; what is rejected or missing stays so until a person changes it."""
+    report(home, "running", platforms={"telegram": platform("fatal", "no") | {"error_code": code}})
+    (sign,) = probed(home).signs
+    assert (sign.word, sign.is_well, sign.is_mended_by_restart) == ("fatal", False, is_mended)
+
+
+def test_a_port_that_is_still_taken_needs_more_than_a_restart(home: Home) -> None:
+    """The next start would find it so."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        write_env(home, f"{KEY}API_SERVER_PORT={taken.getsockname()[1]}\n")
+        said = platform("fatal", "in use") | {"error_code": "api_server_port_in_use"}
+        report(home, "running", platforms={"api_server": said})
+        (sign,) = probed(home).signs
+    assert not sign.is_mended_by_restart
 
 
 def test_settings_that_were_changed_since_the_start_bring_no_restart(home: Home) -> None:

@@ -317,9 +317,19 @@ def test_the_real_agent_without_telegram_is_degraded_and_lives(
             ["gateway", "why", "coder"],
             ["events"],
             ["gateway", "status", "coder", "-o", "json"],
+            ["events", "-o", "json"],
+            ["logs", "coder"],
+            ["logs", "coder", "-o", "jsonl"],
+            ["gateway", "logs", "coder"],
+            ["gateway", "status", "coder"],
         ):
             said = machine.ctl(*words)
             assert token not in said.stdout + said.stderr
+        assert token in (home / "logs" / "agent.log").read_text()
+        assert "1111:…" in machine.ctl("logs", "coder").stdout
+        found = machine.ctl("logs", "coder", "--grep", "1111:…", "-o", "jsonl").stdout
+        assert "rejected" in found
+        assert "rejected" not in machine.ctl("logs", "coder", "--grep", token, "-o", "jsonl").stdout
         bot_api.behave(Mood.WELL)
         well = until_state(daemon, "coder", READY, deadline_s=400)
         assert well.process == degraded.process

@@ -17,6 +17,7 @@ from hermesd.domain.errors import (
 )
 from hermesd.domain.gateway import Event
 from hermesd.domain.logs import LogFile, Source
+from hermesd.domain.masking import Mask, Masking
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity, Sign
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
@@ -65,6 +66,8 @@ class ScriptedAgent:
         self.refreshes = 0
         """How often `refresh` was called."""
         self.skills: Path | None = None
+        self.secret_values: list[str] = []
+        """What its homes hold and nobody may see."""
         self.logs: Sequence[LogFile] = (LogFile(Source.AGENT, "logs/agent.log"),)
         self.workplaces: dict[str, Path] = {}
         """Where commands must start."""
@@ -118,6 +121,10 @@ class ScriptedAgent:
     def log_files(self) -> Sequence[LogFile]:
         """Those that are set."""
         return self.logs
+
+    def masking(self, home: Home) -> Masking:
+        """Hides `secret_values`, and whatever looks like a credential."""
+        return Mask({f"SECRET_{number}": value for number, value in enumerate(self.secret_values)})
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether it is among those set."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hermesd.domain.logs import LogFile, Moments, Parser, Record, Source, Wanted
+from hermesd.domain.masking import Masking, mask
 from tests.fakes.clock import ManualClock
 
 PIECE_RECORDS = 3
@@ -53,14 +54,15 @@ class MemoryLogReader:
         log.data += text.encode()
         log.written_s = self._clock.now_s()
 
-    def captured(self, profile: str, profile_id: str) -> "MemoryLog":
+    def captured(self, profile: str, profile_id: str, masking: Masking = mask) -> "MemoryLog":
         return self._open(
-            f"captured/{profile_id}", Parser(profile, Source.GATEWAY, Moments(in_utc), is_timed=False)
+            f"captured/{profile_id}",
+            Parser(profile, Source.GATEWAY, Moments(in_utc), is_timed=False, mask=masking),
         )
 
-    def of_agent(self, profile: str, home: Path, file: LogFile) -> "MemoryLog":
+    def of_agent(self, profile: str, home: Path, file: LogFile, masking: Masking = mask) -> "MemoryLog":
         name = f"{profile}/{file.path}"
-        return self._open(name, Parser(profile, file.source, Moments(in_utc), is_timed=True))
+        return self._open(name, Parser(profile, file.source, Moments(in_utc), is_timed=True, mask=masking))
 
     def of_daemon(self) -> "MemoryLog":
         return self._open("daemon", Parser("", Source.DAEMON, Moments(in_utc), is_timed=True))

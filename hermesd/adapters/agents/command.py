@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hermesd.adapters import procfs, profilefiles
 from hermesd.adapters.agents.clones import copy_files, copy_home
+from hermesd.adapters.secretvalues import HomeMasking
 from hermesd.adapters.treecopy import Order
 from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
@@ -18,6 +19,7 @@ from hermesd.domain.errors import ConfigInvalid, Incompatible
 from hermesd.domain.gateway import Event
 from hermesd.domain.layout import FRESH_FILES
 from hermesd.domain.logs import LogFile
+from hermesd.domain.masking import Masking
 from hermesd.domain.ownership import Owner, owner_of
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
@@ -59,6 +61,10 @@ class CommandAgent:
     def log_files(self) -> Sequence[LogFile]:
         """None that we would know of."""
         return ()
+
+    def masking(self, home: Home) -> Masking:
+        """By the `.env` that a home has."""
+        return HomeMasking(home.path)
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether there is a file that no fresh home has: whatever a program keeps, it is not one of those."""

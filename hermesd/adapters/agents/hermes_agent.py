@@ -37,6 +37,7 @@ from hermesd.adapters.agents.hermes_terminal import (
 from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_flag
 from hermesd.adapters.agents.hermes_watchdog import WATCHDOG_S, Watchdog
 from hermesd.adapters.dotenvfile import read_env
+from hermesd.adapters.secretvalues import HomeMasking
 from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
@@ -44,6 +45,7 @@ from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.logs import LogFile
+from hermesd.domain.masking import Masking
 from hermesd.domain.process import ExitReport, ExitStatus, Foreign, Probe, ProcessIdentity
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
@@ -87,6 +89,10 @@ class HermesAgent:
     def log_files(self) -> Sequence[LogFile]:
         """The ones that are always the same; those of its dashboard and of single commands are not among them."""
         return LOG_FILES
+
+    def masking(self, home: Home) -> Masking:
+        """By its `.env`."""
+        return HomeMasking(home.path)
 
     def is_lived_in(self, home: Home) -> bool:
         """By its database, or a gateway's report."""
@@ -142,7 +148,7 @@ class HermesAgent:
 
     def explain_exit(self, home: Home, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
         """By exit code; where the kernel no longer tells, by what the gateway last reported."""
-        return hermes_state.explain_exit(home.path, process, status)
+        return hermes_state.explain_exit(home.path, process, status, self.masking(home))
 
     def foreign_gateway(self, home: Home, own: ProcessIdentity | None) -> Foreign | None:
         """By the record in the home, the process's start time and the lock it holds."""

@@ -17,6 +17,7 @@ from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.textfile import read_text
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.errors import ConfigInvalid
+from hermesd.domain.masking import is_secret_name
 from hermesd.domain.profile import Home
 from hermesd.domain.usage import Holdings, Leftover
 
@@ -29,7 +30,6 @@ MIRROR = "sessions.json"
 SYSTEM_UNITS = Path("/etc/systemd/system")
 USER_UNITS = Path(".config") / "systemd" / "user"
 
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|COOKIE")
 _USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
 
 
@@ -38,7 +38,7 @@ def read_holdings(home: Home) -> Holdings:
     return Holdings(
         session_count=_count_sessions(home.path),
         job_count=_count_jobs(home.path),
-        secret_count=sum(1 for name in _set_in_env(home.path) if _SECRET.search(name.upper())),
+        secret_count=sum(1 for name in _set_in_env(home.path) if is_secret_name(name)),
         origin=_origin(home.path),
     )
 

@@ -12,18 +12,22 @@ from pathlib import Path
 from hermesd.adapters.agents import hermes_api
 from hermesd.adapters.agents.hermes_beats import Heartbeats
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, variables
-from hermesd.adapters.agents.hermes_poll import PLATFORM, Polls
+from hermesd.adapters.agents.hermes_poll import PLATFORM, Polls, Trouble
 from hermesd.adapters.agents.hermes_probe import Api, judge
 from hermesd.adapters.agents.hermes_reach import API_SERVER
+from hermesd.adapters.agents.hermes_retries import Retries
 from hermesd.adapters.agents.hermes_state import (
     CONNECTED,
+    GIVEN_UP,
     RECONNECTING,
+    REJECTED,
     Platform,
     Report,
     read_report,
     started_at_s,
 )
 from hermesd.adapters.dotenvfile import read_env
+from hermesd.adapters.secretvalues import HomeMasking
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.agent import ApiServer
 from hermesd.domain.errors import ConfigInvalid
@@ -48,6 +52,8 @@ class Looks:
         self._known: dict[Path, _Known] = {}
         self._heartbeats = Heartbeats()
         self._polls = Polls()
+        self._retries = Retries()
+        self._maskings: dict[Path, HomeMasking] = {}
 
     def look(self, home: Path, process: ProcessIdentity) -> Probe:
         """By the gateway's report, what it logs of its polls, its heartbeat and its API's answer."""
@@ -60,17 +66,21 @@ class Looks:
         return probe
 
     def _report(self, home: Path, process: ProcessIdentity) -> Report | None:
-        """The gateway's report, but that who has lost its polls is not connected."""
-        report = read_report(home, process)
-        is_told = report is not None and any(map(_has_polls, report.platforms))
-        trouble = self._polls.trouble(home) if is_told else ""
-        if report is None or not trouble:
-            return report
-        lost = [
-            replace(one, state=RECONNECTING, message=trouble) if _has_polls(one) else one
-            for one in report.platforms
-        ]
-        return replace(report, platforms=tuple(lost))
+        """The gateway's report, with what it says of platforms corrected where it is known to be wrong."""
+        report = read_report(home, process, self._maskings.setdefault(home, HomeMasking(home)))
+        if report is None:
+            return None
+        given_up = self._retries.given_up(home, process, report.platforms)
+        return replace(report, platforms=tuple(self._corrected(home, one, given_up) for one in report.platforms))
+
+    def _corrected(self, home: Path, said: Platform, given_up: frozenset[str]) -> Platform:
+        if said.name in given_up:
+            return replace(said, state=GIVEN_UP)
+        trouble = self._polls.trouble(home, said.updated_at_s) if _has_polls(said) else Trouble.NONE
+        if not trouble:
+            return said
+        state = REJECTED if trouble is Trouble.REJECTED else RECONNECTING
+        return replace(said, state=state, message=trouble.value)
 
     def _api_of(self, home: Path, process: ProcessIdentity) -> Api:
         known = self._known.get(home)

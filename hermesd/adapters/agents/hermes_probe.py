@@ -5,20 +5,29 @@ platform at all, even if the library of an enabled one is missing (0.19.0), so i
 not know files' names or signals.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hermesd.adapters.agents.hermes_api import is_answering, is_free
 from hermesd.adapters.agents.hermes_reach import API_SERVER
-from hermesd.adapters.agents.hermes_state import CONNECTED, Platform, Report
+from hermesd.adapters.agents.hermes_state import CONNECTED, FATAL, GIVEN_UP, Platform, Report
 from hermesd.domain.agent import ApiServer
 from hermesd.domain.process import Phase, Probe, Sign
 
 _DRAINING = "draining"
 _UP = frozenset({"running", "degraded", _DRAINING})
 _CONNECTING = "connecting"
-_LEFT_ALONE = frozenset({_CONNECTING, "disconnected"})
+_LEFT_ALONE = frozenset({_CONNECTING, "disconnected", GIVEN_UP})
 """Where the agent has lost a platform without noticing: it tries again only what it calls retrying (0.19.0)."""
+
+_TRIED_AT_START = re.compile(r".*_polling_conflict|lock_conflict|.*_reconnect_exhausted")
+"""What the agent calls fatal because it has tried for long, or because another program was in its way: it never
+tries again, but the next start does, and finds the other one gone or is as patient as before (0.19.0). All else
+that is fatal was refused for what it is: a token that is rejected, a library or a setting that is missing. The
+next start would find the same, and only interrupt what works."""
+
+_PORT_IN_USE = "api_server_port_in_use"
 
 
 @dataclass(frozen=True)
@@ -80,23 +89,41 @@ def _platform_sign(platform: Platform) -> Sign:
         detail=platform.message,
         at_s=platform.updated_at_s,
         is_platform=True,
-        is_mended_by_restart=platform.state in _LEFT_ALONE,
+        is_mended_by_restart=platform.state in _LEFT_ALONE or _is_tried_at_start(platform),
     )
+
+
+def _is_tried_at_start(platform: Platform) -> bool:
+    return platform.state == FATAL and _TRIED_AT_START.fullmatch(platform.code) is not None
 
 
 def _api_sign(report: Report, api: Api) -> Sign:
     if is_answering(api.server):
         return Sign(API_SERVER, True, "answers")
     said = next((platform for platform in report.platforms if platform.name == API_SERVER), None)
-    cause = _cause_of_silence(said, api)
+    is_freed = said is not None and _is_freed(said, api)
+    cause = "its port was taken when it started, and is free by now" if is_freed else _cause_of_silence(said, api)
     detail = f"not answering on {api.server.host}:{api.server.port}"
     return Sign(
         API_SERVER,
         False,
         "not answering",
         f"{detail}: {cause}" if cause else detail,
-        is_mended_by_restart=not cause and said is not None and said.state in {CONNECTED, *_LEFT_ALONE},
+        is_mended_by_restart=is_freed or (said is not None and _is_forgotten(said, cause)),
     )
+
+
+def _is_forgotten(said: Platform, cause: str) -> bool:
+    """Whether the agent does nothing about a silence for which nothing else is known to be the cause."""
+    if said.state == GIVEN_UP:
+        return cause == said.message
+    return not cause and said.state in {CONNECTED, *_LEFT_ALONE}
+
+
+def _is_freed(said: Platform, api: Api) -> bool:
+    """Whether the agent found the port taken, which it never tries again (0.19.0), and would not any more."""
+    is_in_vain = api.key_problem or not api.is_certain
+    return said.code == _PORT_IN_USE and not is_in_vain and is_free(api.server.host, api.server.port)
 
 
 def _cause_of_silence(said: Platform | None, api: Api) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from hermesd.adapters import procfs
 from hermesd.adapters.atomic import write_atomic
 from hermesd.domain.gateway import Event
+from hermesd.domain.masking import Masking, mask
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, ProcessIdentity
 
 _REPORT = "gateway_state.json"
@@ -24,8 +25,16 @@ _STOP_MARKER = ".gateway-planned-stop.json"
 _RESTART_CODE = 75
 _CONFIGURATION_CODE = 78
 CONNECTED = "connected"
+RETRYING = "retrying"
+FATAL = "fatal"
 RECONNECTING = "reconnecting"
 """Our own word for a platform that the agent calls connected while it tries to reach it again."""
+
+REJECTED = "rejected"
+"""Ours too, where it calls connected what has been told to go away, and obeys."""
+
+GIVEN_UP = "given up"
+"""Ours too, where it calls retrying what it never tries again."""
 
 _WORKING = frozenset({CONNECTED, "disabled"})
 """The second is a platform that was left on purpose, as a relay that was opted out of."""
@@ -47,6 +56,8 @@ class Platform:
     message: str
     updated_at_s: float
     """Seconds since the epoch; 0 when not said."""
+    code: str = ""
+    """What kind of trouble it is, in a word of the agent's."""
 
     @property
     def is_troubled(self) -> bool:
@@ -66,8 +77,11 @@ class Report:
     """Turns under way; those of its HTTP API are not counted (0.19.0)."""
 
 
-def read_report(home: Path, process: ProcessIdentity) -> Report | None:
-    """The report of this very process; `None` if there is none yet. Platforms of earlier runs are left out."""
+def read_report(home: Path, process: ProcessIdentity, masking: Masking) -> Report | None:
+    """The report of this very process; `None` if there is none yet. Platforms of earlier runs are left out.
+
+    It tells no secret that `masking` hides, although the agent does.
+    """
     said = read_json(home / _REPORT)
     if (
         not isinstance(said, dict)
@@ -77,10 +91,12 @@ def read_report(home: Path, process: ProcessIdentity) -> Report | None:
         return None
     earliest_s = started_at_s(process) - _CLOCK_SLACK_S
     entries = said.get("platforms")
-    platforms = [_platform(name, entry) for name, entry in entries.items()] if isinstance(entries, dict) else []
+    platforms = (
+        [_platform(name, entry, masking) for name, entry in entries.items()] if isinstance(entries, dict) else []
+    )
     return Report(
         state=one_line(said.get("gateway_state")),
-        exit_reason=one_line(said.get("exit_reason")),
+        exit_reason=one_line(said.get("exit_reason"), masking),
         is_restart_requested=said.get("restart_requested") is True,
         platforms=tuple(platform for platform in platforms if platform.updated_at_s >= earliest_s),
         active_turns=_count(said.get("active_agents")),
@@ -116,9 +132,9 @@ def announce_stop(home: Path, process: ProcessIdentity) -> None:
     write_atomic(home / _STOP_MARKER, json.dumps(marker).encode())
 
 
-def explain_exit(home: Path, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
+def explain_exit(home: Path, process: ProcessIdentity, status: ExitStatus, masking: Masking) -> ExitReport:
     """What an end means; 0 is a crash too, for nobody asked."""
-    report = read_report(home, process)
+    report = read_report(home, process, masking)
     reason = report.exit_reason if report is not None else ""
     code = status.code if status != ExitStatus() else _code_from(report)
     if code == _RESTART_CODE:
@@ -139,21 +155,25 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def one_line(said: Any) -> str:
-    """Text of the agent's as one bounded line of printable characters; empty if it is no text."""
+def one_line(said: Any, masking: Masking = mask) -> str:
+    """Text of the agent's as one bounded line of printable characters; empty if it is no text.
+
+    It is masked before it is bounded: of half a token nobody knows what it is.
+    """
     if not isinstance(said, str):
         return ""
     printable = "".join(c if c.isprintable() else " " for c in said)
-    return " ".join(printable.split())[:_DETAIL_CHARACTERS]
+    return masking(" ".join(printable.split()))[:_DETAIL_CHARACTERS]
 
 
-def _platform(name: object, entry: Any) -> Platform:
+def _platform(name: object, entry: Any, masking: Masking) -> Platform:
     said = entry if isinstance(entry, dict) else {}
     return Platform(
         name=one_line(str(name)),
         state=one_line(said.get("state")),
-        message=one_line(said.get("error_message")),
+        message=one_line(said.get("error_message"), masking),
         updated_at_s=_epoch_s(said.get("updated_at")),
+        code=one_line(said.get("error_code")),
     )
 
 
