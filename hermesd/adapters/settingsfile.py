@@ -34,7 +34,7 @@ MOST = 1 << 45
 JITTER = "jitter"
 LOOK = "look_s"
 LEAST_LOOK_S = 1.0
-"""Looks cost time, and take some: what is looked at more often is not seen sooner, but with holes that prove nothing."""
+"""A look takes time: those wanted more often come so much later than wanted that they prove nothing."""
 COUNT_KEYS = ("starts_per_hour", "starts_per_day", "starts_at_once")
 SWITCHES = ("restart_hung", "restart_unwell")
 POLICY_KEYS = tuple(field.name for field in dataclasses.fields(Policy))
