@@ -385,7 +385,8 @@ class Keeper:
         kind = timer(gateway)
         if kind is None or (kind is Timer.START_LIMIT and self._is_in_line):
             return None
-        drain_s = await self._effects.drain_s(self.home) if kind is Timer.GRACE else 0.0
+        can_drain = kind is Timer.GRACE and self._ending_for is not ExitCause.HUNG  # a dead loop finishes no turn
+        drain_s = await self._effects.drain_s(self.home) if can_drain else 0.0
         seconds = delay_s(self._policy, gateway, kind, drain_s=drain_s, roll=self._ports.roll())
         if kind is Timer.BUDGET and until_s is None:
             until_s = self._start_possible_at_s
