@@ -38,6 +38,9 @@ DONE_WORDS = {
     v1.GATEWAY_VERB_UNDRAIN: "taking turns",
 }
 
+ENDING = frozenset({v1.GATEWAY_VERB_STOP, v1.GATEWAY_VERB_RESTART})
+"""Verbs by which gateways end."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -128,7 +131,7 @@ def change(
     )
     with explaining_files(session, choice):
         begun = session.client.gateways.ChangeGateways(request)
-    if no_wait:
+    if no_wait or (verb in ENDING and session.ends_with()):
         text = f"{begun.kind}  operation {begun.id}\n"
         session.renderer.single("Operation", begun, name=begun.id, text=lambda: text)
         return ExitCode.DONE

@@ -28,7 +28,7 @@ CHANGING = frozenset({v1.GATEWAY_STATE_STARTING, v1.GATEWAY_STATE_STOPPING, v1.G
 BROKEN = frozenset({v1.GATEWAY_STATE_FAILED, v1.GATEWAY_STATE_HUNG})
 TROUBLED = {
     v1.GATEWAY_STATE_HUNG: "hermesctl gateway why {profile}",
-    v1.GATEWAY_STATE_DRAINING: "hermesctl gateway why {profile}",
+    v1.GATEWAY_STATE_DRAINING: "hermesctl gateway drain {profile} --cancel",
     v1.GATEWAY_STATE_DEGRADED: "hermesctl gateway why {profile}",
     v1.GATEWAY_STATE_BACKOFF: "hermesctl gateway why {profile}",
     v1.GATEWAY_STATE_PARKED: "hermesctl gateway why {profile}",
@@ -109,7 +109,9 @@ def moment_long(terminal: Terminal, at: Timestamp) -> str:
 
 
 def since(gateway: v1.Gateway) -> Timestamp | None:
-    """Since when it is in its state."""
+    """Since when it is in its state; of one that hermesd did not start, since when it runs."""
+    if gateway.state == v1.GATEWAY_STATE_FOREIGN and gateway.foreign.HasField("started_at"):
+        return gateway.foreign.started_at
     return gateway.since if gateway.HasField("since") else None
 
 

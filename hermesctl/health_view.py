@@ -22,8 +22,10 @@ BETWEEN = " · "
 INDENTATION = 14
 """Columns before the values of a page."""
 
-PROCESS = "process"
-"""The layer whose age says how long it has lived, not when it was seen."""
+AGO = " ago"
+
+ALIVE = "alive"
+"""The word for a part whose age is how long it has been there."""
 
 BEATS = "beats"
 """The word for a part whose sign of life says all by its age."""
@@ -106,10 +108,10 @@ def _part(part: v1.HealthPart, terminal: Terminal) -> str:
         detail = part.detail.removeprefix(part.word)
     if not part.is_well:
         return f"✗ {part.name} {part.word}{detail}" + (f", last sign {ago}" if ago else "")
+    if part.word == ALIVE and ago:
+        return f"{part.name} {part.word} for {ago.removesuffix(AGO)}{detail}"
     if part.word == BEATS and ago:
         return f"{part.name} {ago}{detail}"
-    if part.name == PROCESS and ago:
-        return f"{part.name} {part.word} for {ago.removesuffix(' ago')}"
     return f"{part.name} {part.word}{detail}" + (f" ({ago})" if ago else "")
 
 
@@ -131,4 +133,4 @@ def _is_used(gateway: v1.Gateway) -> bool:
 
 def _ago(passed: Duration, terminal: Terminal) -> str:
     passed_s = span(passed)
-    return f"{passed_s:.1f} s ago" if terminal.columns is None else f"{age(passed_s)} ago"
+    return (f"{passed_s:.1f} s" if terminal.columns is None else age(passed_s)) + AGO

@@ -20,6 +20,8 @@ from hermesctl.errors import Fix, HermesError
 DEFAULT = "default"
 VARIABLE = "HERMESCTL_PROFILE"
 HOME_VARIABLE = "HERMES_HOME"
+SPAWN_ID_VARIABLE = "HERMESD_SPAWN_ID"
+"""The daemon's mark on every process of a gateway's tree."""
 STICKY_BYTES = 256
 """More than any name takes; a longer file holds no name."""
 

@@ -13,7 +13,7 @@ from hermesctl.client.places import DaemonRecord, Places, absent, silent
 from hermesctl.errors import HermesError
 from hermesctl.render import Format, Renderer
 from hermesctl.report import runnable, warning
-from hermesctl.selection import Selection, Source, choose
+from hermesctl.selection import HOME_VARIABLE, SPAWN_ID_VARIABLE, Selection, Source, choose, named_by_home
 from hermesctl.terminal import NeedsOwnProcess, Terminal
 
 if TYPE_CHECKING:
@@ -111,6 +111,19 @@ class Session:
         environment = self.terminal.environment
         self._selection = choose(argument, self.profile.name, environment, self.places.root)
         return self._selection
+
+    def ends_with(self, profile: str = "") -> bool:
+        """Whether this command is a tool of the gateway of a profile, or of any, and says that it will not wait.
+
+        A gateway that ends waits for its tools: each would wait for the other until the gateway is killed.
+        """
+        if SPAWN_ID_VARIABLE not in self.terminal.environment_names:
+            return False
+        own = named_by_home(self.terminal.environment.get(HOME_VARIABLE, ""), self.places.root)
+        if not own or profile not in {"", own}:
+            return False
+        self.say(f"this runs inside the gateway of {own}, which may end now: it is not waited for")
+        return True
 
     def say(self, line: str) -> None:
         """Tells the person something on stderr, unless they want quiet."""

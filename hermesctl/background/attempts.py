@@ -89,6 +89,7 @@ def begin(places: Places, environment: Mapping[str, str]) -> Attempt:
         HermesError: DAEMON_ABSENT, it cannot be done here or was refused; NOT_PERMITTED.
     """
     plan = choose(look(places, environment))
+    environment = {**environment, "HOME": str(places.home)}  # not the one that an agent gave its tools
     attempt = Attempt(places, _size(places.output_file), manager=plan.manager)
     name = f"hermesd-{places.state.name}-{secrets.token_hex(4)}"
     match plan:

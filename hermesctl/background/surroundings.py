@@ -16,9 +16,8 @@ from hermesctl.background.managers import Manager, managers_of
 from hermesctl.background.units import PROPERTIES, Account, keeps
 from hermesctl.background.ways import UNIT, Surroundings, choose
 from hermesctl.client.places import Places
+from hermesctl.selection import SPAWN_ID_VARIABLE
 
-SPAWN_ID_VARIABLE = "HERMESD_SPAWN_ID"
-"""The daemon's mark on every process of a gateway's tree."""
 CLAIM = re.compile(r".*/hermesd/[0-9a-f]{12}/locks/[^/]+")
 """A lock that only gateways inherit, of whichever root."""
 GATEWAY_UNIT = "hermes-gateway"

@@ -207,7 +207,10 @@ def _check_private(directory: Path) -> None:
 
 
 def _home(environment: Mapping[str, str]) -> Path:
+    """The person's home; of a tool, that of its person: hermes-agent 0.19.0 may give it another in its profile."""
     home = Path(environment.get("HOME", ""))
+    if environment.get("HOME") == f"{environment.get('HERMES_HOME', '')}/home":
+        home = Path(environment.get("HERMES_REAL_HOME") or home)
     if home.is_absolute():
         return home
     try:

@@ -30,6 +30,9 @@ TAIL_LINES = 10
 LATEST = 1_000
 """The last place in line that can be asked for."""
 
+ENDING = frozenset({"gateway.stop", "gateway.restart"})
+"""Kinds of operations by which a gateway ends."""
+
 gateway = Group("gateway", help="Start, stop and look at gateways, the processes that answer messages.")
 
 
@@ -263,7 +266,7 @@ def _conclude(
 
     `word` says what it does now, where that is not its state alone.
     """
-    if no_wait:
+    if no_wait or (operation.kind in ENDING and session.ends_with(profile)):
         session.renderer.single(
             "Operation", operation, name=operation.id, text=lambda: f"{profile}  operation {operation.id}\n"
         )

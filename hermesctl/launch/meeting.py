@@ -55,6 +55,8 @@ def _is_private(directory: int) -> bool:
 def _run_directory(environment: dict[bytes, bytes]) -> bytes | None:
     """Where the daemon of this root has its sockets; `None` if that takes more than a launcher knows."""
     home = environment.get(b"HOME", b"")
+    if home == environment.get(b"HERMES_HOME", b"") + b"/home":  # an agent's tool, as `Places.locate` has it
+        home = environment.get(b"HERMES_REAL_HOME") or home
     if not home.startswith(b"/"):
         return None
     try:

@@ -32,6 +32,9 @@ SIZE = re.compile(f"([1-9][0-9]*)([{''.join(UNITS)}])")
 MOST = 1 << 45
 """More than any machine has, and less than what a service manager could not be told."""
 JITTER = "jitter"
+LOOK = "look_s"
+LEAST_LOOK_S = 1.0
+"""A look takes time: those wanted more often come so much later than wanted that they prove nothing."""
 COUNT_KEYS = ("starts_per_hour", "starts_per_day", "starts_at_once")
 SWITCHES = ("restart_hung", "restart_unwell")
 POLICY_KEYS = tuple(field.name for field in dataclasses.fields(Policy))
@@ -95,6 +98,8 @@ def _policy(path: Path, table: Mapping[str, object]) -> Policy:
     numbers = {key: _number(path, f"{GATEWAY}.{key}", value) for key, value in set_here.items()}
     if numbers.get(JITTER, 0.0) > 1:
         raise _invalid(path, f"{GATEWAY}.{JITTER}", "it must be a share from 0 to 1")
+    if numbers.get(LOOK, LEAST_LOOK_S) < LEAST_LOOK_S:
+        raise _invalid(path, f"{GATEWAY}.{LOOK}", f"it must be a number of seconds, {LEAST_LOOK_S:g} or more")
     counts = {key: _count(path, f"{GATEWAY}.{key}", numbers.pop(key)) for key in COUNT_KEYS if key in numbers}
     values: dict[str, Any] = {**numbers, **counts, **switches}
     return Policy(**values)

@@ -32,8 +32,10 @@ GATEWAY_ALLOWED = (
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
+    "HERMESD_ROOT",
 )
-"""Variables of the daemon that reach a gateway; account and path values come from the passwd entry."""
+"""Variables of the daemon that reach a gateway; account and path values come from the passwd entry. With the root,
+a tool's hermesctl finds the daemon that keeps its gateway."""
 
 INSTALLER_ALLOWED_PREFIX = "PIP_"
 """An installation also needs the person's package index and certificates."""

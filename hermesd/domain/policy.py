@@ -47,7 +47,7 @@ class Policy:
     turn_s: float = 30.0
     """How long a gateway that is starting keeps others waiting at most."""
     look_s: float = 30.0
-    """How often a running gateway's health is looked at."""
+    """How often a running gateway's health is looked at; 1 or more."""
     hung_after_s: float = 120.0
     """How long an event loop that has given signs of life may give none: four missed beats of 30 s."""
     api_silent_after_s: float = 60.0

@@ -11,6 +11,7 @@ from hermesd.domain.policy import Policy, delay_s
 from hermesd.domain.ports import Ports
 from hermesd.domain.record import GatewayRecord
 from hermesd.services.effects import Effects
+from hermesd.services.endings import Endings
 from hermesd.services.facts import Fact, Post
 from hermesd.services.ledgers import Ledger
 from hermesd.services.starts import Starts
@@ -24,13 +25,21 @@ class Alarm:
     """Rings when a state has lasted long enough."""
 
     def __init__(
-        self, ports: Ports, policy: Policy, effects: Effects, ledger: Ledger, starts: Starts, post: Post
+        self,
+        ports: Ports,
+        policy: Policy,
+        effects: Effects,
+        ledger: Ledger,
+        starts: Starts,
+        endings: Endings,
+        post: Post,
     ) -> None:
         self._ports = ports
         self._policy = policy
         self._effects = effects
         self._ledger = ledger
         self._starts = starts
+        self._endings = endings
         self._post = post
         self._waiting: asyncio.Task[None] | None = None
         self._arming = 0
@@ -41,7 +50,8 @@ class Alarm:
         kind = timer(gateway)
         if kind is None or (kind is Timer.START_LIMIT and self._starts.is_in_line):
             return None
-        drain_s = await self._effects.drain_s(self._ledger.home) if kind is Timer.GRACE else 0.0
+        can_drain = kind is Timer.GRACE and self._endings.can_drain
+        drain_s = await self._effects.drain_s(self._ledger.home) if can_drain else 0.0
         seconds = delay_s(self._policy, gateway, kind, drain_s=drain_s, roll=self._ports.roll())
         if kind is Timer.BUDGET and until_s is None:
             until_s = self._starts.possible_at_s

@@ -48,6 +48,11 @@ class Endings:
             return replace(report, cause=self._cause, detail=self._detail)
         return report
 
+    @property
+    def can_drain(self) -> bool:
+        """Whether what is being ended can finish its turns: a dead loop finishes none."""
+        return self._cause is not ExitCause.HUNG
+
     def is_dumped(self, process: ProcessIdentity) -> bool:
         """Whether a dump of it was kept."""
         return process.spawn_id == self._dumped_spawn

@@ -68,8 +68,8 @@ class Keeper:
         self._ledger = Ledger(ports.store, record, home, stored=stored)
         self._story = Story(events, self._ledger)
         self._starts = Starts(ports, policy, turns, self._ledger, post)
-        self._alarm = Alarm(ports, policy, effects, self._ledger, self._starts, post)
         self._endings = Endings(effects, self._ledger, self._story)
+        self._alarm = Alarm(ports, policy, effects, self._ledger, self._starts, self._endings, post)
         self._watch = Watch(ports, policy, effects, checkups, self._ledger, self._endings, post)
         self._inheritance = Inheritance(ports, effects, self._ledger, self._story, post)
 

@@ -30,10 +30,7 @@ SLOW_AT_ONCE = 3
 """How many of those are asked at the same time: they take threads that others need."""
 
 SHORTEST_PAUSE_S = 1.0
-"""Between two rounds, however long the first one took; less only if rounds are wanted more often."""
-
-LEAST_LOOK_S = 0.1
-"""Between two rounds, however often they are wanted."""
+"""Between two rounds, however long the first one took."""
 
 FIRST_ROUND_S = 1.0
 """How long a daemon waits at most to know how the gateways do that it adopted, until it tells of them."""
@@ -128,8 +125,7 @@ class Rounds:
         await first
         while True:
             took_s = self._clock.monotonic_s() - begun_s
-            shortest_s = max(min(self._policy.look_s, SHORTEST_PAUSE_S), LEAST_LOOK_S)
-            await self._clock.sleep_s(max(self._policy.look_s - took_s, shortest_s))
+            await self._clock.sleep_s(max(self._policy.look_s - took_s, SHORTEST_PAUSE_S))
             begun_s = self._clock.monotonic_s()
             await self._attempt()
 

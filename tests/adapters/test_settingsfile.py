@@ -56,6 +56,15 @@ def test_a_count_must_be_a_whole_number(file: Path, value: str) -> None:
     assert caught.value.metadata["key"] == "gateway.starts_per_hour"
 
 
+@pytest.mark.parametrize("value", ["0", "0.99"])
+def test_looks_closer_together_than_a_second_are_refused(file: Path, value: str) -> None:
+    """A round takes time too: its looks would be so much further apart than wanted that they prove nothing."""
+    file.write_text(f"[gateway]\nlook_s = {value}\n")
+    with pytest.raises(ConfigInvalid, match="1 or more") as caught:
+        read_settings(file)
+    assert caught.value.metadata["key"] == "gateway.look_s"
+
+
 def test_unset_times_keep_their_defaults(file: Path) -> None:
     """One key changes one thing."""
     file.write_text("[gateway]\nstart_limit_s = 12.5\n")

@@ -198,6 +198,16 @@ def test_places_follow_the_daemons_rules(tmp_path: Path) -> None:
     assert Places.locate({"HOME": "relative"}).home == Places.locate({}).home
 
 
+def test_an_agents_tool_finds_the_daemon_of_the_person(tmp_path: Path) -> None:
+    """In a container, or if so set, an agent gives it a home in the profile and says where the real one is."""
+    profile = tmp_path / ".hermes" / "profiles" / "coder"
+    ours = {"HOME": str(tmp_path)}
+    given = {"HOME": f"{profile}/home", "HERMES_HOME": str(profile), "HERMES_REAL_HOME": str(tmp_path)}
+    assert Places.locate(given) == Places.locate(ours)
+    assert Places.locate({**given, "HOME": str(tmp_path / "chosen")}).home == tmp_path / "chosen"
+    assert Places.locate({**given, "HERMES_REAL_HOME": ""}).home == profile / "home"
+
+
 def test_a_process_is_known_by_its_start() -> None:
     """A process id alone may be anybody's by now."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

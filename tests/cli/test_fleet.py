@@ -42,6 +42,26 @@ def test_one_name_asks_as_it_always_did(run: Run, daemon: FakeDaemon, world: Wor
     assert len(asked(world, "RestartGateway")) == 3
 
 
+def test_a_tool_does_not_wait_for_the_end_of_its_own_gateway(
+    environment: dict[str, str], daemon: FakeDaemon, world: World
+) -> None:
+    """Which waits for its tools; nor for many, of whom its own may be one. Others and starts are waited for."""
+    world.hanging |= {"gateway.restart", "gateway.stop", "gateways.restart"}
+    home = Path(environment["HOME"]) / ".hermes" / "profiles" / "coder"
+    home.mkdir(parents=True)
+    inside = {**environment, "HERMESD_SPAWN_ID": "s1", "HERMES_HOME": str(home)}
+    for line in ("gateway restart coder", "gateway stop", "gateway disable --now", "gateway restart --all"):
+        fake = FakeTerminal(inside)
+        assert cli.run(line.split(), fake) == ExitCode.DONE
+        assert "operation " in fake.output.getvalue()
+        assert "inside the gateway of coder" in fake.talk.getvalue()
+    world.hanging.clear()
+    for line in ("gateway restart worker", "gateway start coder", "gateway start --all"):
+        fake = FakeTerminal(inside)
+        cli.run(line.split(), fake)
+        assert "inside" not in fake.talk.getvalue()
+
+
 def test_patterns_and_all_go_to_the_daemon_as_they_are(run: Run, daemon: FakeDaemon, world: World) -> None:
     """It knows who there is at the moment at which it begins."""
     run("gateway stop profile/coder wo* --exclude work? --at-once 3")

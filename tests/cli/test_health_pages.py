@@ -53,7 +53,7 @@ FOREIGN = g.ForeignGateway(
 
 def up(name: str, state: g.GatewayState.ValueType, *parts: g.HealthPart, detail: str = "") -> g.Gateway:
     """A gateway that has a process."""
-    return gateway(name, state, health=health(part("process", "alive"), *parts), usage=USAGE, detail=detail)
+    return gateway(name, state, health=health(part("process", "alive", 7_500), *parts), usage=USAGE, detail=detail)
 
 
 @pytest.fixture

@@ -52,6 +52,15 @@ def test_a_worker_calls_the_daemon_for_its_caller(
     assert requester_pids(world)[0] in before
 
 
+def test_a_worker_calls_for_an_agents_tool(environment: dict[str, str], workers: Workers, world: World) -> None:
+    """Whose agent gave it a home in its profile."""
+    before, profile = workers.pids(), "/srv/coder"
+    told = {"HOME": f"{profile}/home", "HERMES_HOME": profile, "HERMES_REAL_HOME": environment["HOME"]}
+    code, out, _ = ended(call("profile list -o name", environment | told))
+    assert (code, out) == (0, "profile/default\nprofile/coder\nprofile/worker\n")
+    assert requester_pids(world)[0] in before
+
+
 @pytest.mark.parametrize(
     "variables",
     [{"HERMESCTL_NO_WARM": "1"}, {"PYTHONIOENCODING": "ascii"}, {"HERMESD_ROOT": "/nowhere"}],

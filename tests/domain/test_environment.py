@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.fast, pytest.mark.domain]
 VARIABLES = st.one_of(
     st.sampled_from(GATEWAY_ALLOWED),
     st.sampled_from(
-        ["HERMES_HOME", "HERMESD_ROOT", "OPENAI_API_KEY", "PIP_INDEX_URL", "NOTIFY_SOCKET", "VIRTUAL_ENV"]
+        ["HERMES_HOME", "HERMESD_SPAWN_ID", "OPENAI_API_KEY", "PIP_INDEX_URL", "NOTIFY_SOCKET", "VIRTUAL_ENV"]
     ),
     st.sampled_from(["PYTHONPATH", "LD_PRELOAD", "XDG_RUNTIME_DIR", "TMPDIR", "PATH2", "home", "INVOCATION_ID"]),
     st.text(min_size=1).filter(lambda name: "=" not in name and "\x00" not in name),

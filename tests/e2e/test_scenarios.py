@@ -14,10 +14,10 @@ import pytest
 
 from hermesctl.client import Client
 from hermesd.adapters import procfs
-from hermesd.adapters.store import SqliteStore
 from hermesd.domain.record import GatewayRecord
 from hermesd.v1 import daemon_pb2, events_pb2, gateways_pb2
 from hermesd.v1.gateways_pb2 import Gateway
+from tests.e2e.accidents import cut_power, rewrite
 from tests.e2e.census import Decoy, end_all, members
 from tests.e2e.daemon import HURRIED, Daemon, scripted
 from tests.e2e.house import Machine
@@ -58,15 +58,6 @@ def until_state(daemon: Daemon, profile: str, state: int) -> Gateway:
 def pids(daemon: Daemon) -> dict[str, int]:
     """The main process of each gateway that has one."""
     return {name: found.process.pid for name, found in daemon.gateways().items() if found.process.pid}
-
-
-async def rewrite(daemon: Daemon, changed: Callable[[GatewayRecord], GatewayRecord]) -> None:
-    """Changes what is recorded of every process, while no daemon runs."""
-    store = await SqliteStore.open(daemon.places.state / "store.db")
-    for record in await store.gateways():
-        if record.process is not None:
-            await store.save_gateway(changed(record))
-    await store.close()
 
 
 def test_gateways_and_their_policy_survive_a_daemon_that_is_killed_twice(daemon: Daemon) -> None:
@@ -183,19 +174,6 @@ def end_cleanly(daemon: Daemon) -> None:
     """The host is shut down in order: the daemon drains its gateways."""
     daemon.client.daemon.StopDaemon(daemon_pb2.StopDaemonRequest(gateways=True))
     daemon.wait()
-
-
-def cut_power(daemon: Daemon) -> None:
-    """Everything ends at once, and the next boot has another name."""
-    daemon.kill()
-    end_all(daemon.machine, [])
-    asyncio.run(rewrite(daemon, in_an_earlier_boot))
-
-
-def in_an_earlier_boot(record: GatewayRecord) -> GatewayRecord:
-    """The same record, made before the machine was started anew."""
-    assert record.process is not None
-    return replace(record, process=replace(record.process, boot_id="an earlier boot"))
 
 
 def restart_container(daemon: Daemon) -> None:

@@ -14,7 +14,7 @@ from hermesd.domain.gateway import State
 from hermesd.domain.health import Condition
 from hermesd.domain.operation import Happening
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import EVENTS_KEPT
+from hermesd.domain.ports import EVENTS_KEPT, ProfileFacts
 from hermesd.domain.process import ExitCause, LastExit, Phase, Probe, ProcessIdentity, Sign
 from hermesd.domain.profile import Home
 from hermesd.domain.settings import Settings
@@ -102,7 +102,8 @@ async def test_what_cannot_be_recorded_is_restarted_all_the_same(ward: Ward) -> 
 
 
 async def test_a_process_that_hears_no_signal_is_killed(ward: Ward) -> None:
-    """What is stopped, or spins, takes no SIGTERM; the cause stays the same."""
+    """What is stopped, or spins, takes no SIGTERM and finishes no turn; the cause stays the same."""
+    ward.patient.known_facts["coder"] = ProfileFacts(drain_s=HOUR_S)
     ward.backend.ends_on_terminate = None
     ward.patient.is_frozen = True
     await ward.clock.advance(HANG_S + POLICY.grace_extra_s)
