@@ -7,7 +7,7 @@ start where the caller is.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,8 @@ class Agent:
     executable: Path
     version: str
     is_managed: bool
+    environment: Mapping[str, str]
+    """What the daemon tells it of the machine, as where the site's managed settings are."""
 
 
 def program(terminal: Terminal, places: Places, profile: str, arguments: Sequence[str]) -> Program:
@@ -43,7 +45,7 @@ def program(terminal: Terminal, places: Places, profile: str, arguments: Sequenc
     """
     name, home = _home(places, profile)
     agent = find_agent(places)
-    environment = {"HERMES_HOME": str(home)}
+    environment = {**agent.environment, "HERMES_HOME": str(home)}
     if agent.is_managed:
         environment["HERMES_DISABLE_LAZY_INSTALLS"] = "1"
     argv = [str(agent.executable), "-p", name, *arguments]
@@ -92,8 +94,9 @@ def _read(file: Path, executable: Path | None = None) -> Agent | None:
     try:
         said = json.loads(file.read_bytes())
         is_managed = executable is not None or said["is_managed"] is True
-        agent = Agent(executable or Path(said["executable"]), str(said["version"]), is_managed)
-    except (OSError, ValueError, LookupError, TypeError):
+        told = {str(name): str(value) for name, value in said.get("environment", {}).items()}
+        agent = Agent(executable or Path(said["executable"]), str(said["version"]), is_managed, told)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return agent if agent.executable.is_file() else None
 

@@ -25,7 +25,7 @@ from hermesd import log as daemon_log
 from hermesd.adapters import account, ids
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
-from hermesd.adapters.agents.hermes_overlay import find_site
+from hermesd.adapters.agents.hermes_overlay import find_site, tell_site
 from hermesd.adapters.aliases import AliasesInBin
 from hermesd.adapters.backends.choice import choose_backend
 from hermesd.adapters.clock import SystemClock
@@ -231,12 +231,8 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     inherited, person = account.inherited_environment(), account.account()
     notices = NotifySocket(places.notify_socket)
     notices.open()
-    hermes = HermesAgent(
-        places.home,
-        notify_address=notices.address,
-        overlay=places.managed,
-        site=find_site(inherited, places.managed),
-    )
+    site = find_site(inherited, places.managed)
+    hermes = HermesAgent(places.home, notify_address=notices.address, overlay=places.managed, site=site)
     logs = LogFiles(places.gateway_logs, clock)
     keeping = background(_keep_bound(notices), "notify socket")
     try:
@@ -268,7 +264,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             gateway_environment=environment.for_gateway(inherited, person),
             roll=random.random,
             new_id=ids.new_id,
-            publish_runtime=partial(write_runtime_file, places.runtime_file),
+            publish_runtime=partial(write_runtime_file, places.runtime_file, environment=tell_site(site)),
         )
     finally:
         keeping.cancel()

@@ -133,9 +133,12 @@ class Wanted:
 
     @property
     def needles(self) -> tuple[bytes, ...]:
-        """Bytes of which one stands in every record that is asked for; empty if nothing is known of them."""
+        """Bytes of which one stands in every record that is asked for; empty if nothing is known of them.
+
+        What is shown in place of a credential stands in no file.
+        """
         longest = [max(_pieces(text), key=len).encode() for text in self.contains]
-        if longest and all(longest) and not _has_one(MARK, self.contains):
+        if longest and all(longest) and not any(MARK in text for text in self.contains):
             return tuple(longest)
         if self.session:
             return (self.session.encode(),)

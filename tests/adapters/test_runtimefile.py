@@ -21,5 +21,6 @@ def test_the_last_choice_is_told(tmp_path: Path) -> None:
         "version": "0.19.0",
         "executable": "/opt/bin/hermes",
         "is_managed": False,
+        "environment": {},
     }
     assert file.stat().st_mode & 0o777 == 0o600

@@ -7,6 +7,7 @@ import pytest
 
 from hermesctl import cli, direct
 from hermesctl.client.places import Places
+from hermesd.adapters.agents.hermes_overlay import tell_site
 from hermesd.adapters.places import Places as DaemonPlaces
 from hermesd.adapters.runtimefile import write_runtime_file
 from hermesd.domain import environment as rules
@@ -63,6 +64,20 @@ def test_the_agent_that_the_daemon_used_is_run(environment: dict[str, str], plac
     assert became.environment["EDITOR"] == "vi"
     assert {"HERMES_PROFILE", "TERMINAL_CWD", "HERMES_DISABLE_LAZY_INSTALLS"}.isdisjoint(became.environment)
     assert became.directory == ""
+
+
+def test_what_the_site_manages_holds_as_the_daemon_knows_it(
+    environment: dict[str, str], places: Places, home: Path
+) -> None:
+    """And not as the caller does: inside a gateway, that is where the daemon's own copy is."""
+    runtime = Runtime("r", HERMES_AGENT, "0.19.0", installed(places, "0.19.0"), is_managed=True)
+    there = DaemonPlaces(places.home, places.root)
+    there.prepare()
+    write_runtime_file(there.runtime_file, runtime, tell_site(Path("/opt/hermes-site")))
+    became = become(environment | {"HERMES_MANAGED_DIR": "/copy"})
+    assert became.environment["HERMES_MANAGED_DIR"] == "/opt/hermes-site"
+    write_runtime_file(there.runtime_file, runtime, tell_site(Path("/etc/hermes")))
+    assert "HERMES_MANAGED_DIR" not in become(environment | {"HERMES_MANAGED_DIR": "/copy"}).environment
 
 
 def test_an_installed_agent_adds_nothing_to_itself(

@@ -495,3 +495,11 @@ def test_a_soul_is_replaced_only_if_it_is_the_one_that_was_read(subject: Subject
             subject.agent.write_soul(home, "third", stale)
     assert subject.agent.read_soul(home) == second
     assert subject.agent.write_soul(home, "third", None).text == "third"
+
+
+def test_a_token_is_hidden_and_other_text_is_not(subject: Subject, home: Home) -> None:
+    """Also in a home that holds no secret, or is gone."""
+    hide = subject.agent.masking(home)
+    assert hide(f"bot 1111:{'A' * 35} of {home.path}") == f"bot 1111:… of {home.path}"
+    gone = replace(home, path=home.path / "gone")
+    assert subject.agent.masking(gone)("nothing to hide") == "nothing to hide"

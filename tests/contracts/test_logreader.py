@@ -10,7 +10,8 @@ import pytest
 
 from hermesd.adapters.logfile import LogFiles, TurnedFiles
 from hermesd.adapters.logreader import LogReaderOnDisk
-from hermesd.domain.logs import Level, LogFile, Record, Source, Wanted
+from hermesd.domain.logs import TEXT_LIMIT, Level, LogFile, Record, Source, Wanted
+from hermesd.domain.masking import Mask
 from hermesd.domain.ports import Log, LogReader
 from tests.fakes.clock import ManualClock
 from tests.fakes.logreader import MemoryLogReader
@@ -279,3 +280,34 @@ def test_the_daemons_records_belong_to_the_profile_they_name(writer: Writer) -> 
     ]
     log.begin(Wanted(profiles=frozenset({"coder"})), share=1, is_following=False)
     assert [one.profile for one in forwards(log)] == ["coder"]
+
+
+def test_records_hold_no_credential(writer: Writer) -> None:
+    """Neither of a well-known shape nor of what the caller hides; and they are searched as they are."""
+    token = f"1111:{'A' * 35}"
+    writer.write(line(1).replace("line 1", f"{token} and open-sesame-7"))
+    writer.print(f"ERROR x: {token} and open-sesame-7\n{token}: {'x' * 70_000}\n")
+    hide = Mask({"A_PASSWORD": "open-sesame-7"})
+    for is_printed in (False, True):
+        for sought, count in ((token, 0), ("open-sesame-7", 0), ("1111:… and", 1), ("[A_PASSWORD…]", 1)):
+            log = (
+                writer.reader.captured("coder", BOT, hide)
+                if is_printed
+                else writer.reader.of_agent("coder", writer.home, FILE, hide)
+            )
+            log.begin(Wanted(contains=(sought,)), share=1, is_following=False)
+            assert [record.text for record in forwards(log)] == ["1111:… and [A_PASSWORD…]"] * count
+    log = writer.reader.captured("coder", BOT)
+    log.begin(Wanted(), share=1, is_following=False)
+    assert all("AAAA" not in record.text for record in backwards(log))
+
+
+@pytest.mark.parametrize("beyond", range(0, 45, 4))
+def test_a_credential_where_a_record_is_cut_is_not_half_told(writer: Writer, beyond: int) -> None:
+    """Its beginning alone would not be known again."""
+    writer.print(f"{'x' * (TEXT_LIMIT - beyond)} 1111:{'A' * 35} {'y' * 100}\n")
+    log = writer.reader.captured("coder", BOT)
+    log.begin(Wanted(), share=1, is_following=False)
+    (record,) = forwards(log)
+    assert "A" not in record.text
+    assert "more bytes)" in record.text

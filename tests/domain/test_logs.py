@@ -197,6 +197,7 @@ def test_records_are_touched_once() -> None:
 @pytest.mark.parametrize(
     ("wanted", "needles"),
     [
+        (Wanted(contains=("[A_KEY…]", "odd")), ()),
         (Wanted(), ()),
         (Wanted(level=Level.INFO), ()),
         (Wanted(level=Level.CRITICAL), (b"CRITICAL", b"FATAL", b"Traceback (most recent call last):")),

@@ -41,6 +41,11 @@ def find_site(environment: Mapping[str, str], directory: Path) -> Path:
     return link.readlink().parent if link.is_symlink() else SITE
 
 
+def tell_site(site: Path) -> dict[str, str]:
+    """What tells a process where the site's own settings are, unless it looks there anyway."""
+    return {} if site == SITE else {VARIABLE: str(site)}
+
+
 @dataclass(frozen=True)
 class Overlay:
     """The directory, what it stands in for, and what it adds."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hermesd.adapters.agents.hermes_files import CONFIG, is_there
-from hermesd.adapters.agents.hermes_overlay import SITE, VARIABLE, Overlay
+from hermesd.adapters.agents.hermes_overlay import SITE, VARIABLE, Overlay, tell_site
 from hermesd.adapters.agents.hermes_version import has_watchdog
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.channels import section
@@ -46,7 +46,7 @@ class Watchdog:
 
     def managed(self) -> dict[str, str]:
         """Where a process finds the site's own settings, unless it looks there anyway."""
-        return {} if self.site == SITE else {VARIABLE: str(self.site)}
+        return tell_site(self.site)
 
     def environment(self, version: str, home: Home) -> dict[str, str]:
         """What makes the home's gateway speak; nothing if it cannot, or must not, be made to.
