@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hermesd.adapters.store import SqliteStore
-from hermesd.domain.ports import GatewayRecord
+from hermesd.domain.record import GatewayRecord
 from tests.e2e.census import end_all
 from tests.e2e.daemon import Daemon
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.errors import DiskFull
 from hermesd.domain.gateway import State
 from hermesd.domain.health import Condition
 from hermesd.domain.operation import Happening
 from hermesd.domain.policy import Policy
-from hermesd.domain.ports import EVENTS_KEPT, ProfileFacts
+from hermesd.domain.ports import EVENTS_KEPT
 from hermesd.domain.process import ExitCause, LastExit, Phase, Probe, ProcessIdentity, Sign
 from hermesd.domain.profile import Home
 from hermesd.domain.settings import Settings
