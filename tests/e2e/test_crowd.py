@@ -3,7 +3,7 @@
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -17,9 +17,8 @@ from hermesd.v1 import gateways_pb2, operations_pb2
 from hermesd.v1.gateways_pb2 import GetGatewayRequest, StartGatewayRequest, StopGatewayRequest
 from hermesd.v1.operations_pb2 import Operation
 from tests.e2e.callers import DEFAULT, Caller, aliases, directories, litter
-from tests.e2e.census import doubles, end_all, members
+from tests.e2e.census import doubles, members
 from tests.e2e.daemon import Daemon, scripted
-from tests.e2e.house import Machine
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e]
@@ -132,15 +131,9 @@ class Person:
 
 
 @pytest.fixture
-def daemon(empty_machine: Machine) -> Iterator[Daemon]:
-    """A daemon of whom nothing is left afterwards."""
-    daemon = Daemon(empty_machine)
-    yield daemon
-    locks = list((daemon.places.state / "locks").glob("*.lock"))
-    if daemon.process is not None:
-        daemon.kill()
-    daemon.disconnect()
-    end_all(empty_machine, locks)
+def daemon(stage: Daemon) -> Daemon:
+    """A daemon that is not started yet, of whom nothing is left afterwards."""
+    return stage
 
 
 def settled(daemon: Daemon) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -20,7 +20,6 @@ from hermesd.v1.gateways_pb2 import Gateway
 from tests.e2e.accidents import cut_power, rewrite
 from tests.e2e.census import Decoy, end_all, members
 from tests.e2e.daemon import HURRIED, Daemon, scripted
-from tests.e2e.house import Machine
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.ci, pytest.mark.e2e]
@@ -31,15 +30,9 @@ PARKED = gateways_pb2.GATEWAY_STATE_PARKED
 
 
 @pytest.fixture
-def daemon(empty_machine: Machine) -> Iterator[Daemon]:
-    """A daemon that is not started yet; nothing of it is left afterwards."""
-    daemon = Daemon(empty_machine)
-    yield daemon
-    locks = list((daemon.places.state / "locks").glob("*.lock"))
-    if daemon.process is not None:
-        daemon.kill()
-    daemon.disconnect()
-    end_all(empty_machine, locks)
+def daemon(stage: Daemon) -> Daemon:
+    """A daemon that is not started yet, of whom nothing is left afterwards."""
+    return stage
 
 
 def furnish(daemon: Daemon, commands: dict[str, list[str]], **policy: float) -> None:

@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from hermesd.adapters import procfs
 from hermesd.v1 import gateways_pb2
 from tests.e2e.callers import Caller, aliases, directories, litter
-from tests.e2e.census import end_all, members
+from tests.e2e.census import members
 from tests.e2e.daemon import HURRIED, Daemon, scripted
 from tests.e2e.house import Machine
 from tests.faults.injection import snapshot
@@ -36,15 +35,9 @@ time.sleep(3600)
 
 
 @pytest.fixture
-def daemon(empty_machine: Machine) -> Iterator[Daemon]:
-    """A daemon of whom nothing is left afterwards."""
-    daemon = Daemon(empty_machine)
-    yield daemon
-    locks = list((daemon.places.state / "locks").glob("*.lock"))
-    if daemon.process is not None:
-        daemon.kill()
-    daemon.disconnect()
-    end_all(empty_machine, locks)
+def daemon(stage: Daemon) -> Daemon:
+    """A daemon that is not started yet, of whom nothing is left afterwards."""
+    return stage
 
 
 def journal(machine: Machine) -> Path:
