@@ -174,6 +174,8 @@ def look(gateway: v1.Gateway) -> Fix | None:
     if gateway.foreign.resolution:
         return Fix(gateway.foreign.resolution, trouble(gateway))
     command = TROUBLED.get(gateway.state)
+    if gateway.state == v1.GATEWAY_STATE_STOPPING and gateway.detail:  # it is not a person who ends it
+        command = "hermesctl gateway why {profile}"
     text = trouble(gateway) or f"its gateway is {state_word(gateway)}"
     return Fix(command.format(profile=gateway.profile), text) if command else None
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 EXITED = "gateway.exited"
 """Kind of the event that tells one end of a gateway's process."""
 
-SHOWN = {State.RUNNING: "ready", State.KILLING: "stopping"}
+SHOWN = {State.RUNNING: "ready"}
 """States that people know by another word."""
 
 SETTLED = frozenset({State.STOPPED, State.RUNNING, State.BACKOFF, State.PARKED, State.FAILED})

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from hermesctl import gateway_view
 from hermesd.v1 import gateways_pb2 as g
 from hermesd.v1.profiles_pb2 import Channel
 from hermesd.v1.samples_pb2 import Sample
@@ -144,3 +145,12 @@ def test_a_line_fits_unless_one_part_alone_does_not(run: Run, daemon: FakeDaemon
         page = out.partition("  Wanted")[0].splitlines()[1:]
         assert all(len(line) <= columns for line in page)
         assert any(line.startswith(" " * 14 + "h") for line in page) is (columns == 60)
+
+
+def test_one_that_is_ended_for_its_health_is_a_problem() -> None:
+    """Whoever looks while it ends finds out why; one that a person ends is none."""
+    ending = gateway("coder", g.GATEWAY_STATE_STOPPING, detail="its event loop gives no sign of life")
+    found = gateway_view.look(ending)
+    assert found is not None
+    assert (found.command, found.text) == ("hermesctl gateway why coder", "its event loop gives no sign of life")
+    assert gateway_view.look(gateway("coder", g.GATEWAY_STATE_STOPPING)) is None
