@@ -17,8 +17,10 @@ pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
 LIMIT_S = 20.0
 WAITING = """
-import os, sys
+import os, signal, sys
 from hermesctl import child
+if "heed" in sys.argv:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 code = child.run(["sh", "-c", sys.argv[1]], os.environ, executable="/bin/sh", directory="", descriptors=(),
                  is_talk=False)
 print("ended", code, flush=True)
@@ -41,7 +43,7 @@ def run(
 def waiting(script: str, place: Path) -> Iterator["subprocess.Popen[str]"]:
     """A process that waits for a script, in a session of its own, once the script says that it runs."""
     with subprocess.Popen(
-        [sys.executable, "-c", WAITING, script],
+        [sys.executable, "-c", WAITING, script, "heed"],
         cwd=place,
         stdout=subprocess.PIPE,
         text=True,
@@ -105,7 +107,7 @@ def test_ctrl_c_is_the_programs_to_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_an_end_that_is_asked_of_the_one_reaches_the_other(tmp_path: Path, number: signal.Signals) -> None:
-    """Nobody is left behind."""
+    """Nobody is left behind; the tests themselves may run below nohup."""
     with waiting(f"trap 'exit 9' {number.name[3:]}; {READY}", tmp_path) as process:
         process.send_signal(number)
         assert process.stdout is not None
