@@ -1,6 +1,7 @@
 """Whether a gateway has lost Telegram, by what hermes-agent logs of it."""
 
 import os
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +24,17 @@ ADAPTER = "hermes_plugins.telegram_platform.adapter: [Telegram] "
 
 
 def line(text: str, level: str = "WARNING", *, logger: str = ADAPTER, age_s: float = 0.0) -> str:
-    """A line as the agent logs it, of now or a while ago."""
-    return f"{datetime.fromtimestamp(time.time() - age_s):%Y-%m-%d %H:%M:%S},777 {level} {logger}{text}\n"
+    """A line as the agent logs it, of the moment in which it is written or a while before; see `timed`."""
+    return f"<{age_s:g}> {level} {logger}{text}\n"
+
+
+def timed(text: str) -> str:
+    """Lines with the times that they get when they are written: parameters of tests are made long before."""
+
+    def stamp(age: "re.Match[str]") -> str:
+        return f"{datetime.fromtimestamp(time.time() - float(age[1])):%Y-%m-%d %H:%M:%S},777 "
+
+    return re.sub(r"^<([\d.]+)> ", stamp, text, flags=re.MULTILINE)
 
 
 CONNECTED = line("Connected to Telegram (polling mode)", "INFO")
@@ -50,7 +60,7 @@ def home(tmp_path: Path) -> Home:
 def log(home: Home, text: str) -> None:
     """The agent logs something."""
     with (home.path / "logs" / "gateway.log").open("a") as file:
-        file.write(text)
+        file.write(timed(text))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +126,7 @@ def test_a_line_that_arrives_in_pieces_is_read_once_it_is_whole(home: Home) -> N
     assert polls.trouble(home.path, CONNECTED_AT_S) == LOST
     log(home, ATTEMPT)
     assert polls.trouble(home.path, CONNECTED_AT_S) == LOST
-    path.write_text(CONNECTED)
+    path.write_text(timed(CONNECTED))
     assert polls.trouble(home.path, CONNECTED_AT_S) == ""
 
 
@@ -158,10 +168,10 @@ def test_a_token_that_is_refused_ends_the_polls_of_that_connection(home: Home) -
     agent = HermesAgent()
     errors = home.path / "logs" / "errors.log"
     report(home, "running", platforms={"telegram": platform("connected")})
-    errors.write_text(line(REFUSAL, "ERROR", logger="telegram.ext: ", age_s=3600))
+    errors.write_text(timed(line(REFUSAL, "ERROR", logger="telegram.ext: ", age_s=3600)))
     assert agent.probe(home, myself()).phase is Phase.READY
     with errors.open("a") as file:
-        file.write(line(REFUSAL, "ERROR", logger="telegram.ext: ") + line("something else"))
+        file.write(timed(line(REFUSAL, "ERROR", logger="telegram.ext: ") + line("something else")))
     log(home, CONNECTED)
     (sign,) = agent.probe(home, myself()).signs
     assert (sign.word, sign.detail, sign.is_well, sign.is_mended_by_restart) == (
@@ -189,7 +199,7 @@ def test_a_token_that_is_refused_ends_the_polls_of_that_connection(home: Home) -
 )
 def test_other_errors_refuse_no_token(home: Home, level: str, logger: str, text: str) -> None:
     """Those of a start are in the report."""
-    (home.path / "logs" / "errors.log").write_text(line(text, level, logger=logger))
+    (home.path / "logs" / "errors.log").write_text(timed(line(text, level, logger=logger)))
     assert Polls().trouble(home.path, 0.0) == ""
 
 
@@ -201,6 +211,6 @@ def test_what_is_no_log_tells_nothing(home: Home, tmp_path: Path) -> None:
     os.mkfifo(path)
     assert Polls().trouble(home.path, CONNECTED_AT_S) == ""
     path.unlink()
-    (tmp_path / "outside").write_text(ATTEMPT)
+    (tmp_path / "outside").write_text(timed(ATTEMPT))
     path.symlink_to(tmp_path / "outside")
     assert Polls().trouble(home.path, CONNECTED_AT_S) == ""
