@@ -6,7 +6,7 @@ stood still, and then nobody knows what a silence means. Must not know where sig
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from hermesd.domain.gateway import Event
@@ -97,6 +97,11 @@ class Health:
     is_busy: bool = False
     """Whether it says that turns are under way."""
 
+    def patience_s(self, policy: Policy) -> float:
+        """How long its loop may give no beat: as set, but never fewer than `MISSED_BEATS` of its own."""
+        own_s = min(MISSED_BEATS * self.interval_s, UNKNOWN_INTERVAL_S) if self.interval_s else UNKNOWN_INTERVAL_S
+        return max(policy.hung_after_s, own_s)
+
 
 @dataclass(frozen=True)
 class Look:
@@ -120,11 +125,16 @@ def assess(before: Health, look: Look, policy: Policy) -> Health:
     is_first = before.looked_at_s is None
     known = {part.sign.name: part for part in before.parts}
     parts = tuple(_part(known.get(sign.name), sign, watched_s, policy, is_first) for sign in look.probe.signs)
-    is_hung = silent_s >= max(policy.hung_after_s, _least_patience_s(interval_s))
-    condition, detail = _condition(look.probe, parts, is_hung=is_hung)
-    is_busy = look.probe.active_turns > 0
-    beats = dict(look.beats)
-    return Health(condition, detail, parts, look.at_s, beats, silent_s, interval_s, is_busy)
+    seen = Health(
+        parts=parts,
+        looked_at_s=look.at_s,
+        beats=dict(look.beats),
+        silent_s=silent_s,
+        interval_s=interval_s,
+        is_busy=look.probe.active_turns > 0,
+    )
+    condition, detail = _condition(look.probe, parts, is_hung=silent_s >= seen.patience_s(policy))
+    return replace(seen, condition=condition, detail=detail)
 
 
 def due(health: Health, policy: Policy, relapses: int) -> Event | None:
@@ -170,10 +180,6 @@ def _interval_s(before: Health, look: Look) -> float:
     if not before.beats or not look.beats:
         return 0.0
     return max(look.beats.values()) - max(before.beats.values())
-
-
-def _least_patience_s(interval_s: float) -> float:
-    return min(MISSED_BEATS * interval_s, UNKNOWN_INTERVAL_S) if interval_s else UNKNOWN_INTERVAL_S
 
 
 def _condition(probe: Probe, parts: tuple[Part, ...], *, is_hung: bool) -> tuple[Condition, str]:

@@ -184,5 +184,5 @@ class GatewayViews:
             return None
         age_s = self._ports.processes.age_s(vitals.process)
         return view_health(
-            vitals, self._ports.clock, process_age_s=age_s, silent_after_s=self._policy.hung_after_s
+            vitals, self._ports.clock, process_age_s=age_s, silent_after_s=vitals.health.patience_s(self._policy)
         )

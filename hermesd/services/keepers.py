@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from hermesd.domain.errors import HermesError, ProfileBusy, ProfileNotFound
 from hermesd.domain.gateway import LIVE, ParkedFor
-from hermesd.domain.health import Health
 from hermesd.domain.policy import Policy
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
@@ -124,11 +123,6 @@ class Keepers:
         if keeper is None or not keeper.is_up or keeper.vitals is None or not keeper.vitals.is_known:
             return None
         return keeper.vitals
-
-    def health_of(self, profile_id: str) -> Health:
-        """The same without beginnings: one of which nothing is known counts as well."""
-        vitals = self.vitals_of(profile_id)
-        return Health() if vitals is None else vitals.health
 
     def living(self) -> list[tuple[Home, GatewayRecord]]:
         """The gateways that have a process, ready or not."""
