@@ -97,9 +97,8 @@ class Gateway:
 
 
 @contextmanager
-def started(runtime: Runtime, home: Home) -> Iterator[Gateway]:
-    """A gateway started as the adapter says, ended at last."""
-    launch = AGENT.launch(runtime, home)
+def running(launch: Launch, home: Home) -> Iterator[tuple[ProcessIdentity, "subprocess.Popen[bytes]"]]:
+    """A gateway, ended at last."""
     with (
         (home.path / "captured.log").open("ab") as log,
         subprocess.Popen(
@@ -108,8 +107,17 @@ def started(runtime: Runtime, home: Home) -> Iterator[Gateway]:
     ):
         process = procfs.identity(child.pid, "spawn")
         assert process is not None
+        try:
+            yield process, child
+        finally:
+            child.kill()
+
+
+@contextmanager
+def started(runtime: Runtime, home: Home) -> Iterator[Gateway]:
+    """A gateway started as the adapter says, ended at last."""
+    with running(AGENT.launch(runtime, home), home) as (process, child):
         yield Gateway(home, child, process)
-        child.kill()
 
 
 def run(runtime: Runtime, home: Home, *arguments: str) -> "subprocess.CompletedProcess[str]":

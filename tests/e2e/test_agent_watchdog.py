@@ -2,19 +2,16 @@
 
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from hermesd.adapters import procfs
 from hermesd.adapters.agents.hermes_agent import HermesAgent
-from hermesd.domain.process import Phase, ProcessIdentity
+from hermesd.domain.process import Phase
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from tests.adapters.hermes_homes import home_at
-from tests.e2e.test_agent_versions import END_LIMIT_S, START_LIMIT_S, environment_of
+from tests.e2e.test_agent_versions import END_LIMIT_S, START_LIMIT_S, environment_of, running
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.ci, pytest.mark.e2e]
@@ -61,23 +58,6 @@ def home(tmp_path: Path) -> Home:
     return home_at(tmp_path / "root" / "profiles" / "coder", config__yaml=CONFIG)
 
 
-@contextmanager
-def started(launch: Launch, home: Home) -> Iterator[tuple[ProcessIdentity, "subprocess.Popen[bytes]"]]:
-    """A gateway, ended at last."""
-    with (
-        (home.path / "captured.log").open("ab") as log,
-        subprocess.Popen(
-            launch.argv, env=environment_of(home, launch), cwd="/", stdout=log, stderr=log, start_new_session=True
-        ) as child,
-    ):
-        process = procfs.identity(child.pid, "spawn")
-        assert process is not None
-        try:
-            yield process, child
-        finally:
-            child.kill()
-
-
 def test_a_gateway_says_that_it_is_ready_and_goes_round(
     runtimes: dict[str, Path], home: Home, tmp_path: Path
 ) -> None:
@@ -92,7 +72,7 @@ def test_a_gateway_says_that_it_is_ready_and_goes_round(
     )
     runtime = Runtime("tested", HERMES_AGENT, "0.19.0", runtimes["0.19.0"], is_managed=True)
     launch = agent.launch(runtime, home)
-    with listener.socket, started(launch, home) as (process, child):
+    with listener.socket, running(launch, home) as (process, child):
         listener.until("READY=1")
         assert agent.probe(home, process).phase is Phase.READY
         listener.until("WATCHDOG=1")
