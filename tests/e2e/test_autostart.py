@@ -152,6 +152,7 @@ def test_an_operation_that_lost_its_daemon_is_found_by_its_id(machine: Machine) 
     machine.settings.write_text(f"{settings}[profile.coder]\ncommand = {json.dumps(command)}\n")
     machine.ok("profile", "create", "coder")
     machine.ok("gateway", "start", "coder")
+    wait_until(lambda: "up" in machine.ok("gateway", "logs", "coder"), "it to be deaf to SIGTERM")
     (pid,) = daemons(machine)
     stopping = launch(machine, "gateway", "stop", "coder", "-o", "json")
     operations: list[str] = []
