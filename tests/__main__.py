@@ -10,12 +10,15 @@ from collections.abc import Sequence
 
 TIERS = ("fast", "ci", "full", "soak")
 COVERAGE = ("--cov=hermesd", "--cov=hermesctl", "--cov-report=")
+IN_PARALLEL = ("-n", "2", "--dist", "worksteal")
+"""Most tests of `ci` wait for processes. Each worker goes on with the tests of a module while it has any."""
+
 CHECKS: Sequence[tuple[str, ...]] = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("mypy",),
     ("tests.tools.stubs", "--check"),
-    ("pytest", "-q", "-m", "fast or ci", "--durations=10", *COVERAGE),
+    ("pytest", "-q", "-m", "fast or ci", "--durations=10", *IN_PARALLEL, *COVERAGE),
     ("coverage", "report", "--include=hermesd/domain/*", "--fail-under=100", "--skip-covered"),
     ("coverage", "report", "--omit=hermesd/domain/*", "--fail-under=90", "--skip-covered"),
 )

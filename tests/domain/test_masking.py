@@ -98,6 +98,7 @@ def test_any_text_without_one_is_the_same(text: str) -> None:
         "/home/ana/.hermes/profiles/coder/logs/gateway.log:12345",
         "hermes_plugins.telegram_platform.adapter: [Telegram] Connected to Telegram (polling mode)",
         "MyModuleOfManyThingsNumber1.thing1.another_very_long_name_of_a_thing_here",
+        "MyModuleOfManyThingsNo1ab.thing1.another_very_long_name_of_a_thing_here",
         "agent:main:telegram:dm:123456789 spawn=x7f3kq2m9d profile=coder",
         "model: AKIAs are public, eyJ is a beginning, xoxo",
     ],

@@ -24,13 +24,19 @@ def runtimes_directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.
     Only the full tier needs an older one than the newest. HERMESD_TEST_RUNTIMES names one to keep between runs.
     """
     kept = os.environ.get("HERMESD_TEST_RUNTIMES")
-    directory = Path(kept) if kept else tmp_path_factory.mktemp("runtimes")
+    directory = Path(kept) if kept else shared(tmp_path_factory) / "runtimes"
     inherited = account.inherited_environment()
     installer = PipInstaller(directory, environment.for_installer(inherited, account.account()), HermesAgent())
     is_full = any(item.get_closest_marker("full") for item in request.session.items)
     for version in installer.versions() if is_full else installer.versions()[:1]:
         installer.install(version, lambda _: None, lambda: False)
     return directory
+
+
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The temporary directory of this run, which several workers may have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
