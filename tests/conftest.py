@@ -18,7 +18,7 @@ import hypothesis
 import psutil
 import pytest
 
-from tests import measuring  # noqa: F401 - it takes variables away before a test could pass them on
+from tests import measuring
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -60,6 +60,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STACKS] = os.fdopen(os.dup(2), "w")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["HERMESCTL_NO_AUTOSTART"] = "1"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart() -> None:
+    """A worker's coverage begins with its session."""
+    measuring.take_away()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

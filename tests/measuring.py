@@ -6,5 +6,11 @@ environment, since most processes are slow enough and some may not write where t
 
 import os
 
-VARIABLES = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_")}
+VARIABLES: dict[str, str] = {}
 """For the environment of a process that is to be measured; empty where coverage is not."""
+
+
+def take_away() -> None:
+    """Moves them from this process's environment, once coverage has put them there."""
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        VARIABLES[name] = os.environ.pop(name)

@@ -191,17 +191,21 @@ async def test_deadlocked_at_its_start_it_never_reports(place: Place, listener: 
     """Not a word in any file or socket, and it hears no signal."""
     flags = (*BEATING, "--notify", "--deadlock-at-start")
     process = await begin(place, *flags, environment=notifying(listener, 0.1), is_up=False)
-    masks = Path(f"/proc/{process.pid}/status")
-    await until(lambda: f"SigBlk:\t{blocked():016x}" in masks.read_text(), "it to hear no signal")
+    await until(lambda: blocked(process.pid) == GATEWAYS, "it to hear no signal")
     os.kill(process.pid, signal.SIGTERM)
     await until_it_stops(lambda: (report(place), beat(place), len(listener.hear())))
     assert (report(place), beat(place), listener.said) == ({}, {}, [])
     assert psutil.pid_exists(process.pid)
 
 
-def blocked() -> int:
-    """The signals it blocks, as the kernel shows them."""
-    return sum(1 << (number - 1) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1))
+GATEWAYS = sum(1 << (number - 1) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1))
+"""The signals that a gateway hears, as the kernel shows them."""
+
+
+def blocked(pid: int | str) -> int:
+    """Which of them a process blocks."""
+    shown = Path(f"/proc/{pid}/status").read_text().partition("SigBlk:\t")[2].split()[0]
+    return int(shown, 16) & GATEWAYS
 
 
 async def test_deaf_it_goes_on_beating_while_its_platform_is_lost(place: Place) -> None:
@@ -266,8 +270,7 @@ async def test_its_tool_is_of_its_tree_and_hears_signals(place: Place) -> None:
     await until(told.exists, "the tool")
     pid, home = told.read_text().split()
     assert home == str(place.directory)
-    blocked_now = Path(f"/proc/{pid}/status").read_text().partition("SigBlk:\t")[2].split()[0]
-    assert int(blocked_now, 16) & blocked() == 0
+    await until(lambda: not blocked(pid), "it to hear, since a shell that forks does not")
 
 
 async def test_it_leaks(place: Place) -> None:
