@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hermesd.domain.alias import Alias
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
 from hermesd.domain.description import Description
@@ -691,6 +692,12 @@ class Agent(Protocol):
 
     def credentials(self, home: Home) -> list[Credential]:
         """What messaging platforms know this home's bots by. Never raises: what cannot be read names nothing."""
+
+    def claims(self, home: Home) -> list[Claim]:
+        """What this home's gateway would need for itself alone, by what its files say now.
+
+        Never raises: what cannot be read claims nothing. Of a value only the digest is in a claim.
+        """
 
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """What `clone` would do. Changes nothing. Raises `ConfigInvalid`, `NotPermitted`."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.errors import (
@@ -69,6 +70,8 @@ class ScriptedAgent:
         """What `set_display_name` raises."""
         self.known_credentials: dict[str, list[Credential]] = {}
         """What platforms know each home's bots by."""
+        self.known_claims: dict[str, list[Claim]] = {}
+        """What each home's gateway needs for itself."""
         self.clones: list[tuple[str, str, CloneOrder]] = []
         """Every `clone`, in order: from which home, to which, and how."""
         self.without_skills: set[str] = set()
@@ -188,6 +191,10 @@ class ScriptedAgent:
         """Those set for the home."""
         return self.known_credentials.get(home.name.text, [])
 
+    def claims(self, home: Home) -> list[Claim]:
+        """Those set for the home."""
+        return list(self.known_claims.get(home.name.text, []))
+
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """A plan that says how much is taken over."""
         held = tuple(self.credentials(source)) if order.has_channels else ()
@@ -202,6 +209,7 @@ class ScriptedAgent:
         self.known_facts[name.text] = self.facts(source)
         if order.has_channels:
             self.known_credentials[name.text] = self.credentials(source)
+            self.known_claims[name.text] = self.claims(source)
         return list(self.clone_warnings)
 
     def settle_clone(self, source: Home, home: Home) -> list[str]:

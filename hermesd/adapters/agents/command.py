@@ -11,6 +11,7 @@ from pathlib import Path
 from hermesd.adapters import procfs, profilefiles
 from hermesd.adapters.agents.clones import copy_files, copy_home
 from hermesd.adapters.treecopy import Order
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid, Incompatible
@@ -129,6 +130,10 @@ class CommandAgent:
 
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Nothing is known of what a program keeps."""
+        return []
+
+    def claims(self, home: Home) -> list[Claim]:
+        """None: nothing is known of what any program uses."""
         return []
 
     def credentials(self, home: Home) -> list[Credential]:

@@ -13,6 +13,7 @@ from hermesd.adapters.agents import (
     hermes_about,
     hermes_api,
     hermes_channels,
+    hermes_claims,
     hermes_clone,
     hermes_describe,
     hermes_holdings,
@@ -35,6 +36,7 @@ from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid
@@ -171,6 +173,10 @@ class HermesAgent:
     def credentials(self, home: Home) -> list[Credential]:
         """Of `.env`, the configuration and logins of platforms that keep a directory of their own."""
         return hermes_channels.read_credentials(home.path)
+
+    def claims(self, home: Home) -> list[Claim]:
+        """By the table of exclusivity, for the platforms that its files turn on, and the port of its API."""
+        return hermes_claims.read_claims(home.path)
 
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """By what lies at the top of the home."""
