@@ -101,9 +101,7 @@ RULES: tuple[Rule, ...] = (
         "both would answer, and Discord resets a token that logs in too often",
         "DISCORD_BOT_TOKEN=token",
     ),
-    _rule(
-        "slack", "SLACK_BOT_TOKEN", f"{_SPLIT}; only the app's token connects", "SLACK_APP_TOKEN=extra.app_token"
-    ),
+    _rule("slack", "SLACK_BOT_TOKEN", f"{_SPLIT}; only the app's token connects", "SLACK_APP_TOKEN="),
     _rule(
         "whatsapp",
         "WHATSAPP_ENABLED!",

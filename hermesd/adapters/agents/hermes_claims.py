@@ -59,7 +59,7 @@ def read_claims(home: Path) -> list[Claim]:
 def _claims(home: Path, sources: Sources) -> Iterator[Claim]:
     for rule in RULES:
         bots = [*_bots(rule, sources), *_stored(rule, home)]
-        if _is_on(rule, sources, has_identity=bool(bots)):
+        if _is_on(rule, sources, bots):
             yield from bots
             yield from _logins(rule, home, sources)
             yield from _ports(rule, sources)
@@ -68,7 +68,7 @@ def _claims(home: Path, sources: Sources) -> Iterator[Claim]:
         yield Claim(ClaimKind.PORT, _API_SERVER, PORT, port=api.port)
 
 
-def _is_on(rule: Rule, sources: Sources, *, has_identity: bool) -> bool:
+def _is_on(rule: Rule, sources: Sources, bots: Iterable[Claim]) -> bool:
     """Whether the gateway would bring a platform up, as far as files tell."""
     by_variables = all(any(_is_set(name, sources) for name in group) for group in rule.turned_on_by)
     said = sources.is_enabled(rule.platform)
@@ -76,7 +76,8 @@ def _is_on(rule: Rule, sources: Sources, *, has_identity: bool) -> bool:
         return False
     if said is not None:
         return said or (rule.is_forced and by_variables)
-    return by_variables or (rule.is_on_by_identity and has_identity)
+    is_written = any(claim.source not in sources.variables for claim in bots)
+    return by_variables or (rule.is_on_by_identity and is_written)
 
 
 def _is_set(name: str, sources: Sources) -> bool:
