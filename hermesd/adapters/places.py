@@ -83,6 +83,11 @@ class Places:
         return self.state / "locks"
 
     @property
+    def claims(self) -> Path:
+        """Directory of the locks of claims, shared by all roots: a bot is one, whichever daemon runs it."""
+        return self.state.parent / "claims"
+
+    @property
     def skills(self) -> Path:
         """What is remembered of the skills of each profile."""
         return self.state / "skills"
@@ -135,7 +140,8 @@ class Places:
 
     @property
     def _directories(self) -> tuple[Path, ...]:
-        return (self.state.parent, self.state, self.run, self.terminals, self.locks, self.logs, self.gateway_logs)
+        shared = (self.state.parent, self.claims)
+        return (*shared, self.state, self.run, self.terminals, self.locks, self.logs, self.gateway_logs)
 
     def prepare(self) -> None:
         """Makes the state directories, each 0700, also where they were wider.

@@ -7,6 +7,7 @@ directory or a port. Must not know files, locks or values: of a secret only the 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from hermesd.domain.errors import HermesError, PortInUse, TokenInUse
 
@@ -89,15 +90,24 @@ class ClaimNote:
 
 
 @dataclass(frozen=True)
+class ClaimLock:
+    """The lock file that stands for a claim, and for whom it is to be taken."""
+
+    claim: Claim
+    path: Path
+    note: ClaimNote
+
+
+@dataclass(frozen=True)
 class ClaimHolder:
     """Who holds the lock of a claim."""
 
     pids: tuple[int, ...]
-    """Living processes with the lock, in order; one of another account may be missing."""
+    """Living processes with the lock, in order."""
     note: ClaimNote | None = None
-    """For whom it was taken, where what is noted is of these processes."""
+    """For whom it was taken last, where that can be read."""
     main_pid: int | None = None
-    """The process that was started with it, if it lives; else what is left of its tree holds it."""
+    """The process that was started with it, if it lives; else something of its tree holds the lock alone."""
 
 
 @dataclass(frozen=True)
