@@ -47,12 +47,12 @@ class TakenClaims:
         """
         lock = _acquire(claim)
         self._held.append((claim, lock))
-        _write_note(lock, claim.note, None)
+        _write_note(lock, claim.note, None, is_first=True)
 
     def name(self, process: ProcessIdentity) -> None:
         """Notes the process that has inherited them."""
         for claim, lock in self._held:
-            _write_note(lock, claim.note, process)
+            _write_note(lock, claim.note, process, is_first=False)
 
     def close(self) -> None:
         """Leaves them to who inherited them."""
@@ -104,11 +104,15 @@ def _acquire(claim: ClaimLock) -> FileLock:
         raise in_use(claim.claim) from error
 
 
-def _write_note(lock: FileLock, note: ClaimNote, process: ProcessIdentity | None) -> None:
-    """Replaces the note. The old one goes first: a full disk must not leave a claim under an earlier name."""
+def _write_note(lock: FileLock, note: ClaimNote, process: ProcessIdentity | None, *, is_first: bool) -> None:
+    """Replaces the note of an earlier holder, or makes ours longer by the process.
+
+    The old one goes first: a full disk must not leave a claim under an earlier name. Ours is never gone again.
+    """
     said = {**asdict(note), "process": None if process is None else asdict(process)}
     try:
-        os.ftruncate(lock.fd, 0)
+        if is_first:
+            os.ftruncate(lock.fd, 0)
         os.pwrite(lock.fd, json.dumps(said).encode() + b"\n", 0)
     except OSError as error:
         log.warning("claim=%s not noted: %s", lock.path.name, error.strerror)

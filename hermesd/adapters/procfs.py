@@ -271,7 +271,7 @@ def _read(pid: int, name: str) -> bytes | None:
         return None
     try:
         return b"".join(iter(partial(os.read, fd, READ_BYTES), b""))
-    except (ProcessLookupError, PermissionError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # the first of a descriptor just closed
         return None
     finally:
         os.close(fd)

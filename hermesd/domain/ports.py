@@ -719,6 +719,12 @@ class Agent(Protocol):
         Never raises: what cannot be read claims nothing. Of a value only the digest is in a claim.
         """
 
+    def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
+        """Pids of living processes that have claims by locks of the agent's own, by key; hermesd's are among them.
+
+        `environment` is that of gateways. Looks only, and never raises.
+        """
+
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """What `clone` would do. Changes nothing. Raises `ConfigInvalid`, `NotPermitted`."""
 

@@ -298,6 +298,15 @@ def test_a_bot_is_claimed_by_the_fingerprint_that_platforms_know_it_by(agent: Ag
     assert len(claim.digest) == 64
 
 
+def test_an_agent_that_has_locked_nothing_claims_nothing_by_itself(subject: Subject, tmp_path: Path) -> None:
+    """Whatever is asked for."""
+    asked = [
+        Claim(ClaimKind.BOT, "telegram", "T", "ab" * 32, agents_lock="t.lock"),
+        Claim(ClaimKind.PORT, "p", "P"),
+    ]
+    assert subject.agent.claimed_by_itself(asked, {"HOME": str(tmp_path)}) == {}
+
+
 def test_a_port_is_claimed(agent: Agent, home: Home) -> None:
     """The one that the API was given."""
     agent.set_up(home, api_setup(18_642), taken_ports=frozenset())

@@ -1,6 +1,6 @@
 """An agent that does what a test says. Passes the suite of `tests/contracts/test_agents.py`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class ScriptedAgent:
         """What platforms know each home's bots by."""
         self.known_claims: dict[str, list[Claim]] = {}
         """What each home's gateway needs for itself."""
+        self.self_claimed: dict[str, int] = {}
+        """Pids of who has claims by the agent's own locks, by key."""
         self.clones: list[tuple[str, str, CloneOrder]] = []
         """Every `clone`, in order: from which home, to which, and how."""
         self.without_skills: set[str] = set()
@@ -194,6 +196,10 @@ class ScriptedAgent:
     def claims(self, home: Home) -> list[Claim]:
         """Those set for the home."""
         return list(self.known_claims.get(home.name.text, []))
+
+    def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
+        """Those set."""
+        return {claim.key: self.self_claimed[claim.key] for claim in claims if claim.key in self.self_claimed}
 
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """A plan that says how much is taken over."""

@@ -5,7 +5,7 @@ Must not know any program.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hermesd.adapters import procfs, profilefiles
@@ -135,6 +135,10 @@ class CommandAgent:
     def claims(self, home: Home) -> list[Claim]:
         """None: nothing is known of what any program uses."""
         return []
+
+    def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
+        """Nothing: it has no locks that are known."""
+        return {}
 
     def credentials(self, home: Home) -> list[Credential]:
         """None: nobody knows what a program connects to."""

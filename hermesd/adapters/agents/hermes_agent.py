@@ -5,7 +5,7 @@ of the two). Must not know when, or who keeps the processes.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hermesd.adapters import profilefiles
@@ -17,6 +17,7 @@ from hermesd.adapters.agents import (
     hermes_clone,
     hermes_describe,
     hermes_holdings,
+    hermes_locks,
     hermes_plan,
     hermes_rename,
     hermes_setup,
@@ -177,6 +178,10 @@ class HermesAgent:
     def claims(self, home: Home) -> list[Claim]:
         """By the table of exclusivity, for the platforms that its files turn on, and the port of its API."""
         return hermes_claims.read_claims(home.path)
+
+    def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
+        """By the files that its gateways make for tokens."""
+        return hermes_locks.read_holders(claims, environment)
 
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """By what lies at the top of the home."""
