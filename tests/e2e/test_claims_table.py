@@ -80,7 +80,7 @@ def asked(executable: Path, directory: Path, cases: Cases) -> Any:
     home.mkdir()
     environment = {"HOME": str(directory), "HERMES_HOME": str(home), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [executable.parent / "python", PROGRAM],
+        [str(executable.parent / "python"), str(PROGRAM)],
         input=json.dumps(cases),
         env={**environment, "HERMES_DISABLE_LAZY_INSTALLS": "1"},
         capture_output=True,
