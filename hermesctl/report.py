@@ -16,7 +16,7 @@ LABELS = {"error": Colour.RED, "warning": Colour.YELLOW, "fix": Colour.GREEN}
 LOGGED_REASONS = frozenset({"GATEWAY_CRASHED", "GATEWAY_NOT_READY", "GATEWAY_MISCONFIGURED"})
 """The agent's own words about these are in its log."""
 
-HINDERED_REASONS = frozenset({"GATEWAY_FOREIGN", "GATEWAY_STUCK", "PORT_IN_USE"})
+HINDERED_REASONS = frozenset({"GATEWAY_FOREIGN", "GATEWAY_STUCK", "PORT_IN_USE", "TOKEN_IN_USE"})
 """Something is in the way of these that the state of the gateway tells more about."""
 
 

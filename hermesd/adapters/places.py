@@ -93,6 +93,11 @@ class Places:
         return self.state / "locks"
 
     @property
+    def claims(self) -> Path:
+        """Directory of the locks of claims, shared by all roots: a bot is one, whichever daemon runs it."""
+        return self.state.parent / "claims"
+
+    @property
     def skills(self) -> Path:
         """What is remembered of the skills of each profile."""
         return self.state / "skills"
@@ -156,7 +161,7 @@ class Places:
     @property
     def _directories(self) -> tuple[Path, ...]:
         kept = (self.terminals, self.locks, self.dumps, self.managed, self.logs, self.gateway_logs)
-        return (self.state.parent, self.state, self.run, *kept)
+        return (self.state.parent, self.claims, self.state, self.run, *kept)
 
     def prepare(self) -> None:
         """Makes the state directories, each 0700, also where they were wider.

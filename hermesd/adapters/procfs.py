@@ -7,7 +7,8 @@ Linux only. A process is known by boot id and start time, which macOS does not t
 """
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -220,14 +221,30 @@ def holders(lock_path: Path) -> list[int]:
     return [pid for pid in pids() if holds(pid, lock_path)]
 
 
+def holders_of(lock_paths: Iterable[Path]) -> dict[Path, list[int]]:
+    """The same for many files at once, whose names differ, in one look at the machine; held ones only."""
+    files: dict[str, tuple[Path, os.stat_result]] = {}
+    for path in lock_paths:
+        with suppress(FileNotFoundError, PermissionError):
+            files[path.name] = path, path.stat()
+    found: dict[Path, list[int]] = {}
+    for pid in pids() if files else ():
+        for number in _descriptors(pid):
+            name = _file_name(pid, number)
+            if name in files and _is_locked(pid, number, *files[name][1:]):
+                found.setdefault(files[name][0], []).append(pid)
+    return {path: sorted(set(holding)) for path, holding in found.items()}
+
+
 def holds(pid: int, lock_path: Path) -> bool:
     """Whether a process holds a lock on this file through a descriptor of its own or an inherited one."""
     try:
         lock_file = lock_path.stat()
-        descriptors = [entry.name for entry in (PROC / str(pid) / "fd").iterdir()]
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+    except (FileNotFoundError, PermissionError):
         return False
-    return any(_is_locked(pid, number, lock_path.name, lock_file) for number in descriptors)
+    # The name is compared first, because reading it never touches a file system that may hang.
+    named = (number for number in _descriptors(pid) if _file_name(pid, number) == lock_path.name)
+    return any(_is_locked(pid, number, lock_file) for number in named)
 
 
 def holds_removed(pid: int, lock_path: Path) -> bool:
@@ -241,16 +258,26 @@ def holds_removed(pid: int, lock_path: Path) -> bool:
     return any(b"\nlock:" in (_read(pid, f"fdinfo/{number}") or b"") for number in numbers)
 
 
-def _is_locked(pid: int, number: str, name: str, lock_file: os.stat_result) -> bool:
-    """Whether one descriptor is of the lock file and locks it.
-
-    The name is compared first, because reading it never touches a file system that may hang.
-    """
-    link = PROC / str(pid) / "fd" / number
+def _descriptors(pid: int) -> list[str]:
+    """Numbers of the open descriptors of a process; none if it is gone or may not be looked at."""
     try:
-        if os.path.basename(os.readlink(link)).removesuffix(_DELETED) != name:  # noqa: PTH115, PTH119 - hot
-            return False
-        if not os.path.samestat(link.stat(), lock_file):
+        return os.listdir(f"{PROC}/{pid}/fd")  # noqa: PTH208 - hot
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return []
+
+
+def _file_name(pid: int, number: str) -> str:
+    """What the file behind a descriptor is called, also if it has been removed."""
+    try:
+        return os.path.basename(os.readlink(f"{PROC}/{pid}/fd/{number}")).removesuffix(_DELETED)  # noqa: PTH115, PTH119 - hot
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ""
+
+
+def _is_locked(pid: int, number: str, lock_file: os.stat_result) -> bool:
+    """Whether one descriptor is of the lock file and locks it."""
+    try:
+        if not os.path.samestat((PROC / str(pid) / "fd" / number).stat(), lock_file):
             return False
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False

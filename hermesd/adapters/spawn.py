@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hermesd.adapters import locks, procfs
+from hermesd.adapters import claimfiles, locks, procfs
 from hermesd.adapters.oserrors import FULL, REFUSED, disk_full, not_permitted
 from hermesd.domain.errors import HermesError, Incompatible, NotFound, RuntimeMissing
 from hermesd.domain.process import SPAWN_ID_VARIABLE, ProcessIdentity, SpawnSpec
@@ -66,12 +66,13 @@ class Gate:
 
 
 def spawn(spec: SpawnSpec) -> Spawned:
-    """Starts a process in a session of its own, holding the lock, its output appended to the log.
+    """Starts a process in a session of its own, holding lock and claims, its output appended to the log.
 
-    Blocks until the program has been executed. Neither the lock nor the log stays open here.
+    Blocks until the program has been executed. Neither locks nor log stay open here.
 
     Raises:
         ProfileBusy: the lock is held.
+        TokenInUse, PortInUse: a claim is held.
         RuntimeMissing: the program, or the interpreter it names, is not there.
         Incompatible: it is no program of this machine.
         NotFound: the directory to start in, or of the lock or the log, is not there.
@@ -105,8 +106,14 @@ def spawn_waiting(spec: SpawnSpec) -> tuple[Spawned, Gate]:
 
 def _spawn(spec: SpawnSpec, argv: Sequence[str], stdin: int) -> Spawned:
     try:
-        with locks.acquire(spec.lock_path) as lock, _opened_log(spec.log_path) as log:
-            return _hold(_execute(spec, argv, stdin, lock.fd, log), spec.spawn_id)
+        with (
+            locks.acquire(spec.lock_path) as lock,
+            claimfiles.taken(spec.claims) as claims,
+            _opened_log(spec.log_path) as log,
+        ):
+            spawned = _hold(_execute(spec, argv, stdin, (lock.fd, *claims.fds), log), spec.spawn_id)
+            claims.name(spawned.process)
+            return spawned
     except OSError as error:
         raise _failure(spec, error) from error
 
@@ -139,7 +146,9 @@ def _look_for(spec: SpawnSpec) -> None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
 
-def _execute(spec: SpawnSpec, argv: Sequence[str], stdin: int, lock: int, log: int) -> subprocess.Popen[bytes]:
+def _execute(
+    spec: SpawnSpec, argv: Sequence[str], stdin: int, kept: Sequence[int], log: int
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         argv,
         env={**spec.environment, SPAWN_ID_VARIABLE: spec.spawn_id},
@@ -149,7 +158,7 @@ def _execute(spec: SpawnSpec, argv: Sequence[str], stdin: int, lock: int, log: i
         stderr=log,
         start_new_session=True,
         close_fds=True,
-        pass_fds=(lock,),
+        pass_fds=kept,
         umask=UMASK,
     )
 

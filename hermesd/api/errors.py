@@ -30,6 +30,7 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "PROFILE_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
     "ALIAS_TAKEN": grpc.StatusCode.ALREADY_EXISTS,
     "PORT_IN_USE": grpc.StatusCode.FAILED_PRECONDITION,
+    "TOKEN_IN_USE": grpc.StatusCode.FAILED_PRECONDITION,
     "PROFILE_BUSY": grpc.StatusCode.ABORTED,
     "GATEWAY_MISCONFIGURED": grpc.StatusCode.FAILED_PRECONDITION,
     "GATEWAY_FOREIGN": grpc.StatusCode.FAILED_PRECONDITION,

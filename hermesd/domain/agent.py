@@ -3,11 +3,12 @@
 Owns: the port `Agent`, whose methods keep to what `ports.py` says of all ports. Must not know any agent's files.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.logs import LogFile
@@ -191,6 +192,18 @@ class Agent(Protocol):
 
     def credentials(self, home: Home) -> list[Credential]:
         """What messaging platforms know this home's bots by. Never raises: what cannot be read names nothing."""
+
+    def claims(self, home: Home) -> list[Claim]:
+        """What this home's gateway would need for itself alone, by what its files say now.
+
+        Never raises: what cannot be read claims nothing. Of a value only the digest is in a claim.
+        """
+
+    def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
+        """Pids of living processes that have claims by locks of the agent's own, by key; hermesd's are among them.
+
+        `environment` is that of gateways. Looks only, and never raises.
+        """
 
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """What `clone` would do. Changes nothing. Raises `ConfigInvalid`, `NotPermitted`."""

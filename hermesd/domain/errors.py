@@ -77,6 +77,12 @@ class PortInUse(HermesError):
     reason = "PORT_IN_USE"
 
 
+class TokenInUse(HermesError):
+    """A bot or a login that the gateway needs is another gateway's."""
+
+    reason = "TOKEN_IN_USE"
+
+
 class ProfileBusy(HermesError):
     """Another operation works on the profile."""
 

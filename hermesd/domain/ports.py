@@ -12,6 +12,7 @@ from typing import Protocol
 
 from hermesd.domain.agent import Agent
 from hermesd.domain.alias import Alias
+from hermesd.domain.claims import Claim, ClaimHolder, ClaimLock, ClaimNote
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
 from hermesd.domain.dump import Dump
 from hermesd.domain.errors import HermesError
@@ -374,8 +375,9 @@ class Backend(Protocol):
     async def start(self, spec: SpawnSpec) -> ProcessIdentity:
         """Starts a process in a session of its own.
 
-        Raises `RuntimeMissing` if the program is not there, `DiskFull`, `NotPermitted`, and `ProfileBusy` if
-        the lock is held, which means that something of an earlier tree still lives.
+        Raises `RuntimeMissing` if the program is not there, `DiskFull`, `NotPermitted`, `ProfileBusy` if the
+        lock is held, which means that something of an earlier tree still lives, and `TokenInUse` or `PortInUse`
+        for a claim that somebody holds; nothing is taken then.
         """
 
     async def find(
@@ -413,6 +415,25 @@ class Backend(Protocol):
         """Removes the lock file of a gateway that will never be started again. Gone already is fine.
 
         Raises `ProfileBusy` if something still holds the lock.
+        """
+
+
+class ClaimLocks(Protocol):
+    """Locks that stand for claims, shared by all daemons of a user. Only trees of gateways hold them."""
+
+    def of(self, claims: Iterable[Claim], note: ClaimNote) -> tuple[ClaimLock, ...]:
+        """What a start has to take for these claims: each thing once, in the order that all keep to."""
+
+    def holders(self, claims: Iterable[Claim]) -> Mapping[str, ClaimHolder]:
+        """Who holds which of these claims, by key, without disturbing anybody; a free one is not in it.
+
+        Never raises: what cannot be looked at counts as free, and a start that needs it is refused.
+        """
+
+    def tidy(self, claims: Iterable[Claim]) -> None:
+        """Removes the files of what nobody holds but these. One that is being taken meanwhile stays a lock.
+
+        Raises `NotPermitted`, `DiskFull`.
         """
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hermesd.domain.claims import ClaimLock
 from hermesd.domain.gateway import Event
 from hermesd.domain.limits import Limits
 
@@ -44,6 +45,8 @@ class SpawnSpec:
     """Receives standard output and error, appended."""
     lock_path: Path
     """Locked before the start and inherited, so that it stays locked while any of the tree lives."""
+    claims: tuple[ClaimLock, ...] = ()
+    """Locked and inherited likewise, all or none: what no other gateway may use while any of the tree lives."""
     limits: Limits = field(default_factory=dict)
     """What the tree is to be held to, as far as the backend can; see `Backend.limits`."""
 

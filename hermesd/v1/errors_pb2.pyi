@@ -105,6 +105,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The agent, or the model it asks, could not do what was asked of it."""
     REASON_GATEWAY_NOT_RUNNING: _Reason.ValueType  # 35
     """The gateway does not run, so that it cannot do what was asked of it."""
+    REASON_TOKEN_IN_USE: _Reason.ValueType  # 36
+    """A bot or a login that the gateway needs is another gateway's. Metadata
+    "claim": its masked fingerprint, "platform", "source", and "holder".
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Machine-readable reason of a failure. Reasons are API: added, never renamed."""
@@ -185,4 +189,8 @@ REASON_AGENT_FAILED: Reason.ValueType  # 34
 """The agent, or the model it asks, could not do what was asked of it."""
 REASON_GATEWAY_NOT_RUNNING: Reason.ValueType  # 35
 """The gateway does not run, so that it cannot do what was asked of it."""
+REASON_TOKEN_IN_USE: Reason.ValueType  # 36
+"""A bot or a login that the gateway needs is another gateway's. Metadata
+"claim": its masked fingerprint, "platform", "source", and "holder".
+"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

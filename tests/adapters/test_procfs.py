@@ -150,6 +150,16 @@ def test_a_file_that_is_not_there_is_held_by_nobody(tmp_path: Path) -> None:
     assert not (tmp_path / "lock").exists()
 
 
+def test_many_files_are_looked_at_together(tmp_path: Path) -> None:
+    """Those that are held, with every holder; what is not there or not locked is left out."""
+    paths = [tmp_path / name for name in ("held", "open", "gone")]
+    with paths[0].open("w") as held, paths[1].open("w"):
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with ending(subprocess.Popen(["/bin/sleep", "60"], pass_fds=(held.fileno(),))) as heir:
+            assert procfs.holders_of(paths) == {paths[0]: sorted([os.getpid(), heir.pid])}
+    assert procfs.holders_of(paths) == procfs.holders_of([]) == {}
+
+
 def test_a_descriptor_that_is_closed_meanwhile_holds_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.domain import layout
 from hermesd.domain.agent import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.cloning import CloneOrder, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ArgumentInvalid, Cancelled, ChangedMeanwhile, Incompatible, PortInUse
@@ -370,13 +371,46 @@ def test_an_empty_home_can_be_cloned_without_a_word(
     for _ in range(2):
         assert subject.agent.settle_clone(home, published) == []
     assert subject.agent.credentials(published) == []
+    assert subject.agent.claims(published) == []
     assert subject.agent.facts(published) == subject.no_facts
     assert list(home.path.iterdir()) == []
 
 
 def test_a_home_that_is_gone_names_no_bot(subject: Subject, home: Home) -> None:
     """It may vanish between being found and being read."""
-    assert subject.agent.credentials(replace(home, path=home.path / "gone")) == []
+    gone = replace(home, path=home.path / "gone")
+    assert subject.agent.credentials(gone) == []
+    assert subject.agent.claims(gone) == []
+
+
+def test_a_bot_is_claimed_by_the_fingerprint_that_platforms_know_it_by(agent: Agent, home: Home) -> None:
+    """The short one, by which people compare, is the beginning of the whole one."""
+    (home.path / ".env").write_text("TELEGRAM_BOT_TOKEN=1:a\n")
+    if isinstance(agent, ScriptedAgent):
+        agent.known_credentials["coder"] = [Credential("telegram", "TELEGRAM_BOT_TOKEN", "ab" * 6)]
+        agent.known_claims["coder"] = [Claim(ClaimKind.BOT, "telegram", "TELEGRAM_BOT_TOKEN", "ab" * 32)]
+    (claim,), (bot,) = agent.claims(home), agent.credentials(home)
+    assert (claim.kind, claim.platform, claim.source) == (ClaimKind.BOT, bot.platform, bot.variable)
+    assert claim.digest.startswith(bot.fingerprint)
+    assert len(claim.digest) == 64
+
+
+def test_an_agent_that_has_locked_nothing_claims_nothing_by_itself(subject: Subject, tmp_path: Path) -> None:
+    """Whatever is asked for."""
+    asked = [
+        Claim(ClaimKind.BOT, "telegram", "T", "ab" * 32, agents_lock="t.lock"),
+        Claim(ClaimKind.PORT, "p", "P"),
+    ]
+    assert subject.agent.claimed_by_itself(asked, {"HOME": str(tmp_path)}) == {}
+
+
+def test_a_port_is_claimed(agent: Agent, home: Home) -> None:
+    """The one that the API was given."""
+    agent.set_up(home, api_setup(18_642), taken_ports=frozenset())
+    if isinstance(agent, ScriptedAgent):
+        agent.known_claims["coder"] = [Claim(ClaimKind.PORT, "api_server", "API_SERVER_PORT", port=18_642)]
+    (claim,) = agent.claims(home)
+    assert (claim.kind, claim.port, claim.source) == (ClaimKind.PORT, 18_642, "API_SERVER_PORT")
 
 
 @pytest.mark.parametrize("has_channels", [True, False])

@@ -62,31 +62,31 @@ class ScriptedScene:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._scripted = ScriptedBackend()
-        self.backend: Backend = self._scripted
+        self.scripted = ScriptedBackend()
+        self.backend: Backend = self.scripted
 
     async def start(self, name: str, *, term_code: int = 0, ignores_term: bool = False) -> ProcessIdentity:
-        self._scripted.ends_on_terminate = None if ignores_term else ExitStatus(code=term_code)
+        self.scripted.ends_on_terminate = None if ignores_term else ExitStatus(code=term_code)
         return await self.backend.start(self.spec(name))
 
     async def start_spec(self, spec: SpawnSpec) -> ProcessIdentity:
         return await self.backend.start(spec)
 
     async def start_with_daemon(self, name: str) -> ProcessIdentity:
-        self._scripted.leaves_tree = True
+        self.scripted.leaves_tree = True
         return await self.start(name)
 
     def spec(self, name: str) -> SpawnSpec:
         return gateway_spec(self._directory, name=name)
 
     async def start_missing_program(self, name: str) -> ProcessIdentity:
-        self._scripted.refuse_next(RuntimeMissing("cannot start it: it is not there"))
+        self.scripted.refuse_next(RuntimeMissing("cannot start it: it is not there"))
         return await self.backend.start(self.spec(name))
 
     def strike(self, process: ProcessIdentity, number: signal.Signals) -> None:
-        ends = self._scripted.ends_on_terminate
+        ends = self.scripted.ends_on_terminate
         status = ends if ends and number == signal.SIGTERM else ExitStatus(signal=number)
-        self._scripted.exit(process.pid, status)
+        self.scripted.exit(process.pid, status)
 
     async def restart_daemon(self) -> None:
         """The fake's table stands for the system, which does not forget."""

@@ -1,10 +1,11 @@
 """An agent that does what a test says. Passes the suite of `tests/contracts/test_agents.py`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hermesd.domain.agent import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.errors import (
@@ -87,6 +88,10 @@ class ScriptedAgent:
         """What `set_display_name` raises."""
         self.known_credentials: dict[str, list[Credential]] = {}
         """What platforms know each home's bots by."""
+        self.known_claims: dict[str, list[Claim]] = {}
+        """What each home's gateway needs for itself."""
+        self.self_claimed: dict[str, int] = {}
+        """Pids of who has claims by the agent's own locks, by key."""
         self.clones: list[tuple[str, str, CloneOrder]] = []
         """Every `clone`, in order: from which home, to which, and how."""
         self.without_skills: set[str] = set()
@@ -236,6 +241,14 @@ class ScriptedAgent:
         """Those set for the home."""
         return self.known_credentials.get(home.name.text, [])
 
+    def claims(self, home: Home) -> list[Claim]:
+        """Those set for the home."""
+        return list(self.known_claims.get(home.name.text, []))
+
+    def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
+        """Those set."""
+        return {claim.key: self.self_claimed[claim.key] for claim in claims if claim.key in self.self_claimed}
+
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """A plan that says how much is taken over."""
         held = tuple(self.credentials(source)) if order.has_channels else ()
@@ -250,6 +263,7 @@ class ScriptedAgent:
         self.known_facts[name.text] = self.facts(source)
         if order.has_channels:
             self.known_credentials[name.text] = self.credentials(source)
+            self.known_claims[name.text] = self.claims(source)
         return list(self.clone_warnings)
 
     def settle_clone(self, source: Home, home: Home) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from hermesd.domain.claims import in_use
 from hermesd.domain.errors import GatewayStuck, HermesError, ProfileBusy
 from hermesd.domain.limits import Limit
 from hermesd.domain.process import HOME_VARIABLE, ExitStatus, ProcessIdentity, SpawnSpec
@@ -76,11 +77,19 @@ class ScriptedBackend:
             raise LookupError(f"no living process has pid {pid}")
         self._end(living[0], status)
 
+    def holder_of(self, claim_path: Path) -> ScriptedProcess | None:
+        """The start whose tree holds the lock of a claim."""
+        holding = (p for p in self._processes.values() if p.holds_lock)
+        return next((p for p in holding if claim_path in {one.path for one in p.spec.claims}), None)
+
     async def start(self, spec: SpawnSpec) -> ProcessIdentity:
         if self._refusals:
             raise self._refusals.pop(0)
         if any(p.holds_lock and p.spec.lock_path == spec.lock_path for p in self._processes.values()):
             raise ProfileBusy(f"cannot lock {spec.lock_path}: it is held", path=str(spec.lock_path))
+        for wanted in spec.claims:
+            if self.holder_of(wanted.path) is not None:
+                raise in_use(wanted.claim)
         pid = next(self._pids)
         identity = ProcessIdentity(BOOT_ID, pid, start_ticks=pid * 100, spawn_id=spec.spawn_id)
         self.specs.append(spec)

@@ -5,7 +5,7 @@ Must not know any program.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hermesd.adapters import procfs, profilefiles
@@ -13,6 +13,7 @@ from hermesd.adapters.agents.clones import copy_files, copy_home
 from hermesd.adapters.secretvalues import HomeMasking
 from hermesd.adapters.treecopy import Order
 from hermesd.domain.agent import ProfileFacts, Setup
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid, Incompatible
@@ -142,6 +143,14 @@ class CommandAgent:
     def follow_rename(self, before: Home, after: Home) -> list[str]:
         """Nothing is known of what a program keeps."""
         return []
+
+    def claims(self, home: Home) -> list[Claim]:
+        """None: nothing is known of what any program uses."""
+        return []
+
+    def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
+        """Nothing: it has no locks that are known."""
+        return {}
 
     def credentials(self, home: Home) -> list[Credential]:
         """None: nobody knows what a program connects to."""

@@ -5,7 +5,7 @@ of the two). Must not know when, or who keeps the processes.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from hermesd.adapters import profilefiles
@@ -13,11 +13,13 @@ from hermesd.adapters.agents import (
     hermes_about,
     hermes_api,
     hermes_channels,
+    hermes_claims,
     hermes_clone,
     hermes_describe,
     hermes_drain,
     hermes_foreign,
     hermes_holdings,
+    hermes_locks,
     hermes_plan,
     hermes_rename,
     hermes_setup,
@@ -42,6 +44,7 @@ from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.agent import ProfileFacts, Setup
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.logs import LogFile
@@ -196,6 +199,14 @@ class HermesAgent:
     def credentials(self, home: Home) -> list[Credential]:
         """Of `.env`, the configuration and logins of platforms that keep a directory of their own."""
         return hermes_channels.read_credentials(home.path)
+
+    def claims(self, home: Home) -> list[Claim]:
+        """By the table of exclusivity, for the platforms that its files turn on, and the port of its API."""
+        return hermes_claims.read_claims(home.path)
+
+    def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
+        """By the files that its gateways make for tokens."""
+        return hermes_locks.read_holders(claims, environment)
 
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """By what lies at the top of the home."""

@@ -7,24 +7,15 @@ value found here never leaves this module but as a fingerprint. Must not know wh
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from hermesd.adapters import dotenvfile, yamlfile
-from hermesd.adapters.agents.hermes_files import CONFIG, ENV, variables
+from hermesd.adapters.agents.hermes_files import CONFIG
+from hermesd.adapters.agents.hermes_sources import ENV_FILES, LEGACY_CONFIG, parse_json, read_json, read_sources
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.textfile import read_text
 from hermesd.domain.channels import CHANNELS, channel_of, identities, section, sections
 from hermesd.domain.cloning import Credential
 from hermesd.domain.errors import ConfigInvalid
-
-SAFE_ENV = ".op.env"
-"""Names secrets that lie elsewhere, and yields to the other."""
-
-ENV_FILES = (ENV, SAFE_ENV)
-"""Where variables are set."""
-
-LEGACY_CONFIG = "gateway.json"
-"""Settings of platforms as older versions kept them; still read."""
 
 _FINGERPRINT_DIGITS = 12
 _LEAST_SECRET_LENGTH = 8
@@ -71,13 +62,9 @@ def strip(home: Path) -> list[str]:
 
 
 def _identities(home: Path) -> list[tuple[str, str, str]]:
-    env: dict[str, str] = {}
-    for name in reversed(ENV_FILES):
-        env |= _read(home / name, dotenvfile.read_env)
-    config = _read(home / CONFIG, yamlfile.read_yaml)
-    legacy = _read(home / LEGACY_CONFIG, lambda path: parse_json(read_text(path), path))
-    legacy_found = identities({"platforms": section(legacy, ["platforms"])}, {})
-    return [*identities(config, variables(config, env)), *legacy_found]
+    sources = read_sources(home)
+    legacy_found = identities({"platforms": section(sources.legacy, ["platforms"])}, {})
+    return [*identities(sources.config, sources.variables), *legacy_found]
 
 
 def _logins(home: Path) -> list[tuple[str, str, str]]:
@@ -85,23 +72,18 @@ def _logins(home: Path) -> list[tuple[str, str, str]]:
     found = []
     for channel in CHANNELS:
         for place in channel.login:
-            login = _read(home / place / "creds.json", lambda path: parse_json(read_text(path), path))
+            try:
+                login = read_json(home / place / "creds.json")
+            except ConfigInvalid:  # it logs in nobody
+                continue
             account = section(login, ["me"]).get("id")
             if isinstance(account, str) and account:
                 found.append((channel.platform, place, account))
     return found
 
 
-def _read(path: Path, reader: Any) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = reader(path)
-    except ConfigInvalid:  # told with every look at the profile
-        return {}
-    return found
-
-
 def _fingerprint(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()[:_FINGERPRINT_DIGITS]
+    return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:_FINGERPRINT_DIGITS]
 
 
 def _stripped_env(text: str, path: Path) -> str:
@@ -125,12 +107,3 @@ def _stripped_legacy(text: str, path: Path) -> str:
     for _, name in doomed:
         del data["platforms"][name]
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n" if doomed else text
-
-
-def parse_json(text: str, path: Path) -> dict[str, Any]:
-    """What a JSON text holds; nothing if that is not a mapping. Raises `ConfigInvalid` if it is none."""
-    try:
-        data = json.loads(text) if text else {}
-    except ValueError as error:
-        raise ConfigInvalid(f"cannot use {path}: it is not JSON", path=str(path)) from error
-    return data if isinstance(data, dict) else {}

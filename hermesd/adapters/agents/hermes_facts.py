@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hermesd.adapters.agents.hermes_api import key_problem, read_api_server
-from hermesd.adapters.agents.hermes_channels import LEGACY_CONFIG, SAFE_ENV, parse_json
 from hermesd.adapters.agents.hermes_cron import count_active
 from hermesd.adapters.agents.hermes_files import (
     CONFIG,
@@ -25,9 +24,9 @@ from hermesd.adapters.agents.hermes_files import (
     variables,
 )
 from hermesd.adapters.agents.hermes_reach import API_SERVER, CRON, UNKNOWN, read_channels
+from hermesd.adapters.agents.hermes_sources import LEGACY_CONFIG, SAFE_ENV, read_json
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.profilefiles import ABOUT, description_in
-from hermesd.adapters.textfile import read_text
 from hermesd.adapters.yamlfile import Data, read_yaml
 from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.errors import ConfigInvalid
@@ -76,7 +75,7 @@ def _read_channels(home: Path, config: Data, known: Mapping[str, str], *, has_al
     """By what the gateway could be reached, its API not counted; without `has_all` nobody knows them all."""
     unread: list[str] = []
     safe = _read(home / SAFE_ENV, read_env, unread)
-    legacy = _read(home / LEGACY_CONFIG, _read_json, unread)
+    legacy = _read(home / LEGACY_CONFIG, read_json, unread)
     is_root = home.parent.name != "profiles"  # as the agent finds its root
     channels = read_channels(config, {**safe, **known}, legacy, is_root=is_root)
     if _has_active_job(home):
@@ -89,10 +88,6 @@ def _has_active_job(home: Path) -> bool:
         return count_active(home) > 0
     except ConfigInvalid:  # the agent cannot tell either, and runs none
         return False
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return parse_json(read_text(path), path)
 
 
 def _read(path: Path, reader: Any, problems: list[str]) -> Any:

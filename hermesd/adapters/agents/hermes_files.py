@@ -59,8 +59,16 @@ def read_model(config: Data) -> Model:
 
 def variables(config: Data, env: Mapping[str, str]) -> dict[str, str]:
     """What the agent finds in its environment: single values of the configuration, overridden by `.env`."""
-    bridged = {str(key): str(value) for key, value in config.items() if isinstance(value, str | int | float)}
+    bridged = {str(key): text_of(value) for key, value in config.items() if isinstance(value, str | int | float)}
     return bridged | dict(env)
+
+
+def text_of(value: object) -> str:
+    """A single value of the configuration as text; empty for anything else, and for a number beyond all bounds."""
+    try:
+        return str(value) if isinstance(value, str | int | float) else ""
+    except ValueError:  # Python writes no number of more than a few thousand digits
+        return ""
 
 
 def read_drain_s(config: Data, env: Mapping[str, str]) -> float:
