@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.gateway import Gateway, ParkedFor, State
 from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress, TargetResult
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
@@ -59,6 +60,8 @@ def gateway_row(record: GatewayRecord) -> Row:
         "starts": render_json(record.starts_s),
         "is_enabled": record.is_enabled,
         "start_order": record.start_order,
+        "wished_at_s": record.wished_at_s,
+        "claims": render_json([asdict(claim) for claim in record.claims]),
     }
 
 
@@ -87,6 +90,8 @@ def gateway_record(row: sqlite3.Row) -> GatewayRecord:
         starts_s=tuple(json.loads(row["starts"])),
         is_enabled=bool(row["is_enabled"]),
         start_order=row["start_order"],
+        wished_at_s=row["wished_at_s"],
+        claims=tuple(_parse_claim(fields) for fields in json.loads(row["claims"])),
     )
 
 
@@ -118,6 +123,10 @@ def operation(row: sqlite3.Row) -> Operation:
         finished_at_s=row["finished_at_s"],
         elapsed_s=row["elapsed_s"],
     )
+
+
+def _parse_claim(fields: Row) -> Claim:
+    return Claim(**{**fields, "kind": ClaimKind(fields["kind"])})
 
 
 def _parse_result(fields: Row) -> TargetResult:

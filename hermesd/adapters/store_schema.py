@@ -102,7 +102,13 @@ FOURTH: Step = (
     "ALTER TABLE gateways ADD COLUMN start_order INTEGER NOT NULL DEFAULT 0",
 )
 
-STEPS: tuple[Step, ...] = (FIRST, SECOND, THIRD, FOURTH)
+FIFTH: Step = (
+    "ALTER TABLE gateways ADD COLUMN wished_at_s REAL",
+    "ALTER TABLE gateways ADD COLUMN claims TEXT NOT NULL DEFAULT '[]'",
+)
+"""`claims` is JSON: a list of kind, platform, source, digest, port, agents_lock."""
+
+STEPS: tuple[Step, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 """Step N leads from version N to version N + 1; an empty file has version 0."""
 
 

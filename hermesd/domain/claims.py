@@ -172,7 +172,7 @@ class Denial:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class ClaimTable:
     """Who has what and who waits: a moment's view, from which all decisions follow."""
 
     contenders: Sequence[Contender]
@@ -202,10 +202,10 @@ class Ledger:
 
         Who cannot start anyway keeps nobody waiting: a claim that is free helps no bot that waits for another one.
         """
-        ledger, found = self, []
+        table, found = self, []
         for waiter in self.waiters():
-            if not ledger.denials(waiter.profile_id):
-                ledger = ledger.with_started(waiter.profile_id)
+            if not table.denials(waiter.profile_id):
+                table = table.with_started(waiter.profile_id)
                 found.append(waiter.profile_id)
         return found
 
@@ -213,7 +213,7 @@ class Ledger:
         """Who would get a claim if its holder let go of it and all else stayed as it is; `None` if nobody."""
         holder = self.holder(claim)
         gone = holder.profile_id if isinstance(holder, Contender) else ""
-        freed = Ledger(
+        freed = ClaimTable(
             [one for one in self.contenders if one.profile_id != gone],
             {key: who for key, who in self.outsiders.items() if key != claim.key},
         )
@@ -221,9 +221,9 @@ class Ledger:
         wanting = (one for one in freed.waiters() if claim.key in {wanted.key for wanted in one.wanted})
         return next((one for one in wanting if one.profile_id in starting), None)
 
-    def with_started(self, profile_id: str) -> "Ledger":
+    def with_started(self, profile_id: str) -> "ClaimTable":
         """The view once a contender has been started."""
-        return Ledger(
+        return ClaimTable(
             [_started(one) if one.profile_id == profile_id else one for one in self.contenders], self.outsiders
         )
 

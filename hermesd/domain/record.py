@@ -5,6 +5,7 @@ Owns: what a record holds. Must not know where it is kept.
 
 from dataclasses import dataclass
 
+from hermesd.domain.claims import Claim
 from hermesd.domain.gateway import Gateway
 from hermesd.domain.process import LastExit, ProcessIdentity
 from hermesd.domain.profile import Home, HomeIdentity
@@ -33,6 +34,10 @@ class GatewayRecord:
     """Whether it is started with the daemon while it is wanted."""
     start_order: int = 0
     """Its place in line when the daemon starts gateways: lower first."""
+    wished_at_s: float | None = None
+    """Since when it is wanted, seconds since the epoch: who waits for a claim is in line by this."""
+    claims: tuple[Claim, ...] = ()
+    """What its present or last process was started with, as long as it is to come back by itself."""
 
 
 @dataclass(frozen=True)

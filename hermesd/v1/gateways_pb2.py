@@ -28,65 +28,67 @@ from hermesd.v1 import operations_pb2 as hermesd_dot_v1_dot_operations__pb2
 from hermesd.v1 import samples_pb2 as hermesd_dot_v1_dot_samples__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19hermesd/v1/gateways.proto\x12\nhermesd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bhermesd/v1/operations.proto\x1a\x18hermesd/v1/samples.proto\"\xa7\x01\n\x0bGatewayExit\x12$\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x15.hermesd.v1.ExitCause\x12\x11\n\x04\x63ode\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x07\n\x05_codeB\t\n\x07_signal\"U\n\x0eGatewayProcess\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\x13\n\x0bstart_ticks\x18\x02 \x01(\x04\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x10\n\x08spawn_id\x18\x04 \x01(\t\"\xd7\x04\n\x07Gateway\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x1e\n\x04wish\x18\x02 \x01(\x0e\x32\x10.hermesd.v1.Wish\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.hermesd.v1.GatewayState\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07process\x18\x05 \x01(\x0b\x32\x1a.hermesd.v1.GatewayProcess\x12\x10\n\x08restarts\x18\x06 \x01(\r\x12\x31\n\rnext_start_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\tlast_exit\x18\x08 \x01(\x0b\x32\x17.hermesd.v1.GatewayExit\x12\x0e\n\x06\x64\x65tail\x18\t \x01(\t\x12\x10\n\x08log_path\x18\n \x01(\t\x12\x13\n\x0b\x66oreign_pid\x18\x0b \x01(\x05\x12\x0f\n\x07\x65nabled\x18\x0c \x01(\x08\x12\x10\n\x08\x61ttempts\x18\r \x01(\r\x12-\n\x0cstart_budget\x18\x0e \x01(\x0b\x32\x17.hermesd.v1.StartBudget\x12\x10\n\x08warnings\x18\x0f \x03(\t\x12)\n\x06health\x18\x10 \x01(\x0b\x32\x19.hermesd.v1.GatewayHealth\x12+\n\x07\x66oreign\x18\x11 \x01(\x0b\x32\x1a.hermesd.v1.ForeignGateway\x12\x13\n\x0bstart_order\x18\x12 \x01(\x05\x12!\n\x05usage\x18\x13 \x01(\x0b\x32\x12.hermesd.v1.Sample\"^\n\rGatewayHealth\x12%\n\x05parts\x18\x01 \x03(\x0b\x32\x16.hermesd.v1.HealthPart\x12&\n\x03\x61ge\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x86\x01\n\nHealthPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07is_well\x18\x02 \x01(\x08\x12\x0c\n\x04word\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bis_platform\x18\x06 \x01(\x08\"\x8b\x01\n\x0e\x46oreignGateway\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\r\n\x05owner\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x0b\n\x03tty\x18\x05 \x01(\t\x12\x12\n\nresolution\x18\x06 \x01(\t\"}\n\x0bGatewayDump\x12\x0c\n\x04path\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x05\x63\x61use\x18\x03 \x01(\x0e\x32\x15.hermesd.v1.ExitCause\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\"[\n\x0bStartBudget\x12\x14\n\x0cused_in_hour\x18\x01 \x01(\r\x12\x10\n\x08per_hour\x18\x02 \x01(\r\x12\x13\n\x0bused_in_day\x18\x03 \x01(\r\x12\x0f\n\x07per_day\x18\x04 \x01(\r\"\x9e\x01\n\x12GatewayExplanation\x12$\n\x07gateway\x18\x01 \x01(\x0b\x32\x13.hermesd.v1.Gateway\x12&\n\x05\x65xits\x18\x02 \x03(\x0b\x32\x17.hermesd.v1.GatewayExit\x12\x12\n\nlast_lines\x18\x03 \x03(\t\x12&\n\x05\x64umps\x18\x04 \x03(\x0b\x32\x17.hermesd.v1.GatewayDump\"\x15\n\x13ListGatewaysRequest\"=\n\x14ListGatewaysResponse\x12%\n\x08gateways\x18\x01 \x03(\x0b\x32\x13.hermesd.v1.Gateway\"$\n\x11GetGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"&\n\x13StartGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"%\n\x12StopGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15RestartGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"6\n\x13\x44rainGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ncel\x18\x02 \x01(\x08\"\x7f\n\x15\x43hangeGatewaysRequest\x12%\n\x04verb\x18\x01 \x01(\x0e\x32\x17.hermesd.v1.GatewayVerb\x12\x10\n\x08profiles\x18\x02 \x03(\t\x12\x0b\n\x03\x61ll\x18\x03 \x01(\x08\x12\x0f\n\x07\x65xclude\x18\x04 \x03(\t\x12\x0f\n\x07\x61t_once\x18\x05 \x01(\r\"Q\n\x14\x45nableGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x18\n\x0bstart_order\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x0e\n\x0c_start_order\"(\n\x15\x44isableGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15\x45xplainGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"V\n\x15ReadGatewayLogRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x12\n\x05lines\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\x42\x08\n\x06_lines\"\x17\n\x07LogLine\x12\x0c\n\x04text\x18\x01 \x01(\t*8\n\x04Wish\x12\x14\n\x10WISH_UNSPECIFIED\x10\x00\x12\r\n\tWISH_DOWN\x10\x01\x12\x0b\n\x07WISH_UP\x10\x02*\xd3\x02\n\x0cGatewayState\x12\x1d\n\x19GATEWAY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15GATEWAY_STATE_STOPPED\x10\x01\x12\x1a\n\x16GATEWAY_STATE_STARTING\x10\x02\x12\x17\n\x13GATEWAY_STATE_READY\x10\x03\x12\x1a\n\x16GATEWAY_STATE_DEGRADED\x10\x04\x12\x1a\n\x16GATEWAY_STATE_STOPPING\x10\x05\x12\x19\n\x15GATEWAY_STATE_BACKOFF\x10\x06\x12\x18\n\x14GATEWAY_STATE_PARKED\x10\x07\x12\x18\n\x14GATEWAY_STATE_FAILED\x10\x08\x12\x19\n\x15GATEWAY_STATE_FOREIGN\x10\t\x12\x16\n\x12GATEWAY_STATE_HUNG\x10\n\x12\x1a\n\x16GATEWAY_STATE_DRAINING\x10\x0b*\xa6\x01\n\x0bGatewayVerb\x12\x1c\n\x18GATEWAY_VERB_UNSPECIFIED\x10\x00\x12\x16\n\x12GATEWAY_VERB_START\x10\x01\x12\x15\n\x11GATEWAY_VERB_STOP\x10\x02\x12\x18\n\x14GATEWAY_VERB_RESTART\x10\x03\x12\x16\n\x12GATEWAY_VERB_DRAIN\x10\x04\x12\x18\n\x14GATEWAY_VERB_UNDRAIN\x10\x05*\xb1\x02\n\tExitCause\x12\x1a\n\x16\x45XIT_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XIT_CAUSE_STOPPED\x10\x01\x12\x16\n\x12\x45XIT_CAUSE_CRASHED\x10\x02\x12 \n\x1c\x45XIT_CAUSE_RESTART_REQUESTED\x10\x03\x12\x1c\n\x18\x45XIT_CAUSE_MISCONFIGURED\x10\x04\x12\x19\n\x15\x45XIT_CAUSE_PORT_TAKEN\x10\x05\x12\x1c\n\x18\x45XIT_CAUSE_START_TIMEOUT\x10\x06\x12\x16\n\x12\x45XIT_CAUSE_UNKNOWN\x10\x07\x12\x1b\n\x17\x45XIT_CAUSE_NOT_LAUNCHED\x10\x08\x12\x13\n\x0f\x45XIT_CAUSE_HUNG\x10\t\x12\x15\n\x11\x45XIT_CAUSE_UNWELL\x10\n2\xc7\x06\n\x0fGatewaysService\x12Q\n\x0cListGateways\x12\x1f.hermesd.v1.ListGatewaysRequest\x1a .hermesd.v1.ListGatewaysResponse\x12@\n\nGetGateway\x12\x1d.hermesd.v1.GetGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12\x46\n\x0cStartGateway\x12\x1f.hermesd.v1.StartGatewayRequest\x1a\x15.hermesd.v1.Operation\x12\x44\n\x0bStopGateway\x12\x1e.hermesd.v1.StopGatewayRequest\x1a\x15.hermesd.v1.Operation\x12J\n\x0eRestartGateway\x12!.hermesd.v1.RestartGatewayRequest\x1a\x15.hermesd.v1.Operation\x12\x46\n\x0c\x44rainGateway\x12\x1f.hermesd.v1.DrainGatewayRequest\x1a\x15.hermesd.v1.Operation\x12J\n\x0e\x43hangeGateways\x12!.hermesd.v1.ChangeGatewaysRequest\x1a\x15.hermesd.v1.Operation\x12\x46\n\rEnableGateway\x12 .hermesd.v1.EnableGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12H\n\x0e\x44isableGateway\x12!.hermesd.v1.DisableGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12S\n\x0e\x45xplainGateway\x12!.hermesd.v1.ExplainGatewayRequest\x1a\x1e.hermesd.v1.GatewayExplanation\x12J\n\x0eReadGatewayLog\x12!.hermesd.v1.ReadGatewayLogRequest\x1a\x13.hermesd.v1.LogLine0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19hermesd/v1/gateways.proto\x12\nhermesd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bhermesd/v1/operations.proto\x1a\x18hermesd/v1/samples.proto\"\xa7\x01\n\x0bGatewayExit\x12$\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x15.hermesd.v1.ExitCause\x12\x11\n\x04\x63ode\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x06signal\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x07\n\x05_codeB\t\n\x07_signal\"U\n\x0eGatewayProcess\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\x13\n\x0bstart_ticks\x18\x02 \x01(\x04\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x10\n\x08spawn_id\x18\x04 \x01(\t\"\x82\x05\n\x07Gateway\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x1e\n\x04wish\x18\x02 \x01(\x0e\x32\x10.hermesd.v1.Wish\x12\'\n\x05state\x18\x03 \x01(\x0e\x32\x18.hermesd.v1.GatewayState\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07process\x18\x05 \x01(\x0b\x32\x1a.hermesd.v1.GatewayProcess\x12\x10\n\x08restarts\x18\x06 \x01(\r\x12\x31\n\rnext_start_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\tlast_exit\x18\x08 \x01(\x0b\x32\x17.hermesd.v1.GatewayExit\x12\x0e\n\x06\x64\x65tail\x18\t \x01(\t\x12\x10\n\x08log_path\x18\n \x01(\t\x12\x13\n\x0b\x66oreign_pid\x18\x0b \x01(\x05\x12\x0f\n\x07\x65nabled\x18\x0c \x01(\x08\x12\x10\n\x08\x61ttempts\x18\r \x01(\r\x12-\n\x0cstart_budget\x18\x0e \x01(\x0b\x32\x17.hermesd.v1.StartBudget\x12\x10\n\x08warnings\x18\x0f \x03(\t\x12)\n\x06health\x18\x10 \x01(\x0b\x32\x19.hermesd.v1.GatewayHealth\x12+\n\x07\x66oreign\x18\x11 \x01(\x0b\x32\x1a.hermesd.v1.ForeignGateway\x12\x13\n\x0bstart_order\x18\x12 \x01(\x05\x12!\n\x05usage\x18\x13 \x01(\x0b\x32\x12.hermesd.v1.Sample\x12)\n\nparked_for\x18\x14 \x01(\x0e\x32\x15.hermesd.v1.ParkedFor\"^\n\rGatewayHealth\x12%\n\x05parts\x18\x01 \x03(\x0b\x32\x16.hermesd.v1.HealthPart\x12&\n\x03\x61ge\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x86\x01\n\nHealthPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07is_well\x18\x02 \x01(\x08\x12\x0c\n\x04word\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12&\n\x03\x61ge\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bis_platform\x18\x06 \x01(\x08\"\x8b\x01\n\x0e\x46oreignGateway\x12\x0b\n\x03pid\x18\x01 \x01(\x05\x12\r\n\x05owner\x18\x02 \x01(\t\x12.\n\nstarted_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x0b\n\x03tty\x18\x05 \x01(\t\x12\x12\n\nresolution\x18\x06 \x01(\t\"}\n\x0bGatewayDump\x12\x0c\n\x04path\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12$\n\x05\x63\x61use\x18\x03 \x01(\x0e\x32\x15.hermesd.v1.ExitCause\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\"[\n\x0bStartBudget\x12\x14\n\x0cused_in_hour\x18\x01 \x01(\r\x12\x10\n\x08per_hour\x18\x02 \x01(\r\x12\x13\n\x0bused_in_day\x18\x03 \x01(\r\x12\x0f\n\x07per_day\x18\x04 \x01(\r\"\x9e\x01\n\x12GatewayExplanation\x12$\n\x07gateway\x18\x01 \x01(\x0b\x32\x13.hermesd.v1.Gateway\x12&\n\x05\x65xits\x18\x02 \x03(\x0b\x32\x17.hermesd.v1.GatewayExit\x12\x12\n\nlast_lines\x18\x03 \x03(\t\x12&\n\x05\x64umps\x18\x04 \x03(\x0b\x32\x17.hermesd.v1.GatewayDump\"\x15\n\x13ListGatewaysRequest\"=\n\x14ListGatewaysResponse\x12%\n\x08gateways\x18\x01 \x03(\x0b\x32\x13.hermesd.v1.Gateway\"$\n\x11GetGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"&\n\x13StartGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"%\n\x12StopGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15RestartGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"6\n\x13\x44rainGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ncel\x18\x02 \x01(\x08\"\x7f\n\x15\x43hangeGatewaysRequest\x12%\n\x04verb\x18\x01 \x01(\x0e\x32\x17.hermesd.v1.GatewayVerb\x12\x10\n\x08profiles\x18\x02 \x03(\t\x12\x0b\n\x03\x61ll\x18\x03 \x01(\x08\x12\x0f\n\x07\x65xclude\x18\x04 \x03(\t\x12\x0f\n\x07\x61t_once\x18\x05 \x01(\r\"Q\n\x14\x45nableGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x18\n\x0bstart_order\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x0e\n\x0c_start_order\"(\n\x15\x44isableGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"(\n\x15\x45xplainGatewayRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"V\n\x15ReadGatewayLogRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x12\n\x05lines\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\x42\x08\n\x06_lines\"\x17\n\x07LogLine\x12\x0c\n\x04text\x18\x01 \x01(\t*8\n\x04Wish\x12\x14\n\x10WISH_UNSPECIFIED\x10\x00\x12\r\n\tWISH_DOWN\x10\x01\x12\x0b\n\x07WISH_UP\x10\x02*\xd3\x02\n\x0cGatewayState\x12\x1d\n\x19GATEWAY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15GATEWAY_STATE_STOPPED\x10\x01\x12\x1a\n\x16GATEWAY_STATE_STARTING\x10\x02\x12\x17\n\x13GATEWAY_STATE_READY\x10\x03\x12\x1a\n\x16GATEWAY_STATE_DEGRADED\x10\x04\x12\x1a\n\x16GATEWAY_STATE_STOPPING\x10\x05\x12\x19\n\x15GATEWAY_STATE_BACKOFF\x10\x06\x12\x18\n\x14GATEWAY_STATE_PARKED\x10\x07\x12\x18\n\x14GATEWAY_STATE_FAILED\x10\x08\x12\x19\n\x15GATEWAY_STATE_FOREIGN\x10\t\x12\x16\n\x12GATEWAY_STATE_HUNG\x10\n\x12\x1a\n\x16GATEWAY_STATE_DRAINING\x10\x0b*l\n\tParkedFor\x12\x1a\n\x16PARKED_FOR_UNSPECIFIED\x10\x00\x12\x14\n\x10PARKED_FOR_CLAIM\x10\x01\x12\x15\n\x11PARKED_FOR_BUDGET\x10\x02\x12\x16\n\x12PARKED_FOR_CHANNEL\x10\x03*\xa6\x01\n\x0bGatewayVerb\x12\x1c\n\x18GATEWAY_VERB_UNSPECIFIED\x10\x00\x12\x16\n\x12GATEWAY_VERB_START\x10\x01\x12\x15\n\x11GATEWAY_VERB_STOP\x10\x02\x12\x18\n\x14GATEWAY_VERB_RESTART\x10\x03\x12\x16\n\x12GATEWAY_VERB_DRAIN\x10\x04\x12\x18\n\x14GATEWAY_VERB_UNDRAIN\x10\x05*\xb1\x02\n\tExitCause\x12\x1a\n\x16\x45XIT_CAUSE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XIT_CAUSE_STOPPED\x10\x01\x12\x16\n\x12\x45XIT_CAUSE_CRASHED\x10\x02\x12 \n\x1c\x45XIT_CAUSE_RESTART_REQUESTED\x10\x03\x12\x1c\n\x18\x45XIT_CAUSE_MISCONFIGURED\x10\x04\x12\x19\n\x15\x45XIT_CAUSE_PORT_TAKEN\x10\x05\x12\x1c\n\x18\x45XIT_CAUSE_START_TIMEOUT\x10\x06\x12\x16\n\x12\x45XIT_CAUSE_UNKNOWN\x10\x07\x12\x1b\n\x17\x45XIT_CAUSE_NOT_LAUNCHED\x10\x08\x12\x13\n\x0f\x45XIT_CAUSE_HUNG\x10\t\x12\x15\n\x11\x45XIT_CAUSE_UNWELL\x10\n2\xc7\x06\n\x0fGatewaysService\x12Q\n\x0cListGateways\x12\x1f.hermesd.v1.ListGatewaysRequest\x1a .hermesd.v1.ListGatewaysResponse\x12@\n\nGetGateway\x12\x1d.hermesd.v1.GetGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12\x46\n\x0cStartGateway\x12\x1f.hermesd.v1.StartGatewayRequest\x1a\x15.hermesd.v1.Operation\x12\x44\n\x0bStopGateway\x12\x1e.hermesd.v1.StopGatewayRequest\x1a\x15.hermesd.v1.Operation\x12J\n\x0eRestartGateway\x12!.hermesd.v1.RestartGatewayRequest\x1a\x15.hermesd.v1.Operation\x12\x46\n\x0c\x44rainGateway\x12\x1f.hermesd.v1.DrainGatewayRequest\x1a\x15.hermesd.v1.Operation\x12J\n\x0e\x43hangeGateways\x12!.hermesd.v1.ChangeGatewaysRequest\x1a\x15.hermesd.v1.Operation\x12\x46\n\rEnableGateway\x12 .hermesd.v1.EnableGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12H\n\x0e\x44isableGateway\x12!.hermesd.v1.DisableGatewayRequest\x1a\x13.hermesd.v1.Gateway\x12S\n\x0e\x45xplainGateway\x12!.hermesd.v1.ExplainGatewayRequest\x1a\x1e.hermesd.v1.GatewayExplanation\x12J\n\x0eReadGatewayLog\x12!.hermesd.v1.ReadGatewayLogRequest\x1a\x13.hermesd.v1.LogLine0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hermesd.v1.gateways_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WISH']._serialized_start=2486
-  _globals['_WISH']._serialized_end=2542
-  _globals['_GATEWAYSTATE']._serialized_start=2545
-  _globals['_GATEWAYSTATE']._serialized_end=2884
-  _globals['_GATEWAYVERB']._serialized_start=2887
-  _globals['_GATEWAYVERB']._serialized_end=3053
-  _globals['_EXITCAUSE']._serialized_start=3056
-  _globals['_EXITCAUSE']._serialized_end=3361
+  _globals['_WISH']._serialized_start=2529
+  _globals['_WISH']._serialized_end=2585
+  _globals['_GATEWAYSTATE']._serialized_start=2588
+  _globals['_GATEWAYSTATE']._serialized_end=2927
+  _globals['_PARKEDFOR']._serialized_start=2929
+  _globals['_PARKEDFOR']._serialized_end=3037
+  _globals['_GATEWAYVERB']._serialized_start=3040
+  _globals['_GATEWAYVERB']._serialized_end=3206
+  _globals['_EXITCAUSE']._serialized_start=3209
+  _globals['_EXITCAUSE']._serialized_end=3514
   _globals['_GATEWAYEXIT']._serialized_start=162
   _globals['_GATEWAYEXIT']._serialized_end=329
   _globals['_GATEWAYPROCESS']._serialized_start=331
   _globals['_GATEWAYPROCESS']._serialized_end=416
   _globals['_GATEWAY']._serialized_start=419
-  _globals['_GATEWAY']._serialized_end=1018
-  _globals['_GATEWAYHEALTH']._serialized_start=1020
-  _globals['_GATEWAYHEALTH']._serialized_end=1114
-  _globals['_HEALTHPART']._serialized_start=1117
-  _globals['_HEALTHPART']._serialized_end=1251
-  _globals['_FOREIGNGATEWAY']._serialized_start=1254
-  _globals['_FOREIGNGATEWAY']._serialized_end=1393
-  _globals['_GATEWAYDUMP']._serialized_start=1395
-  _globals['_GATEWAYDUMP']._serialized_end=1520
-  _globals['_STARTBUDGET']._serialized_start=1522
-  _globals['_STARTBUDGET']._serialized_end=1613
-  _globals['_GATEWAYEXPLANATION']._serialized_start=1616
-  _globals['_GATEWAYEXPLANATION']._serialized_end=1774
-  _globals['_LISTGATEWAYSREQUEST']._serialized_start=1776
-  _globals['_LISTGATEWAYSREQUEST']._serialized_end=1797
-  _globals['_LISTGATEWAYSRESPONSE']._serialized_start=1799
-  _globals['_LISTGATEWAYSRESPONSE']._serialized_end=1860
-  _globals['_GETGATEWAYREQUEST']._serialized_start=1862
-  _globals['_GETGATEWAYREQUEST']._serialized_end=1898
-  _globals['_STARTGATEWAYREQUEST']._serialized_start=1900
-  _globals['_STARTGATEWAYREQUEST']._serialized_end=1938
-  _globals['_STOPGATEWAYREQUEST']._serialized_start=1940
-  _globals['_STOPGATEWAYREQUEST']._serialized_end=1977
-  _globals['_RESTARTGATEWAYREQUEST']._serialized_start=1979
-  _globals['_RESTARTGATEWAYREQUEST']._serialized_end=2019
-  _globals['_DRAINGATEWAYREQUEST']._serialized_start=2021
-  _globals['_DRAINGATEWAYREQUEST']._serialized_end=2075
-  _globals['_CHANGEGATEWAYSREQUEST']._serialized_start=2077
-  _globals['_CHANGEGATEWAYSREQUEST']._serialized_end=2204
-  _globals['_ENABLEGATEWAYREQUEST']._serialized_start=2206
-  _globals['_ENABLEGATEWAYREQUEST']._serialized_end=2287
-  _globals['_DISABLEGATEWAYREQUEST']._serialized_start=2289
-  _globals['_DISABLEGATEWAYREQUEST']._serialized_end=2329
-  _globals['_EXPLAINGATEWAYREQUEST']._serialized_start=2331
-  _globals['_EXPLAINGATEWAYREQUEST']._serialized_end=2371
-  _globals['_READGATEWAYLOGREQUEST']._serialized_start=2373
-  _globals['_READGATEWAYLOGREQUEST']._serialized_end=2459
-  _globals['_LOGLINE']._serialized_start=2461
-  _globals['_LOGLINE']._serialized_end=2484
-  _globals['_GATEWAYSSERVICE']._serialized_start=3364
-  _globals['_GATEWAYSSERVICE']._serialized_end=4203
+  _globals['_GATEWAY']._serialized_end=1061
+  _globals['_GATEWAYHEALTH']._serialized_start=1063
+  _globals['_GATEWAYHEALTH']._serialized_end=1157
+  _globals['_HEALTHPART']._serialized_start=1160
+  _globals['_HEALTHPART']._serialized_end=1294
+  _globals['_FOREIGNGATEWAY']._serialized_start=1297
+  _globals['_FOREIGNGATEWAY']._serialized_end=1436
+  _globals['_GATEWAYDUMP']._serialized_start=1438
+  _globals['_GATEWAYDUMP']._serialized_end=1563
+  _globals['_STARTBUDGET']._serialized_start=1565
+  _globals['_STARTBUDGET']._serialized_end=1656
+  _globals['_GATEWAYEXPLANATION']._serialized_start=1659
+  _globals['_GATEWAYEXPLANATION']._serialized_end=1817
+  _globals['_LISTGATEWAYSREQUEST']._serialized_start=1819
+  _globals['_LISTGATEWAYSREQUEST']._serialized_end=1840
+  _globals['_LISTGATEWAYSRESPONSE']._serialized_start=1842
+  _globals['_LISTGATEWAYSRESPONSE']._serialized_end=1903
+  _globals['_GETGATEWAYREQUEST']._serialized_start=1905
+  _globals['_GETGATEWAYREQUEST']._serialized_end=1941
+  _globals['_STARTGATEWAYREQUEST']._serialized_start=1943
+  _globals['_STARTGATEWAYREQUEST']._serialized_end=1981
+  _globals['_STOPGATEWAYREQUEST']._serialized_start=1983
+  _globals['_STOPGATEWAYREQUEST']._serialized_end=2020
+  _globals['_RESTARTGATEWAYREQUEST']._serialized_start=2022
+  _globals['_RESTARTGATEWAYREQUEST']._serialized_end=2062
+  _globals['_DRAINGATEWAYREQUEST']._serialized_start=2064
+  _globals['_DRAINGATEWAYREQUEST']._serialized_end=2118
+  _globals['_CHANGEGATEWAYSREQUEST']._serialized_start=2120
+  _globals['_CHANGEGATEWAYSREQUEST']._serialized_end=2247
+  _globals['_ENABLEGATEWAYREQUEST']._serialized_start=2249
+  _globals['_ENABLEGATEWAYREQUEST']._serialized_end=2330
+  _globals['_DISABLEGATEWAYREQUEST']._serialized_start=2332
+  _globals['_DISABLEGATEWAYREQUEST']._serialized_end=2372
+  _globals['_EXPLAINGATEWAYREQUEST']._serialized_start=2374
+  _globals['_EXPLAINGATEWAYREQUEST']._serialized_end=2414
+  _globals['_READGATEWAYLOGREQUEST']._serialized_start=2416
+  _globals['_READGATEWAYLOGREQUEST']._serialized_end=2502
+  _globals['_LOGLINE']._serialized_start=2504
+  _globals['_LOGLINE']._serialized_end=2527
+  _globals['_GATEWAYSSERVICE']._serialized_start=3517
+  _globals['_GATEWAYSSERVICE']._serialized_end=4356
 # @@protoc_insertion_point(module_scope)

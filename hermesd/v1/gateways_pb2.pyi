@@ -106,6 +106,34 @@ GATEWAY_STATE_DRAINING: GatewayState.ValueType  # 11
 """It finishes its turns and takes no new ones."""
 Global___GatewayState: _TypeAlias = GatewayState  # noqa: Y015
 
+class _ParkedFor:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ParkedForEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ParkedFor.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PARKED_FOR_UNSPECIFIED: _ParkedFor.ValueType  # 0
+    """It is not parked."""
+    PARKED_FOR_CLAIM: _ParkedFor.ValueType  # 1
+    """A token, login or port that somebody else has."""
+    PARKED_FOR_BUDGET: _ParkedFor.ValueType  # 2
+    """The next start that its budget allows, at `next_start_at`."""
+    PARKED_FOR_CHANNEL: _ParkedFor.ValueType  # 3
+    """Something that could reach it."""
+
+class ParkedFor(_ParkedFor, metaclass=_ParkedForEnumTypeWrapper):
+    """What a parked gateway waits for."""
+
+PARKED_FOR_UNSPECIFIED: ParkedFor.ValueType  # 0
+"""It is not parked."""
+PARKED_FOR_CLAIM: ParkedFor.ValueType  # 1
+"""A token, login or port that somebody else has."""
+PARKED_FOR_BUDGET: ParkedFor.ValueType  # 2
+"""The next start that its budget allows, at `next_start_at`."""
+PARKED_FOR_CHANNEL: ParkedFor.ValueType  # 3
+"""Something that could reach it."""
+Global___ParkedFor: _TypeAlias = ParkedFor  # noqa: Y015
+
 class _GatewayVerb:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -304,6 +332,7 @@ class Gateway(_message.Message):
     FOREIGN_FIELD_NUMBER: _builtins.int
     START_ORDER_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    PARKED_FOR_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the profile."""
     wish: Global___Wish.ValueType
@@ -326,6 +355,8 @@ class Gateway(_message.Message):
     """Its place in line when the daemon starts gateways, a number of any sign:
     lower first, then by name. Default: 0.
     """
+    parked_for: Global___ParkedFor.ValueType
+    """What it waits for; unset (default) unless it is PARKED."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Since when it has been doing so; unset (default) if it never started."""
@@ -388,10 +419,11 @@ class Gateway(_message.Message):
         foreign: Global___ForeignGateway | None = ...,
         start_order: _builtins.int = ...,
         usage: _samples_pb2.Sample | None = ...,
+        parked_for: Global___ParkedFor.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "health", b"health", "last_exit", b"last_exit", "next_start_at", b"next_start_at", "process", b"process", "since", b"since", "start_budget", b"start_budget", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign", b"foreign", "foreign_pid", b"foreign_pid", "health", b"health", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "start_order", b"start_order", "state", b"state", "usage", b"usage", "warnings", b"warnings", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign", b"foreign", "foreign_pid", b"foreign_pid", "health", b"health", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "parked_for", b"parked_for", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "start_order", b"start_order", "state", b"state", "usage", b"usage", "warnings", b"warnings", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ import pytest
 
 from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.store_schema import STEPS
+from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.gateway import Gateway, State
 from hermesd.domain.operation import Happening, Operation, OperationError, OperationState, Progress, TargetResult
 from hermesd.domain.process import ExitCause, ExitStatus, LastExit, ProcessIdentity
@@ -36,12 +37,18 @@ RECORD = GatewayRecord(
     starts_s=(1_700_000_000.5, 1_700_000_100.25),
     is_enabled=False,
     start_order=-2,
+    wished_at_s=1_700_000_000.25,
+    claims=(
+        Claim(ClaimKind.BOT, "telegram", "TELEGRAM_BOT_TOKEN", "ab" * 32, agents_lock="telegram-token-ab.lock"),
+        Claim(ClaimKind.PORT, "api_server", "API_SERVER_PORT", port=8643),
+    ),
 )
-BEFORE_ORDER = replace(RECORD, gateway=replace(RECORD.gateway, relapses=0), start_order=0)
+BEFORE_CLAIMS = replace(RECORD, wished_at_s=None, claims=())
+BEFORE_ORDER = replace(BEFORE_CLAIMS, gateway=replace(RECORD.gateway, relapses=0), start_order=0)
 BINDING = Binding(RECORD.profile_id, PROFILE, "coder")
-RECORDS = {1: replace(BEFORE_ORDER, home=None), 2: BEFORE_ORDER, 3: BEFORE_ORDER, 4: RECORD}
+RECORDS = {1: replace(BEFORE_ORDER, home=None), 2: BEFORE_ORDER, 3: BEFORE_ORDER, 4: BEFORE_CLAIMS, 5: RECORD}
 """What each version could remember; the first did not know where a gateway was started."""
-BINDINGS = {1: replace(BINDING, name=""), 2: BINDING, 3: BINDING, 4: BINDING}
+BINDINGS = {1: replace(BINDING, name=""), 2: BINDING, 3: BINDING, 4: BINDING, 5: BINDING}
 OPERATION = Operation(
     id="a1b2c3d4e5f6",
     kind="gateway.start",
@@ -65,6 +72,7 @@ OPERATIONS = {
     2: OPERATION,
     3: replace(OPERATION, results=RESULTS),
     4: replace(OPERATION, results=RESULTS),
+    5: replace(OPERATION, results=RESULTS),
 }
 """The first two knew no results."""
 EVENT = Happening(1, "gateway.crashed", "coder", "coder crashed", {"signal": "11"}, 1_700_000_100.25)

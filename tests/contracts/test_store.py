@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hermesd.adapters.store import SqliteStore
+from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.gateway import Gateway, ParkedFor, State
 from hermesd.domain.operation import Operation, OperationError, OperationState, Progress
 from hermesd.domain.ports import EVENTS_KEPT, OPERATIONS_KEPT, Store
@@ -32,6 +33,8 @@ FULL_RECORD = GatewayRecord(
     next_start_at_s=1_700_000_000.25,
     last_exit=LastExit(ExitCause.CRASHED, ExitStatus(signal=9), "killed", 11.0),
     detail="warten auf Budget ✓",
+    wished_at_s=1_700_000_000.5,
+    claims=(Claim(ClaimKind.LOGIN, "whatsapp", "whatsapp/session", "cd" * 32),),
 )
 OPERATION = Operation(
     id="operation001",

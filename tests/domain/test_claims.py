@@ -9,9 +9,9 @@ import pytest
 from hermesd.domain.claims import (
     Claim,
     ClaimKind,
+    ClaimTable,
     Contender,
     Denial,
-    Ledger,
     Outsider,
     clashes_within,
     distinct,
@@ -83,19 +83,19 @@ def test_two_platforms_of_one_gateway_cannot_share_a_port() -> None:
 def test_who_runs_denies_who_waits() -> None:
     """Only for what both use, and named on both sides."""
     holder = running("coder", A)
-    ledger = Ledger([holder, waiting("work", A, B), waiting("other", B)])
-    assert ledger.denials("work") == [Denial(A, holder)]
+    table = ClaimTable([holder, waiting("work", A, B), waiting("other", B)])
+    assert table.denials("work") == [Denial(A, holder)]
     assert Denial(A, holder).holder_name == "'coder'"
-    assert ledger.starters() == ["other"]
-    assert ledger.denials("coder") == []
+    assert table.starters() == ["other"]
+    assert table.denials("coder") == []
 
 
 def test_first_wish_first_then_name() -> None:
     """Whoever comes later waits for that one, which may not even have started."""
     contenders = [waiting("b", A, wished_at_s=1), waiting("c", A, wished_at_s=1), waiting("a", A, wished_at_s=2)]
-    assert Ledger(contenders).starters() == ["b"]
-    assert Ledger([running("x", A), *contenders]).starters() == []
-    after = Ledger([running("x", A), *contenders]).next_for(A)
+    assert ClaimTable(contenders).starters() == ["b"]
+    assert ClaimTable([running("x", A), *contenders]).starters() == []
+    after = ClaimTable([running("x", A), *contenders]).next_for(A)
     assert after is not None
     assert after.name == "b"
 
@@ -103,51 +103,51 @@ def test_first_wish_first_then_name() -> None:
 def test_who_cannot_start_keeps_nobody_waiting() -> None:
     """A free bot is not kept free for somebody who waits for another one."""
     both = waiting("both", A, B, wished_at_s=1)
-    ledger = Ledger([running("x", A), both, waiting("later", B, wished_at_s=2)])
-    assert ledger.starters() == ["later"]
-    assert ledger.next_for(A) == both
-    assert ledger.next_for(C) is None
+    table = ClaimTable([running("x", A), both, waiting("later", B, wished_at_s=2)])
+    assert table.starters() == ["later"]
+    assert table.next_for(A) == both
+    assert table.next_for(C) is None
 
 
 def test_who_would_be_next_is_told_by_what_else_it_wants() -> None:
     """The first that could really start."""
     stuck, able = waiting("stuck", A, B, wished_at_s=1), waiting("able", A, wished_at_s=2)
-    ledger = Ledger([running("x", A), running("y", B), stuck, able])
-    assert ledger.next_for(A) == able
+    table = ClaimTable([running("x", A), running("y", B), stuck, able])
+    assert table.next_for(A) == able
 
 
 def test_a_crash_hands_the_bot_to_nobody() -> None:
     """What comes back keeps what it still wants of what it had, whoever waited longer."""
     crashed = replace(running("coder", A, B, wished_at_s=9), is_live=False, wanted=(A, C))
-    ledger = Ledger([crashed, waiting("work", A, wished_at_s=1), waiting("free", B, wished_at_s=1)])
-    assert ledger.starters() == ["free", "coder"]
-    assert ledger.denials("work") == [Denial(A, crashed)]
+    table = ClaimTable([crashed, waiting("work", A, wished_at_s=1), waiting("free", B, wished_at_s=1)])
+    assert table.starters() == ["free", "coder"]
+    assert table.denials("work") == [Denial(A, crashed)]
     assert crashed.kept == (A,)
 
 
 def test_a_changed_token_frees_the_old_one_only_with_the_process() -> None:
     """What runs goes on with what it was started with, whatever its files say by now."""
     holder = replace(running("coder", A), wanted=(B,))
-    ledger = Ledger([holder, waiting("work", A), waiting("other", B)])
-    assert ledger.starters() == ["other"]
-    assert ledger.denials("work") == [Denial(A, holder)]
+    table = ClaimTable([holder, waiting("work", A), waiting("other", B)])
+    assert table.starters() == ["other"]
+    assert table.denials("work") == [Denial(A, holder)]
 
 
 def test_what_lives_comes_before_what_comes_back() -> None:
     """Two that had the same claim, as after a token was copied: the one with the process has it."""
     crashed = replace(running("a", A), is_live=False)
-    ledger = Ledger([crashed, running("b", A, wished_at_s=5)])
-    assert ledger.denials("a") == [Denial(A, running("b", A, wished_at_s=5))]
+    table = ClaimTable([crashed, running("b", A, wished_at_s=5)])
+    assert table.denials("a") == [Denial(A, running("b", A, wished_at_s=5))]
 
 
 def test_an_outsider_denies_until_it_is_gone() -> None:
     """A gateway that a person started, or one of another daemon."""
     outsider = Outsider(4711)
-    ledger = Ledger([waiting("coder", A)], {A.key: outsider})
-    assert ledger.denials("coder") == [Denial(A, outsider)]
-    assert ledger.starters() == []
-    assert ledger.next_for(A) == waiting("coder", A)
-    assert Ledger([running("coder", A)], {A.key: outsider}).denials("coder") == []
+    table = ClaimTable([waiting("coder", A)], {A.key: outsider})
+    assert table.denials("coder") == [Denial(A, outsider)]
+    assert table.starters() == []
+    assert table.next_for(A) == waiting("coder", A)
+    assert ClaimTable([running("coder", A)], {A.key: outsider}).denials("coder") == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_refusals_name_the_claim_and_its_holder() -> None:
     assert (taken.message, taken.metadata["port"]) == ("port 8643 is in use by another gateway", "8643")
 
 
-def fleet(rng: random.Random) -> Ledger:
+def fleet(rng: random.Random) -> ClaimTable:
     """A random fleet over few claims, in which no two processes hold the same."""
     claims = [bot(str(number)) for number in range(4)]
     free, contenders = list(claims), []
@@ -195,21 +195,21 @@ def fleet(rng: random.Random) -> Ledger:
             )
         )
     outsiders = {one.key: Outsider(1) for one in free if rng.random() < 0.2}
-    return Ledger(contenders, outsiders)
+    return ClaimTable(contenders, outsiders)
 
 
 def test_no_fleet_gets_two_holders_and_none_waits_in_vain(rng: random.Random) -> None:
     """Whoever may start takes nothing that is held or kept; whoever may not is denied by somebody else."""
     for _ in range(2_000):
-        ledger = fleet(rng)
-        starting = ledger.starters()
-        after = ledger
+        table = fleet(rng)
+        starting = table.starters()
+        after = table
         for profile_id in starting:
             assert after.denials(profile_id) == []
             after = after.with_started(profile_id)
         live = [claim.key for one in after.contenders if one.is_live for claim in one.kept]
         assert len(live) == len(set(live))
-        assert not set(live) & {key for key in ledger.outsiders if key not in live}
+        assert not set(live) & {key for key in table.outsiders if key not in live}
         for waiter in after.waiters():
             denials = after.denials(waiter.profile_id)
             assert denials
@@ -219,6 +219,6 @@ def test_no_fleet_gets_two_holders_and_none_waits_in_vain(rng: random.Random) ->
 def test_the_order_of_the_fleet_decides_nothing(rng: random.Random) -> None:
     """Only wishes and names do."""
     for _ in range(300):
-        ledger = fleet(rng)
-        shuffled = rng.sample(list(ledger.contenders), len(ledger.contenders))
-        assert Ledger(shuffled, ledger.outsiders).starters() == ledger.starters()
+        table = fleet(rng)
+        shuffled = rng.sample(list(table.contenders), len(table.contenders))
+        assert ClaimTable(shuffled, table.outsiders).starters() == table.starters()
