@@ -28,6 +28,7 @@ from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.agents.hermes_overlay import find_site, tell_site
 from hermesd.adapters.aliases import AliasesInBin
 from hermesd.adapters.backends.choice import choose_backend
+from hermesd.adapters.claimlocks import ClaimLocksOnDisk
 from hermesd.adapters.clock import SystemClock
 from hermesd.adapters.daemonfile import DaemonLock, remove_daemon_file, write_daemon_file
 from hermesd.adapters.dumps import DumpsOnDisk
@@ -74,6 +75,8 @@ from hermesd.domain.settings import Settings
 from hermesd.services.aliases import Aliases
 from hermesd.services.captures import Captures
 from hermesd.services.checkups import Checkups
+from hermesd.services.claims import Claims
+from hermesd.services.claimviews import ClaimViews
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
@@ -150,6 +153,7 @@ class Services:
     rounds: Rounds
     gateways: Gateways
     views: GatewayViews
+    claim_views: ClaimViews
     fleet: Fleet
     profiles: Profiles
     renames: Renames
@@ -246,6 +250,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             home_inspector=HomeInspectorOnDisk(),
             machine_inspector=_machine_inspector(places),
             backend=backend,
+            claim_locks=ClaimLocksOnDisk(places.claims),
             processes=KernelProcesses(),
             notices=notices,
             terminals=TerminalFiles(places.terminals),
@@ -259,6 +264,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
                 HERMES_AGENT: hermes,
                 COMMAND: CommandAgent({name: one.command for name, one in settings.profiles.items()}),
             },
+            root=places.root,
             user_home=places.home,
             lock_directory=places.locks,
             gateway_environment=environment.for_gateway(inherited, person),
@@ -293,12 +299,14 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     runtimes = Runtimes(ports, settings, events, operations)
     homes = KnownHomes(ports, runtimes)
     checkups = Checkups(ports, settings.policy, events)
-    keepers = Keepers(ports, settings.policy, Effects(ports, settings, runtimes), events, homes, checkups)
+    claims = Claims(ports, runtimes)
+    effects = Effects(ports, settings, runtimes, claims)
+    keepers = Keepers(ports, settings.policy, effects, events, homes, checkups, claims)
     rounds = Rounds(ports, settings.policy, runtimes, keepers, checkups)
     samples = Samples(ports, homes, keepers)
     drains = Drains(ports, runtimes, rounds)
     views = GatewayViews(ports, settings.policy, homes, runtimes, keepers, samples)
-    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, views, drains)
+    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, views, drains, claims)
     terminals = Terminals(ports, homes, runtimes)
     leftovers = Leftovers(ports, runtimes, terminals)
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways, views, leftovers)
@@ -331,6 +339,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         rounds=rounds,
         gateways=gateways,
         views=views,
+        claim_views=ClaimViews(homes, runtimes, keepers, claims),
         fleet=Fleet(ports, settings, operations, homes, runtimes, gateways, views),
         profiles=profiles,
         renames=renames,

@@ -24,6 +24,7 @@ Rule = Callable[[Source], Iterator[Violation]]
 BOUNDARIES = {
     "hermesd/__main__.py": "whatever ends the daemon becomes a message and an exit code",
     "hermesd/api/errors.py": "whatever a call raises becomes INTERNAL with an incident, and the daemon lives on",
+    "hermesd/services/claims.py": "a defect in one look must not end the waking of those that wait",
     "hermesd/services/keeper.py": "a defect in one step must not end the keeping of a gateway",
     "hermesd/services/rounds.py": "a defect in one look must not end the looking, or hung gateways stay unseen",
     "hermesd/services/operations.py": "whatever an operation raises becomes its result, and the daemon lives on",

@@ -248,7 +248,7 @@ def _is(holder: Contender | Outsider, contender: Contender) -> bool:
 
 
 def in_use(
-    claim: Claim, holder: str = "another gateway", *, profile: str = "", fixes: Sequence[str] = ()
+    claim: Claim, holder: str = "another gateway", *, profile: str = "", hint: str = "", fixes: Sequence[str] = ()
 ) -> HermesError:
     """The refusal to start with a claim that somebody has. `profile` is who wants it, where that is known."""
     failure = PortInUse if claim.kind is ClaimKind.PORT else TokenInUse
@@ -259,4 +259,4 @@ def in_use(
         metadata["profile"] = profile
     what = {ClaimKind.BOT: "bot", ClaimKind.LOGIN: "login"}.get(claim.kind, "port")
     named = f"port {claim.port}" if claim.kind is ClaimKind.PORT else f"{claim.platform} {what} {claim.masked}"
-    return failure(f"{named} is in use by {holder}", fixes=fixes, **metadata)
+    return failure(f"{named} is in use by {holder}", hint=hint, fixes=fixes, **metadata)

@@ -649,6 +649,7 @@ class Ports:
     machine_inspector: MachineInspector
     skills: SkillLibrary
     backend: Backend
+    claim_locks: ClaimLocks
     processes: Processes
     notices: Notices
     terminals: TerminalRecords
@@ -660,6 +661,8 @@ class Ports:
     installer: Installer
     agents: Mapping[str, Agent]
     """By kind."""
+    root: Path
+    """The Hermes root, whose profiles these are."""
     user_home: Path
     """The user's home directory, where gateways are started."""
     lock_directory: Path
@@ -680,6 +683,7 @@ __all__ = [
     "OPERATIONS_KEPT",
     "Aliases",
     "Backend",
+    "ClaimLocks",
     "Clock",
     "Dumps",
     "HomeInspector",

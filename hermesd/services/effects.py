@@ -6,10 +6,12 @@ raises.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hermesd.domain.agent import Agent
+from hermesd.domain.claims import Claim
 from hermesd.domain.errors import (
     ArgumentInvalid,
     HermesError,
@@ -17,6 +19,7 @@ from hermesd.domain.errors import (
     PortInUse,
     ProfileBusy,
     RuntimeMissing,
+    TokenInUse,
 )
 from hermesd.domain.gateway import Event
 from hermesd.domain.limits import Limit
@@ -33,6 +36,7 @@ from hermesd.domain.profile import Home
 from hermesd.domain.record import GatewayRecord
 from hermesd.domain.runtime import Launch
 from hermesd.domain.settings import Settings
+from hermesd.services.claims import Claims, Seen
 from hermesd.services.facts import Fact
 from hermesd.services.foreign import foreign_error, start_command
 from hermesd.services.runtimes import Choice, Runtimes
@@ -50,6 +54,14 @@ DUMPED_LINES = 200
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What a start needs, and was free a moment ago."""
+
+    launch: Launch
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
 class Started:
     """A process that has just been started."""
 
@@ -61,8 +73,9 @@ class Started:
 class Effects:
     """Carries out effects for one gateway after the other; keeps nothing of any."""
 
-    def __init__(self, ports: Ports, settings: Settings, runtimes: Runtimes) -> None:
+    def __init__(self, ports: Ports, settings: Settings, runtimes: Runtimes, claims: Claims) -> None:
         self._ports = ports
+        self._claims = claims
         self._settings = settings
         self._runtimes = runtimes
 
@@ -74,14 +87,26 @@ class Effects:
         """Whether anything could reach the gateway of a home. Reads files."""
         return bool(self.agent_of(home).facts(home).channels)
 
-    async def start(self, home: Home, record: GatewayRecord) -> Started:
-        """Starts the process that the record announces.
+    async def prepare(self, home: Home, record: GatewayRecord) -> Prepared:
+        """What a start needs, if nothing stands in its way. What it claims must be recorded at once.
+
+        Raises:
+            HermesError: it cannot be started now, for one of many reasons; see `not_started`.
+        """
+        choice = await self._runtimes.choice_for(home.name)
+        look = self._claims.looking(record.profile_id, home)
+        seen, launch = await asyncio.to_thread(_looked, choice, home, look)
+        claims = self._claims.refuse(record, home, seen)
+        if isinstance(launch, HermesError):
+            raise launch
+        return Prepared(launch, claims)
+
+    async def start(self, home: Home, record: GatewayRecord, launch: Launch) -> Started:
+        """Starts the process that the record announces, with what it claims.
 
         Raises:
             HermesError: there is none now, for one of many reasons; see `not_started`.
         """
-        choice = await self._runtimes.choice_for(home.name)
-        launch = await asyncio.to_thread(_checked_launch, choice, home)
         await self._mark_output(home, record.profile_id)
         spec = SpawnSpec(
             name=home.name.text,
@@ -92,13 +117,20 @@ class Effects:
             log_path=self._ports.logs.path(record.profile_id),
             lock_path=self._lock_of(record.profile_id),
             limits=self._settings.limits_of(home.name.text),
+            claims=self._claims.locks_of(record, home, record.claims),
         )
         try:
-            process = await self._ports.backend.start(spec)
+            process = await self._begin(record, spec)
+        except (TokenInUse, PortInUse) as error:  # a claim's lock is held by something that no record tells of
+            raise await self._claims.named(record, home, error) from error
+        return Started(process, launch.has_watchdog)
+
+    async def _begin(self, record: GatewayRecord, spec: SpawnSpec) -> ProcessIdentity:
+        try:
+            return await self._ports.backend.start(spec)
         except ProfileBusy:  # something of an earlier start lives that no record tells of
             await self._clear(record)
-            process = await self._ports.backend.start(spec)
-        return Started(process, launch.has_watchdog)
+            return await self._ports.backend.start(spec)
 
     async def _mark_output(self, home: Home, profile_id: str) -> None:
         """Tells what the last process printed from what the next one will. Without it, times are less exact."""
@@ -109,6 +141,8 @@ class Effects:
 
     def not_started(self, error: HermesError) -> Fact:
         """What a failure to start means for the machine."""
+        if "claim" in error.metadata:
+            return Fact(Event.CLAIM_DENIED, detail=error.message)
         port_taken = isinstance(error, PortInUse)
         event = Event.PORT_TAKEN if port_taken else Event.SPAWN_FAILED
         if isinstance(error, IMPOSSIBLE):
@@ -246,10 +280,17 @@ def _path_of(record: GatewayRecord) -> Path | None:
     return None if record.home is None else record.home.path
 
 
-def _checked_launch(choice: Choice, home: Home) -> Launch:
-    """How a gateway is started that nothing stands in the way of, asked in one go: each thread's turn costs."""
+def _looked(choice: Choice, home: Home, look: Callable[[], Seen]) -> tuple[Seen, Launch | HermesError]:
+    """Who has what it claims, and how it is started or what else stands in the way: each thread's turn costs.
+
+    Of two hindrances the claim is told: whoever listens on a port that another gateway claims is that gateway.
+    """
     foreign = choice.agent.foreign_gateway(home, None)
     if foreign is not None:
         raise foreign_error(home, foreign, start_command(home), deed="start")
-    choice.agent.check(home, is_running=False)
-    return choice.agent.launch(choice.runtime, home)
+    seen = look()
+    try:
+        choice.agent.check(home, is_running=False)
+        return seen, choice.agent.launch(choice.runtime, home)
+    except HermesError as error:
+        return seen, error

@@ -24,6 +24,7 @@ DETAILED = frozenset(
         Event.SPAWN_FAILED,
         Event.SPAWN_IMPOSSIBLE,
         Event.BUDGET_SPENT,
+        Event.CLAIM_DENIED,
         Event.NO_CHANNEL,
     }
 )
@@ -98,12 +99,24 @@ def remembered(before: GatewayRecord, gateway: Gateway, fact: Fact, *, now_s: fl
         record = replace(record, detail=fact.detail)
     if fact.last_exit is not None:
         record = replace(record, last_exit=fact.last_exit)
-    return record
+    if fact.event is Event.CLAIM_DENIED:
+        record = replace(record, starts_s=record.starts_s[:-1])  # nothing was started that a platform could count
+    return _claiming(record, now_s=now_s)
 
 
 def at_rest(record: GatewayRecord, gateway: Gateway) -> GatewayRecord:
     """The record without a process, and without a next start."""
-    return replace(record, gateway=gateway, spawn_id="", home=None, process=None, next_start_at_s=None)
+    resting = replace(record, gateway=gateway, spawn_id="", home=None, process=None, next_start_at_s=None)
+    return resting if gateway.wanted_up else replace(resting, wished_at_s=None, claims=())
+
+
+def _claiming(record: GatewayRecord, *, now_s: float) -> GatewayRecord:
+    """The record with the age of its wish, and with what it claims as long as it comes back by itself."""
+    gateway = record.gateway
+    comes_back = gateway.wanted_up and gateway.state is not State.FAILED
+    wished_at_s = (now_s if record.wished_at_s is None else record.wished_at_s) if comes_back else None
+    keeps = gateway.state in LIVE or (comes_back and gateway.parked_for is not ParkedFor.CLAIM)
+    return replace(record, wished_at_s=wished_at_s, claims=record.claims if keeps else ())
 
 
 def is_to_boot(gateway: Gateway) -> bool:

@@ -15,6 +15,7 @@ from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import Settings
+from hermesd.services.claims import Claims
 from hermesd.services.drains import Drains
 from hermesd.services.events import Events
 from hermesd.services.foreign import foreign_error, start_command
@@ -41,6 +42,7 @@ class Gateways:
         keepers: Keepers,
         views: GatewayViews,
         drains: Drains,
+        claims: Claims,
     ) -> None:
         self._ports = ports
         self._policy = settings.policy
@@ -50,6 +52,7 @@ class Gateways:
         self._runtimes = runtimes
         self._keepers = keepers
         self._drains = drains
+        self._claims = claims
         self._views = views
 
     async def start(self, name: ProfileName, requester: str) -> Operation:
@@ -220,11 +223,12 @@ class Gateways:
         self._operations.refuse_if_changing(name.text)
         choice = await self._runtimes.choice_for(name)
         keeper = await self._keepers.of(known)
-        is_live = keeper.record.gateway.state in LIVE
-        if not is_live:
+        is_taken = keeper.record.gateway.state in LIVE
+        if not is_taken:
             await self._keepers.refuse_predecessor(keeper)
             await self._refuse_foreign(keeper, start_command(keeper.home), deed="start")
-        await asyncio.to_thread(choice.agent.check, known.home, is_running=is_live)
+            is_taken = await self._claims.is_denied(keeper.record, keeper.home)  # it will wait for that port
+        await asyncio.to_thread(choice.agent.check, known.home, is_running=is_taken)
         return keeper
 
     async def _refuse_foreign(self, keeper: Keeper, *then: str, deed: str = "end") -> None:

@@ -22,6 +22,7 @@ from hermesd.domain.profile import Home
 from hermesd.domain.record import GatewayRecord
 from hermesd.services.alarms import Alarm
 from hermesd.services.checkups import Checkups, Vitals
+from hermesd.services.claims import Claims
 from hermesd.services.effects import Effects
 from hermesd.services.endings import Endings
 from hermesd.services.events import Events
@@ -50,6 +51,7 @@ class Keeper:
         events: Events,
         checkups: Checkups,
         turns: Turns,
+        claims: Claims,
         find_home: Callable[[str], Awaitable[Home]],
         stored: GatewayRecord | None = None,
     ) -> None:
@@ -58,6 +60,7 @@ class Keeper:
         """Why the last start could not even be made."""
         self._ports = ports
         self._effects = effects
+        self._claims = claims
         self._find_home = find_home
         self._facts: asyncio.Queue[Fact | TurnCame] = asyncio.Queue()
         self._turn = asyncio.Lock()
@@ -142,6 +145,10 @@ class Keeper:
         """Notices that something could reach it now."""
         self._facts.put_nowait(Fact(Event.CHANNEL_FOUND))
 
+    def find_claims_free(self) -> None:
+        """Notices that all it waits for was free a moment ago."""
+        self._facts.put_nowait(Fact(Event.CLAIM_FREED))
+
     def follow_home(self, home: Home) -> None:
         """Notices where its home is now, and by which name."""
         self._ledger.home = home
@@ -219,6 +226,7 @@ class Keeper:
             stopped = replace(self.record.gateway, state=State.STOPPED, attempts=0, is_stable=False)
             await self._ledger.keep(at_rest(self.record, stopped))
         self._ledger.wake()
+        self._claims.stir()
         return is_cleared
 
     def close(self) -> None:
@@ -259,6 +267,7 @@ class Keeper:
         self._starts.follow(fact)
         if after.state not in LIVE:
             self._watch.end()
+            self._claims.stir()
         if has_timer:
             self._alarm.arm(wait_s)
         fact.accept()
@@ -336,9 +345,11 @@ class Keeper:
             self._alarm.arm(await self._alarm.wait_s(self.record.gateway))
         try:
             self._ledger.home = await self._find_home(self.record.profile_id)
-            if self.home != self.record.home:
-                await self._ledger.keep(replace(self.record, home=self.home))
-            started = await self._effects.start(self.home, self.record)
+            prepared = await self._effects.prepare(self.home, self.record)
+            claiming = replace(self.record, home=self.home, claims=prepared.claims)
+            self._ledger.amend(claiming)  # from this moment on, nobody else's start passes
+            await self._ledger.keep(claiming)
+            started = await self._effects.start(self.home, self.record, prepared.launch)
         except HermesError as error:
             self.failure = error
             log.warning("profile=%s not started: %s", self.home.name, error.message)

@@ -15,6 +15,7 @@ from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
 from hermesd.domain.record import GatewayRecord
 from hermesd.services.checkups import Checkups, Vitals
+from hermesd.services.claims import Claims
 from hermesd.services.effects import Effects
 from hermesd.services.events import Events
 from hermesd.services.facts import has_lost_home, is_to_boot
@@ -46,6 +47,7 @@ class Keepers:
         events: Events,
         homes: KnownHomes,
         checkups: Checkups,
+        claims: Claims,
     ) -> None:
         self._ports = ports
         self._policy = policy
@@ -53,6 +55,7 @@ class Keepers:
         self._events = events
         self._homes = homes
         self._checkups = checkups
+        self._claims = claims
         self._keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._homeless: dict[str, GatewayRecord] = {}
@@ -76,6 +79,7 @@ class Keepers:
                 await self._effects.clear_homeless(record)
             self._homeless[record.profile_id] = record
         self._boot_in_background(resumed)
+        self._claims.open()
         self._housekeeping = background(self._keep_house(), "housekeeping")
 
     async def close(self, *, drain: bool) -> None:
@@ -83,6 +87,7 @@ class Keepers:
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         self._checkups.close()
+        self._claims.close()
         for task in self._booting:
             task.cancel()
         self._turns.close()
@@ -145,6 +150,7 @@ class Keepers:
 
     def _drop(self, profile_id: str) -> None:
         """Lets go of a keeper whose gateway is at rest."""
+        self._claims.leave(profile_id)
         self._keepers.pop(profile_id).let_go()
         self._tasks.pop(profile_id).cancel()
 
@@ -210,10 +216,12 @@ class Keepers:
             events=self._events,
             checkups=self._checkups,
             turns=self._turns,
+            claims=self._claims,
             find_home=self._homes.home_of,
             stored=stored,
         )
         self._keepers[record.profile_id] = keeper
+        self._claims.join(keeper)
         self._tasks[record.profile_id] = background(keeper.run(), f"keeper of {home.name}")
         return keeper
 

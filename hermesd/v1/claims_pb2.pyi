@@ -147,7 +147,7 @@ class ClaimUse(_message.Message):
     directory. Empty if they do not, as when it was changed since the start.
     """
     pid: _builtins.int
-    """The process that holds it; 0 (default) for none."""
+    """Process id of who holds it; 0 (default) for none."""
     holder: _builtins.str
     """Who it is in words, where `state` is FOREIGN. Default: ""."""
     @_builtins.property
@@ -200,14 +200,14 @@ Global___ListClaimsRequest: _TypeAlias = ListClaimsRequest  # noqa: Y015
 
 @_typing.final
 class ListClaimsResponse(_message.Message):
-    """Claims."""
+    """Claims as they are at this moment."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CLAIMS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def claims(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]:
-        """The claims."""
+        """The claims, in that order. Default: empty."""
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ MACHINE_WIDE = {
     "SyncSkillsRequest",
     "ChangeGatewaysRequest",
     "ReadLogsRequest",
+    "ListClaimsRequest",
 }
 """Requests that concern no profile in particular, or several. Every other one names a profile."""
 

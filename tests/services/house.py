@@ -25,6 +25,7 @@ from hermesd.services.healthviews import HealthView
 from tests.fakes.agent import ScriptedAgent
 from tests.fakes.aliases import MemoryAliases
 from tests.fakes.backend import ScriptedBackend
+from tests.fakes.claimlocks import ScriptedClaimLocks
 from tests.fakes.clock import ManualClock
 from tests.fakes.dumps import MemoryDumps
 from tests.fakes.homes import MemoryHomes
@@ -90,8 +91,16 @@ class House:
     published: list[Runtime] = field(default_factory=list)
     """Every runtime that was said to be the one in use, in order."""
     services: Services = field(init=False)
+    _claim_locks: ScriptedClaimLocks | None = None
     _trash: MemoryTrash | None = None
     _log_reader: MemoryLogReader | None = None
+
+    @property
+    def claim_locks(self) -> ScriptedClaimLocks:
+        """The locks that the backend's trees hold."""
+        if self._claim_locks is None:
+            self._claim_locks = ScriptedClaimLocks(self.backend)
+        return self._claim_locks
 
     @property
     def log_reader(self) -> MemoryLogReader:
@@ -120,6 +129,7 @@ class House:
             machine_inspector=self.machine_inspector,
             skills=self.skills,
             backend=self.backend,
+            claim_locks=self.claim_locks,
             processes=self.processes,
             notices=self.notices,
             terminals=self.terminals,
@@ -130,6 +140,7 @@ class House:
             log_reader=self.log_reader,
             installer=self.installer,
             agents={HERMES_AGENT: self.agent, COMMAND: self.program},
+            root=Path("/home/ana/.hermes"),
             user_home=Path("/home/ana"),
             lock_directory=Path("/state/locks"),
             gateway_environment={"HOME": "/home/ana", "PATH": "/usr/bin"},
