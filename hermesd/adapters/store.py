@@ -118,6 +118,20 @@ class SqliteStore:
         """Writes a record, replacing the one of the same profile."""
         await self._write(_upsert("gateways", "profile_id", rows.gateway_row(record)))
 
+    async def token_starts(self) -> dict[str, tuple[float, ...]]:
+        """When gateways were started with each bot."""
+        return dict(await self._read(rows.token_starts, "SELECT * FROM token_starts", {}))
+
+    async def save_token_starts(self, starts_s: Mapping[str, Sequence[float]]) -> None:
+        """Writes these, replacing what there was for each key; a key without any goes."""
+        statements: list[Statement] = [
+            _upsert("token_starts", "key", rows.token_starts_row(key, some))
+            if some
+            else ("DELETE FROM token_starts WHERE key = :key", {"key": key})
+            for key, some in starts_s.items()
+        ]
+        await self._write(*statements)
+
     async def operations(self, *, profile: str, limit: int) -> list[Operation]:
         """Newest first, by when they were first written; a clock that jumps changes nothing."""
         query = "SELECT * FROM operations WHERE :profile IN ('', profile) ORDER BY number DESC LIMIT :limit"

@@ -6,6 +6,7 @@ read raises `ValueError`, `LookupError` or `TypeError`: the file says something 
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,16 @@ def gateway_record(row: sqlite3.Row) -> GatewayRecord:
         wished_at_s=row["wished_at_s"],
         claims=tuple(_parse_claim(fields) for fields in json.loads(row["claims"])),
     )
+
+
+def token_starts_row(key: str, starts_s: Sequence[float]) -> Row:
+    """Columns of the starts with one bot."""
+    return {"key": key, "starts": render_json(list(starts_s))}
+
+
+def token_starts(row: sqlite3.Row) -> tuple[str, tuple[float, ...]]:
+    """The key of a bot and its starts from their columns."""
+    return row["key"], tuple(json.loads(row["starts"]))
 
 
 def operation_row(operation: Operation) -> Row:

@@ -105,6 +105,12 @@ FOURTH: Step = (
 FIFTH: Step = (
     "ALTER TABLE gateways ADD COLUMN wished_at_s REAL",
     "ALTER TABLE gateways ADD COLUMN claims TEXT NOT NULL DEFAULT '[]'",
+    """
+    CREATE TABLE token_starts (
+        key TEXT PRIMARY KEY,
+        starts TEXT NOT NULL  -- JSON: list of seconds since the epoch
+    ) STRICT
+    """,
 )
 """`claims` is JSON: a list of kind, platform, source, digest, port, agents_lock."""
 

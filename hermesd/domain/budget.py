@@ -18,6 +18,9 @@ class Budget:
     per_hour: int = 20
     per_day: int = 200
 
+    def __str__(self) -> str:
+        return f"{self.per_hour} starts an hour and {self.per_day} a day"
+
 
 def recent(starts_s: Sequence[float], now_s: float) -> tuple[float, ...]:
     """The starts that still count, seconds since the epoch; one from the future counts as now."""

@@ -93,6 +93,12 @@ class Store(Protocol):
     async def save_gateway(self, record: GatewayRecord) -> None:
         """Writes a record, replacing the one of the same profile."""
 
+    async def token_starts(self) -> dict[str, tuple[float, ...]]:
+        """When gateways were started with each bot, seconds since the epoch, by the claim's key."""
+
+    async def save_token_starts(self, starts_s: Mapping[str, Sequence[float]]) -> None:
+        """Writes these, replacing what there was for each key; a key without any goes."""
+
     async def operations(self, *, profile: str, limit: int) -> list[Operation]:
         """Newest first; `profile` empty for all."""
 

@@ -24,11 +24,13 @@ from hermesd.domain.claims import (
 )
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import LIVE, ParkedFor
+from hermesd.domain.policy import Policy
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
 from hermesd.domain.record import GatewayRecord
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.tasks import background
+from hermesd.services.tokenstarts import TokenStarts
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,9 @@ class Want:
 class Claims:
     """The claims of all gateways of one daemon."""
 
-    def __init__(self, ports: Ports, runtimes: Runtimes) -> None:
+    def __init__(self, ports: Ports, policy: Policy, runtimes: Runtimes) -> None:
+        self.starts = TokenStarts(ports, policy.budget)
+        """How often each bot was started."""
         self._ports = ports
         self._runtimes = runtimes
         self._claimants: dict[str, Claimant] = {}
@@ -84,6 +88,10 @@ class Claims:
         """When each was told last that it may start, by the monotonic clock."""
         self._stirred = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    async def recover(self) -> None:
+        """Takes up what an earlier daemon counted."""
+        await self.starts.recover()
 
     def open(self) -> None:
         """Begins to look after those that wait, and after locks that nobody needs any more."""

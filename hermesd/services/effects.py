@@ -14,6 +14,7 @@ from hermesd.domain.agent import Agent
 from hermesd.domain.claims import Claim
 from hermesd.domain.errors import (
     ArgumentInvalid,
+    BudgetSpent,
     HermesError,
     Incompatible,
     PortInUse,
@@ -143,6 +144,8 @@ class Effects:
         """What a failure to start means for the machine."""
         if "claim" in error.metadata:
             return Fact(Event.CLAIM_DENIED, detail=error.message)
+        if isinstance(error, BudgetSpent):
+            return Fact(Event.BUDGET_SPENT, detail=error.message)
         port_taken = isinstance(error, PortInUse)
         event = Event.PORT_TAKEN if port_taken else Event.SPAWN_FAILED
         if isinstance(error, IMPOSSIBLE):

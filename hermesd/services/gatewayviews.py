@@ -17,6 +17,7 @@ from hermesd.domain.process import Foreign, LastExit
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.record import GatewayRecord
 from hermesd.domain.samples import Sample
+from hermesd.services.claims import Claims
 from hermesd.services.healthviews import HealthView, view_health
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.keepers import Keepers
@@ -42,7 +43,7 @@ class GatewayView:
     log_path: str
     budget: Budget
     used_in_hour: int
-    """Starts charged to the rolling hour."""
+    """Starts charged to the rolling hour, of the gateway or of its bot, whichever was started more often."""
     used_in_day: int
     """Starts charged to the rolling day."""
     warnings: tuple[str, ...]
@@ -82,6 +83,7 @@ class GatewayViews:
         runtimes: Runtimes,
         keepers: Keepers,
         samples: Samples,
+        claims: Claims,
     ) -> None:
         self._ports = ports
         self._policy = policy
@@ -89,6 +91,7 @@ class GatewayViews:
         self._runtimes = runtimes
         self._keepers = keepers
         self._samples = samples
+        self._claims = claims
 
     async def all(self) -> list[GatewayView]:
         """The gateway of every profile."""
@@ -165,14 +168,15 @@ class GatewayViews:
     def _view(self, known: Identified, record: GatewayRecord, foreign: Foreign | None) -> GatewayView:
         log_path = str(self._ports.logs.path(known.id))
         now_s = self._ports.clock.now_s()
+        starts_s = max(record.starts_s, self._claims.starts.of(record.claims), key=len)
         return GatewayView(
             known.home.name,
             record,
             foreign,
             log_path,
             self._policy.budget,
-            used_in_hour=used(record.starts_s, now_s, HOUR_S),
-            used_in_day=used(record.starts_s, now_s, DAY_S),
+            used_in_hour=used(starts_s, now_s, HOUR_S),
+            used_in_day=used(starts_s, now_s, DAY_S),
             warnings=self._keepers.warnings_of(known.id),
             health=self._health(known.id),
             usage=self._samples.latest(known.id, record.process),

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from hermesd.domain.errors import GatewayStuck, HermesError, ProfileBusy, ProfileNotFound
+from hermesd.domain.errors import GatewayStuck, HermesError, PortInUse, ProfileBusy, ProfileNotFound, TokenInUse
 from hermesd.domain.fleet import NO_CHANNEL
 from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, State, step
 from hermesd.domain.policy import Policy
@@ -20,10 +20,11 @@ from hermesd.domain.ports import Ports
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus
 from hermesd.domain.profile import Home
 from hermesd.domain.record import GatewayRecord
+from hermesd.domain.runtime import Launch
 from hermesd.services.alarms import Alarm
 from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.claims import Claims
-from hermesd.services.effects import Effects
+from hermesd.services.effects import Effects, Started
 from hermesd.services.endings import Endings
 from hermesd.services.events import Events
 from hermesd.services.facts import COMMANDS, Fact, TurnCame, at_rest, is_to_boot, remembered
@@ -70,7 +71,7 @@ class Keeper:
         post = self._facts.put_nowait
         self._ledger = Ledger(ports.store, record, home, stored=stored)
         self._story = Story(events, self._ledger)
-        self._starts = Starts(ports, policy, turns, self._ledger, post)
+        self._starts = Starts(ports, policy, turns, self._ledger, post, claims.starts)
         self._endings = Endings(effects, self._ledger, self._story)
         self._alarm = Alarm(ports, policy, effects, self._ledger, self._starts, self._endings, post)
         self._watch = Watch(ports, policy, effects, checkups, self._ledger, self._endings, post)
@@ -349,7 +350,7 @@ class Keeper:
             claiming = replace(self.record, home=self.home, claims=prepared.claims)
             self._ledger.amend(claiming)  # from this moment on, nobody else's start passes
             await self._ledger.keep(claiming)
-            started = await self._effects.start(self.home, self.record, prepared.launch)
+            started = await self._begin(prepared.launch)
         except HermesError as error:
             self.failure = error
             log.warning("profile=%s not started: %s", self.home.name, error.message)
@@ -358,6 +359,14 @@ class Keeper:
         await self._ledger.keep(replace(self.record, process=started.process))
         await self._watch.begin(started.process, has_watchdog=started.has_watchdog)
         self._ledger.wake()
+
+    async def _begin(self, launch: Launch) -> Started:
+        await self._starts.charge_bots()
+        try:
+            return await self._effects.start(self.home, self.record, launch)
+        except (TokenInUse, PortInUse):
+            await self._starts.refund_bots()
+            raise
 
 
 def _gone(home: Home) -> ProfileNotFound:

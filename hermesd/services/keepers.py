@@ -69,6 +69,7 @@ class Keepers:
     async def recover(self) -> None:
         """Takes up every gateway an earlier daemon kept."""
         self._checkups.open()
+        await self._claims.recover()
         found = {known.id: known.home for known in await self._homes.scan()}
         resumed = []
         for record in await self._ports.store.gateways():

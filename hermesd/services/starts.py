@@ -15,13 +15,16 @@ from hermesd.domain.profile import Home
 from hermesd.domain.record import GatewayRecord
 from hermesd.services.facts import COMMANDS, Fact, Post, TurnCame
 from hermesd.services.ledgers import Ledger
+from hermesd.services.tokenstarts import TokenStarts
 from hermesd.services.turns import WAITING, Place, Turns
 
 
 class Starts:
     """The starts of one gateway, of which there is at most one at a time."""
 
-    def __init__(self, ports: Ports, policy: Policy, turns: Turns, ledger: Ledger, post: Post) -> None:
+    def __init__(
+        self, ports: Ports, policy: Policy, turns: Turns, ledger: Ledger, post: Post, tokens: TokenStarts
+    ) -> None:
         self.possible_at_s = 0.0
         """From when on the budget allows the start that is recorded, seconds since the epoch."""
         self.has_begun = True
@@ -31,6 +34,7 @@ class Starts:
         self._turns = turns
         self._ledger = ledger
         self._post = post
+        self._tokens = tokens
         self._place: Place | None = None
         """In line for a start, or taking its turn."""
 
@@ -88,15 +92,34 @@ class Starts:
 
     def out_of_budget(self) -> tuple[BudgetSpent, Fact]:
         """That no start is left, for whoever waits for one and for the machine."""
+        detail = f"started too often: at most {self._policy.budget}"
+        return self._spent("it was started too often"), Fact(Event.BUDGET_SPENT, detail=detail)
+
+    async def charge_bots(self) -> None:
+        """Counts the start that is about to be made for every bot that it claims, whoever had it before.
+
+        Raises:
+            BudgetSpent: one of them was started too often, and nothing is counted.
+        """
+        record = self._ledger.record
+        if spent := self._tokens.spent(record.claims):
+            bot, self.possible_at_s = spent
+            self._ledger.amend(replace(record, starts_s=record.starts_s[:-1]))
+            raise self._spent(f"{bot} was started too often, by all gateways that had it")
+        await self._tokens.charge(record.claims)
+
+    async def refund_bots(self) -> None:
+        """Takes that back, for nothing of the start reached a platform."""
+        await self._tokens.refund(self._ledger.record.claims)
+
+    def _spent(self, why: str) -> BudgetSpent:
         name, budget = self._ledger.home.name, self._policy.budget
-        limits = f"{budget.per_hour} starts an hour and {budget.per_day} a day"
-        error = BudgetSpent(
-            f"gateway '{name}' was not started: it was started too often",
-            hint=f"at most {limits} protect its tokens; it starts by itself when the next one is allowed",
+        return BudgetSpent(
+            f"gateway '{name}' was not started: {why}",
+            hint=f"at most {budget} protect its tokens; it starts by itself when the next one is allowed",
             fixes=[f"hermesctl gateway why {name}"],
             profile=name.text,
         )
-        return error, Fact(Event.BUDGET_SPENT, detail=f"started too often: at most {limits}")
 
     def _in_line(self, record: GatewayRecord, *, is_awaited: bool) -> GatewayRecord:
         """The record of a start that takes its turn now if one is free, else waits for it."""
@@ -115,7 +138,7 @@ def _nothing() -> None:
 
 def _with_start(record: GatewayRecord, before: State, fact: Fact, *, spawn_id: str, home: Home) -> GatewayRecord:
     """The record with a start under way that `fact` led to, from state `before`."""
-    is_first = fact.event in (*COMMANDS, Event.CHANNEL_FOUND)
+    is_first = fact.event in (*COMMANDS, Event.CHANNEL_FOUND, Event.CLAIM_FREED)
     is_asked_for = is_first or before in (State.STOPPING, State.KILLING)
     restarts = record.restarts + (0 if is_asked_for else 1)
     return replace(record, spawn_id=spawn_id, home=home, process=None, restarts=restarts)

@@ -66,6 +66,11 @@ CREATE TABLE runtimes (
     is_managed INTEGER NOT NULL
 ) STRICT;
 INSERT INTO "runtimes" VALUES('system','hermes-agent','0.19.0','/usr/local/bin/hermes',0);
+CREATE TABLE token_starts (
+    key TEXT PRIMARY KEY,
+    starts TEXT NOT NULL  -- JSON: list of seconds since the epoch
+) STRICT;
+INSERT INTO "token_starts" VALUES('bot-telegram-abab','[1700000000.5,1700000100.25]');
 CREATE INDEX operations_of_profile ON operations (profile, number);
 CREATE INDEX events_of_profile ON events (profile, token);
 DELETE FROM "sqlite_sequence";

@@ -49,6 +49,10 @@ BINDING = Binding(RECORD.profile_id, PROFILE, "coder")
 RECORDS = {1: replace(BEFORE_ORDER, home=None), 2: BEFORE_ORDER, 3: BEFORE_ORDER, 4: BEFORE_CLAIMS, 5: RECORD}
 """What each version could remember; the first did not know where a gateway was started."""
 BINDINGS = {1: replace(BINDING, name=""), 2: BINDING, 3: BINDING, 4: BINDING, 5: BINDING}
+TOKEN_STARTS: dict[int, dict[str, tuple[float, ...]]] = {
+    **{version: {} for version in range(1, 5)},
+    5: {"bot-telegram-abab": (1_700_000_000.5, 1_700_000_100.25)},
+}
 OPERATION = Operation(
     id="a1b2c3d4e5f6",
     kind="gateway.start",
@@ -104,6 +108,7 @@ async def test_old_database_is_read_whole(version: int, tmp_path: Path) -> None:
     store = await SqliteStore.open(load(version, tmp_path / "store.db"))
     assert await store.bindings() == [BINDINGS[version]]
     assert await store.gateways() == [RECORDS[version]]
+    assert await store.token_starts() == TOKEN_STARTS[version]
     assert await store.operations(profile="", limit=9) == [OPERATIONS[version]]
     assert await store.events(after=0, profile="", limit=9) == [EVENT]
     assert await store.registered_runtimes() == [RUNTIME]

@@ -244,3 +244,11 @@ async def test_runtime_in_use_is_the_last_chosen(store: Store) -> None:
     await store.use_runtime("a")
     await store.use_runtime("b")
     assert await store.current_runtime() == "b"
+
+
+async def test_starts_of_bots_are_kept_by_key(store: Store) -> None:
+    """Replaced each for itself; one without any is gone."""
+    assert await store.token_starts() == {}
+    await store.save_token_starts({"bot-a": (1.5, 2.25), "bot-b": [3.0]})
+    await store.save_token_starts({"bot-a": (), "bot-c": (4.0,), "bot-d": ()})
+    assert await store.token_starts() == {"bot-b": (3.0,), "bot-c": (4.0,)}

@@ -3,7 +3,7 @@
 Owns: the same facts as the database, for as long as a test runs. Must not know SQL.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -26,6 +26,7 @@ class MemoryStore:
         self._tokens = count(1)
         self._runtimes: dict[str, Runtime] = {}
         self._current_runtime = ""
+        self._token_starts: dict[str, tuple[float, ...]] = {}
 
     async def bindings(self) -> list[Binding]:
         self.faults.trip("bindings")
@@ -106,6 +107,15 @@ class MemoryStore:
     async def register_runtime(self, runtime: Runtime) -> None:
         self.faults.trip("register_runtime")
         self._runtimes[runtime.name] = runtime
+
+    async def token_starts(self) -> dict[str, tuple[float, ...]]:
+        self.faults.trip("token_starts")
+        return dict(self._token_starts)
+
+    async def save_token_starts(self, starts_s: Mapping[str, Sequence[float]]) -> None:
+        self.faults.trip("save_token_starts")
+        written = self._token_starts | {key: tuple(some) for key, some in starts_s.items()}
+        self._token_starts = {key: some for key, some in written.items() if some}
 
     async def current_runtime(self) -> str:
         self.faults.trip("current_runtime")

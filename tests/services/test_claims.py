@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hermesd.domain.claims import Claim, ClaimHolder, ClaimKind, ClaimNote, in_use
-from hermesd.domain.errors import NotPermitted
+from hermesd.domain.errors import DiskFull, NotPermitted
 from hermesd.domain.gateway import ParkedFor, State
 from hermesd.domain.operation import Operation
 from hermesd.domain.process import ExitStatus
@@ -265,6 +265,51 @@ async def test_a_deleted_holder_lets_go(house: House) -> None:
     await house.services.profiles.delete(ProfileName("coder"), purge=False, requester=REQUESTER)
     await house.clock.advance(LOOK_S)
     assert await house.state("worker") is State.RUNNING
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_bot_is_started_only_so_often_whichever_gateway_has_it(house: House, is_restarted: bool) -> None:
+    """Platforms count what a token does: a gateway that gets a spent one waits, and the next daemon knows it."""
+    claim(house, coder=[BOT], worker=[BOT, PORT], other=[OTHER_BOT])
+    per_hour = house.settings.policy.budget.per_hour
+    for _ in range(per_hour):
+        await house.start("coder")
+        await house.stop("coder")
+        await house.clock.advance(1.0)
+    if is_restarted:
+        await house.reopen()
+    told = await house.start("worker")
+    assert failure(told) == "BUDGET_SPENT"
+    assert told.error is not None
+    assert f"telegram {BOT.masked} was started too often" in told.error.message
+    record = await house.record("worker")
+    assert (record.gateway.parked_for, record.starts_s) == (ParkedFor.BUDGET, ())
+    view = await house.services.views.get(ProfileName("worker"))
+    assert view.used_in_hour == per_hour
+    await house.start("other")
+    assert await house.state("other") is State.RUNNING
+    await house.clock.advance(3600.0 - per_hour)
+    assert await house.state("worker") is State.RUNNING
+
+
+async def test_what_was_denied_by_a_lock_counts_for_nothing(house: House) -> None:
+    """Nothing of it reached the platform."""
+    claim(house, worker=[BOT])
+    for _ in range(2):
+        house.backend.refuse_next(in_use(BOT))
+    await house.start("worker")
+    assert await house.state("worker") is State.PARKED
+    assert (await house.services.views.get(ProfileName("worker"))).used_in_hour == 0
+    assert await house.store.token_starts() == {}
+
+
+async def test_a_count_that_cannot_be_recorded_silences_nobody(house: House) -> None:
+    """It counts until the daemon ends."""
+    claim(house, worker=[BOT])
+    house.store.faults.arm("save_token_starts", DiskFull("no"))
+    await house.start("worker")
+    assert await house.state("worker") is State.RUNNING
+    assert (await house.services.views.get(ProfileName("worker"))).used_in_hour == 1
 
 
 async def test_locks_that_nobody_uses_are_tidied_up(house: House) -> None:
