@@ -35,6 +35,7 @@ COMMANDS = {
     "doctor": ("hermesctl.commands.doctor:doctor", "What is wrong with a profile, and with the machine."),
     "events": ("hermesctl.commands.events:events", "What happened."),
     "terminal": ("hermesctl.commands.terminals:terminal", "Commands that run on somebody's terminal."),
+    "env": ("hermesctl.commands.env:env", "Which variables gateways and commands of a profile get."),
     "exec": ("hermesctl.commands.exec:exec_", "Any program with the environment of a profile."),
     "hermes": ("hermesctl.commands.hermes:hermes", "The agent with exactly these arguments."),
     "completion": ("hermesctl.commands.completion:completion", "What Tab does in bash, zsh and fish."),

@@ -1,26 +1,21 @@
 """The agent without the daemon, for emergencies.
 
-Owns: which agent that is and where its profile is, read from what the daemon left on disk, and the daemon's rules
-for the environment. Must neither ask nor start the daemon. Nothing is claimed or recorded, and conversations
-start where the caller is.
+Owns: which agent that is and where its profile is, read from what the daemon left on disk. Must neither ask
+nor start the daemon. Nothing is claimed or recorded, and conversations start where the caller is.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hermesctl.arguments import PROFILE_NAME
 from hermesctl.client.places import Places
 from hermesctl.errors import Fix, HermesError
+from hermesctl.inherited import removed
 from hermesctl.selection import DEFAULT
 from hermesctl.terminal import Program, Terminal
-
-REMOVED_PREFIXES = ("HERMES", "_HERMES", "TERMINAL_")
-REMOVED = frozenset({"MESSAGING_CWD"})
-KEPT = frozenset({"TERMINAL_EMULATOR"})
-"""Variables of the caller's that would point the agent at another profile; the daemon has the same list."""
 
 MANIFEST = "runtime.json"
 """What the daemon writes beside its database for the agent in use, and its installer into each installation."""
@@ -49,7 +44,7 @@ def program(terminal: Terminal, places: Places, profile: str, arguments: Sequenc
     if agent.is_managed:
         environment["HERMES_DISABLE_LAZY_INSTALLS"] = "1"
     argv = [str(agent.executable), "-p", name, *arguments]
-    return Program(str(agent.executable), argv, environment, removed(terminal.environment_names))
+    return Program(str(agent.executable), argv, environment, removed(terminal.environment, places, home))
 
 
 def find_agent(places: Places) -> Agent:
@@ -71,12 +66,6 @@ def find_agent(places: Places) -> Agent:
             fixes=[Fix("hermesctl runtime install")],
         )
     return installed[-1]
-
-
-def removed(names: Iterable[str]) -> list[str]:
-    """Which of the caller's variables the agent must not inherit, sorted."""
-    steering = {name for name in names if name.startswith(REMOVED_PREFIXES) or name in REMOVED}
-    return sorted(steering - KEPT)
 
 
 def _home(places: Places, profile: str) -> tuple[str, Path]:

@@ -18,6 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self, TextIO, cast
 
+from hermesctl.launch import digests
+
 if TYPE_CHECKING:
     from hermesctl.fullscreen import FullScreen
 
@@ -38,6 +40,19 @@ class NeedsOwnProcess(BaseException):
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """What tells the values that other profiles keep secret; see `launch/digests.py`."""
+
+    salt: bytes = b""
+    digests: frozenset[bytes] = frozenset()
+
+    def names(self, variables: Mapping[str, str]) -> set[str]:
+        """Names of the variables that have such a value."""
+        encoded = ((os.fsencode(name), os.fsencode(value)) for name, value in variables.items())
+        return {os.fsdecode(name) for name in digests.foreign(encoded, self.salt, self.digests)}
+
+
+@dataclass(frozen=True)
 class Program:
     """A program to become: what to execute, where, and how its environment differs from the caller's."""
 
@@ -47,6 +62,14 @@ class Program:
     environment_unset: Sequence[str] = ()
     working_directory: str = ""
     """Absolute path of the directory to change to first; empty for the caller's own."""
+    foreign: Foreign = Foreign()
+    """Tells which of the caller's variables to remove for their values."""
+
+    def environment_of(self, caller: Mapping[str, str]) -> dict[str, str]:
+        """What the program gets of the caller's environment, and what it is told besides."""
+        unset = {*self.environment_unset, *self.foreign.names(caller)}
+        kept = {name: value for name, value in caller.items() if name not in unset}
+        return kept | dict(self.environment_set)
 
 
 @dataclass(frozen=True)
@@ -75,7 +98,7 @@ class ThisProcess:
                 os.set_inheritable(number, False)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and a child would inherit that
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        os.execve(program.executable, list(program.argv), self._environment_of(program))
+        os.execve(program.executable, list(program.argv), program.environment_of(self.environment))
 
     def run(self, program: Program, *, is_talk: bool) -> int:
         """Runs a program as a child on the same terminal, and returns its exit code once it has ended.
@@ -87,17 +110,12 @@ class ThisProcess:
 
         return child.run(
             program.argv,
-            self._environment_of(program),
+            program.environment_of(self.environment),
             executable=program.executable,
             directory=program.working_directory,
             descriptors=self.descriptors,
             is_talk=is_talk,
         )
-
-    def _environment_of(self, program: Program) -> Mapping[str, str]:
-        unset = set(program.environment_unset)
-        kept = {name: value for name, value in self.environment.items() if name not in unset}
-        return kept | dict(program.environment_set)
 
 
 def _needs_own_process(program: Program, is_talk: bool) -> int:

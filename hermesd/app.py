@@ -55,6 +55,7 @@ from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.aliases import AliasesServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.doctor import DoctorServicer
+from hermesd.api.environments import EnvironmentsServicer
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
 from hermesd.api.logs import LogsServicer
@@ -85,6 +86,7 @@ from hermesd.services.doctor import Doctor
 from hermesd.services.drains import Drains
 from hermesd.services.drift import Drift
 from hermesd.services.effects import Effects
+from hermesd.services.environments import Environments
 from hermesd.services.events import Events
 from hermesd.services.fleet import Fleet
 from hermesd.services.gateways import Gateways
@@ -159,6 +161,7 @@ class Services:
     renames: Renames
     skills: Skills
     terminals: Terminals
+    environments: Environments
     trash: Trash
     usage: Usage
     deletion_plans: DeletionPlans
@@ -270,6 +273,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             gateway_environment=environment.for_gateway(inherited, person),
             roll=random.random,
             new_id=ids.new_id,
+            new_salt=ids.new_salt,
             publish_runtime=partial(write_runtime_file, places.runtime_file, environment=tell_site(site)),
         )
     finally:
@@ -307,7 +311,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     drains = Drains(ports, runtimes, rounds)
     views = GatewayViews(ports, settings.policy, homes, runtimes, keepers, samples, claims)
     gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, views, drains, claims)
-    terminals = Terminals(ports, homes, runtimes)
+    environments = Environments(ports, settings, homes, runtimes)
+    terminals = Terminals(ports, homes, runtimes, environments)
     leftovers = Leftovers(ports, runtimes, terminals)
     profiles = Profiles(ports, events, operations, homes, runtimes, gateways, views, leftovers)
     usage = Usage(ports, homes)
@@ -344,6 +349,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         profiles=profiles,
         renames=renames,
         terminals=terminals,
+        environments=environments,
         trash=trash,
         usage=usage,
         deletion_plans=deletion_plans,
@@ -389,6 +395,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         runtimes=RuntimesServicer(services.runtimes),
         skills=SkillsServicer(services.skills),
         terminals=TerminalsServicer(services.terminals),
+        environments=EnvironmentsServicer(services.environments),
         trash=TrashServicer(services.trash),
         doctor=DoctorServicer(services.doctor),
         aliases=AliasesServicer(services.aliases),

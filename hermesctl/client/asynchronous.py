@@ -18,6 +18,7 @@ from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.aliases_pb2_grpc import AliasesServiceStub
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
+from hermesd.v1.environments_pb2_grpc import EnvironmentsServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
 from hermesd.v1.gateways_pb2_grpc import GatewaysServiceStub
 from hermesd.v1.logs_pb2_grpc import LogsServiceStub
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hermesd.v1.aliases_pb2_grpc import AliasesServiceAsyncStub
     from hermesd.v1.daemon_pb2_grpc import DaemonServiceAsyncStub
     from hermesd.v1.doctor_pb2_grpc import DoctorServiceAsyncStub
+    from hermesd.v1.environments_pb2_grpc import EnvironmentsServiceAsyncStub
     from hermesd.v1.events_pb2_grpc import EventsServiceAsyncStub
     from hermesd.v1.gateways_pb2_grpc import GatewaysServiceAsyncStub
     from hermesd.v1.logs_pb2_grpc import LogsServiceAsyncStub
@@ -93,6 +95,7 @@ class AsyncClient:
         self.events: EventsServiceAsyncStub = EventsServiceStub(self._channel)
         self.runtimes: RuntimesServiceAsyncStub = RuntimesServiceStub(self._channel)
         self.skills: SkillsServiceAsyncStub = SkillsServiceStub(self._channel)
+        self.environments: EnvironmentsServiceAsyncStub = EnvironmentsServiceStub(self._channel)
         self.terminals: TerminalsServiceAsyncStub = TerminalsServiceStub(self._channel)
         self.trash: TrashServiceAsyncStub = TrashServiceStub(self._channel)
         self.doctor: DoctorServiceAsyncStub = DoctorServiceStub(self._channel)

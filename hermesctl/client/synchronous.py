@@ -18,6 +18,7 @@ from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.aliases_pb2_grpc import AliasesServiceStub
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
+from hermesd.v1.environments_pb2_grpc import EnvironmentsServiceStub
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
 from hermesd.v1.gateways_pb2_grpc import GatewaysServiceStub
 from hermesd.v1.logs_pb2_grpc import LogsServiceStub
@@ -47,6 +48,7 @@ class Client:
         self.events = EventsServiceStub(self._channel)
         self.runtimes = RuntimesServiceStub(self._channel)
         self.skills = SkillsServiceStub(self._channel)
+        self.environments = EnvironmentsServiceStub(self._channel)
         self.terminals = TerminalsServiceStub(self._channel)
         self.trash = TrashServiceStub(self._channel)
         self.doctor = DoctorServiceStub(self._channel)

@@ -3,14 +3,15 @@
 Owns: asking the daemon what to execute, and doing it. Must print nothing of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from hermesctl.arguments import AgentCommand
 from hermesctl.errors import Fix, HermesError, usage
 from hermesctl.session import Session
-from hermesctl.terminal import Program
+from hermesctl.terminal import Foreign, Program
 from hermesd.v1 import terminals_pb2 as v1
+from hermesd.v1.environments_pb2 import ForeignSecrets
 
 
 def become(session: Session, command: AgentCommand) -> None:
@@ -44,7 +45,7 @@ def open_terminal(
         profile=session.select(profile),
         arguments=arguments,
         working_directory=directory if _is_text(directory) else "",
-        environment_names=[name for name in terminal.environment_names if _is_text(name)],
+        environment_names=textual(terminal.environment_names),
         pid=terminal.pid,
         program=program,
     )
@@ -61,7 +62,13 @@ def program_of(answer: v1.OpenTerminalResponse) -> Program:
         dict(answer.environment_set),
         list(answer.environment_unset),
         answer.working_directory,
+        foreign_of(answer.foreign_secrets),
     )
+
+
+def foreign_of(told: ForeignSecrets) -> Foreign:
+    """What tells the values that other profiles keep secret."""
+    return Foreign(told.salt, frozenset(told.digests))
 
 
 def run_agent(session: Session, program: Program) -> NoReturn:
@@ -82,6 +89,11 @@ def run_agent(session: Session, program: Program) -> NoReturn:
             why=why,
             fixes=[Fix("hermesctl runtime install")],
         ) from error
+
+
+def textual(names: Iterable[str]) -> list[str]:
+    """Those of the caller's names that can be sent."""
+    return [name for name in names if _is_text(name)]
 
 
 def _is_text(word: str) -> bool:

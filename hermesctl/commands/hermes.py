@@ -23,6 +23,7 @@ def hermes(session: Session, words: tuple[str, ...], is_unsafe: bool, is_direct:
     if not is_unsafe:
         _refuse(words, session.profile.name)
     if is_direct:
+        session.terminal.need_own_process()  # which has the values of its variables
         from hermesctl import direct
 
         chosen = session.selection()

@@ -19,7 +19,8 @@ ENDED = b"X"
 """Worker: the command ended with this exit code."""
 BECOME = b"B"
 """Worker: become this program: its path, the directory to change to or nothing, the number of arguments and each,
-the number of variables to set and each, the names of those to remove."""
+the number of variables to set and each, what tells values of other profiles (a salt, then digests with spaces
+between, in hexadecimal digits), the names of variables to remove."""
 FAILED = b"E"
 """Launcher: the program could not be executed, with this error number, because of this path. That it could shows
 as the end of the line."""

@@ -71,8 +71,9 @@ class Link:
         fields = [program.executable, program.working_directory, str(len(program.argv)), *program.argv]
         fields += [str(len(program.environment_set))]
         fields += [f"{name}={value}" for name, value in program.environment_set.items()]
+        foreign = [program.foreign.salt.hex(), " ".join(one.hex() for one in program.foreign.digests)]
         self._is_becoming = True
-        self._send(wire.BECOME, *map(os.fsencode, [*fields, *program.environment_unset]))
+        self._send(wire.BECOME, *map(os.fsencode, [*fields, *foreign, *program.environment_unset]))
         self._answered.wait()
         self._is_becoming = False
         if self._refusal is None:

@@ -23,6 +23,8 @@ BACKEND = "backend"
 WARM_CLIENTS = "warm_clients"
 TRASH_DAYS = "trash_days"
 MOST_DAYS = 36_500
+ENVIRONMENT = "environment"
+INHERIT_KEYS = "inherit_keys"
 GATEWAY = "gateway"
 PROFILE = "profile"
 COMMAND = "command"
@@ -54,7 +56,7 @@ def read_settings(path: Path) -> Settings:
         raise _invalid(path, "", f"it cannot be read ({error.strerror})") from error
     except ValueError as error:  # no UTF-8, or no TOML
         raise _invalid(path, "", f"it is not TOML: {error}") from error
-    _refuse_unknown(path, "", document, (DAEMON, GATEWAY, PROFILE))
+    _refuse_unknown(path, "", document, (DAEMON, ENVIRONMENT, GATEWAY, PROFILE))
     policy = _policy(path, _table(path, GATEWAY, document.get(GATEWAY, {})))
     limits = _limits(path, f"{GATEWAY}.", document.get(GATEWAY, {}))
     profiles = _table(path, PROFILE, document.get(PROFILE, {}))
@@ -66,6 +68,7 @@ def read_settings(path: Path) -> Settings:
         _backend(path, daemon),
         _warm_clients(path, daemon),
         _trash_kept_s(path, daemon),
+        _inherits_keys(path, _table(path, ENVIRONMENT, document.get(ENVIRONMENT, {}))),
         limits,
     )
 
@@ -79,6 +82,11 @@ def _backend(path: Path, table: Mapping[str, object]) -> BackendKind:
 
 def _warm_clients(path: Path, table: Mapping[str, object]) -> bool:
     return _switch(path, f"{DAEMON}.{WARM_CLIENTS}", table.get(WARM_CLIENTS, True))
+
+
+def _inherits_keys(path: Path, table: Mapping[str, object]) -> bool:
+    _refuse_unknown(path, f"{ENVIRONMENT}.", table, (INHERIT_KEYS,))
+    return _switch(path, f"{ENVIRONMENT}.{INHERIT_KEYS}", table.get(INHERIT_KEYS, True))
 
 
 def _trash_kept_s(path: Path, table: Mapping[str, object]) -> float:

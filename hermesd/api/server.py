@@ -11,6 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from hermesd.api.aliases import AliasesServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.doctor import DoctorServicer
+from hermesd.api.environments import EnvironmentsServicer
 from hermesd.api.errors import Translator
 from hermesd.api.events import EventsServicer
 from hermesd.api.gateways import GatewaysServicer
@@ -30,6 +31,8 @@ from hermesd.v1 import (
     daemon_pb2_grpc,
     doctor_pb2,
     doctor_pb2_grpc,
+    environments_pb2,
+    environments_pb2_grpc,
     events_pb2,
     events_pb2_grpc,
     gateways_pb2,
@@ -54,7 +57,7 @@ from hermesd.v1 import (
 
 FILES = (
     profiles_pb2, aliases_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, skills_pb2, terminals_pb2,
-    trash_pb2, doctor_pb2, logs_pb2, samples_pb2, daemon_pb2,
+    environments_pb2, trash_pb2, doctor_pb2, logs_pb2, samples_pb2, daemon_pb2,
 )  # fmt: skip
 
 
@@ -69,6 +72,7 @@ class Servicers:
     runtimes: RuntimesServicer
     skills: SkillsServicer
     terminals: TerminalsServicer
+    environments: EnvironmentsServicer
     trash: TrashServicer
     doctor: DoctorServicer
     aliases: AliasesServicer
@@ -87,6 +91,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(servicers.runtimes, server)
     skills_pb2_grpc.add_SkillsServiceServicer_to_server(servicers.skills, server)
     terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(servicers.terminals, server)
+    environments_pb2_grpc.add_EnvironmentsServiceServicer_to_server(servicers.environments, server)
     trash_pb2_grpc.add_TrashServiceServicer_to_server(servicers.trash, server)
     doctor_pb2_grpc.add_DoctorServiceServicer_to_server(servicers.doctor, server)
     aliases_pb2_grpc.add_AliasesServiceServicer_to_server(servicers.aliases, server)

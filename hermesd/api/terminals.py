@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 
 from hermesd.api import convert
+from hermesd.api.environments import foreign_secrets
 from hermesd.domain.profile import ProfileName
 from hermesd.services.terminals import Caller, Terminals
 from hermesd.v1 import terminals_pb2, terminals_pb2_grpc
@@ -34,6 +35,7 @@ class TerminalsServicer(terminals_pb2_grpc.TerminalsServiceServicer):
             environment_set=plan.environment_set,
             environment_unset=plan.environment_unset,
             working_directory=str(plan.working_directory or ""),
+            foreign_secrets=foreign_secrets(plan.foreign),
         )
 
     async def ListTerminals(

@@ -111,6 +111,12 @@ class Agent(Protocol):
         For one thread at a time.
         """
 
+    def secret_digests(self, home: Home, salt: bytes) -> frozenset[bytes]:
+        """Digests (`domain/digests.py`) of the secrets that a home keeps for itself. Never raises.
+
+        What cannot be read holds none. The values themselves stay with the agent.
+        """
+
     def is_lived_in(self, home: Home) -> bool:
         """Whether an agent has worked in this home, by what it keeps there. Never raises."""
 

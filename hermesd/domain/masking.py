@@ -86,6 +86,12 @@ def is_secret_name(name: str) -> bool:
     return _SECRET.search(name.upper()) is not None
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Whether a setting holds what nobody else should know: not a path, nor a word that may stand anywhere."""
+    is_long = len(value.strip()) >= LEAST_CHARACTERS
+    return is_long and is_secret_name(name) and not _NO_SECRET.fullmatch(value)
+
+
 class Mask:
     """Hides the secrets among settings, and whatever `mask` does. It has no way to tell its values."""
 

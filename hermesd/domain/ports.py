@@ -679,6 +679,8 @@ class Ports:
     """A random number in [0, 1), for jitter."""
     new_id: Callable[[], str]
     """A fresh id: 12 lower-case letters and digits."""
+    new_salt: Callable[[], bytes]
+    """Fresh random bytes, for digests of secrets."""
     publish_runtime: Callable[[Runtime], None]
     """Leaves word of the runtime in use for those who have no daemon to ask. Raises `DiskFull`, `NotPermitted`."""
 

@@ -43,6 +43,9 @@ class Settings:
     trash_kept_s: float = 7 * DAY_S
     """`[daemon] trash_days`: how long a deleted profile can be brought back."""
 
+    inherits_keys: bool = True
+    """`[environment] inherit_keys`: whether commands on terminals keep the keys that their caller exported."""
+
     limits: Mapping[Limit, int | None] = field(default_factory=dict)
     """`[gateway]`, likewise: limits of every gateway; `None` or absent is none."""
 

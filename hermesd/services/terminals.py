@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from hermesd.domain.environment import removed_from_command
+from hermesd.domain.digests import ForeignSecrets
 from hermesd.domain.errors import ArgumentInvalid, HermesError
 from hermesd.domain.ports import Ports
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.runtime import Launch
 from hermesd.domain.terminal import Terminal, program_verb, verb
-from hermesd.services.homes import KnownHomes
+from hermesd.services.environments import Environments
+from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.runtimes import Runtimes
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class Plan:
     environment_unset: Sequence[str]
     working_directory: Path | None
     """`None` for where the caller is."""
+    foreign: ForeignSecrets
+    """By which the caller takes out more of its own environment."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,11 @@ class Caller:
 class Terminals:
     """Resolves and remembers commands on people's terminals."""
 
-    def __init__(self, ports: Ports, homes: KnownHomes, runtimes: Runtimes) -> None:
+    def __init__(self, ports: Ports, homes: KnownHomes, runtimes: Runtimes, environments: Environments) -> None:
         self._ports = ports
         self._homes = homes
         self._runtimes = runtimes
+        self._environments = environments
         self._open: dict[str, Terminal] = {}
 
     async def recover(self) -> None:
@@ -66,23 +70,25 @@ class Terminals:
 
         Raises:
             ProfileNotFound, RuntimeMissing, Incompatible, ConfigInvalid: there is nothing to run.
+            NotPermitted: nobody can say which secrets are other profiles'.
             ArgumentInvalid: no process has the caller's pid.
         """
         known = await self._homes.get(name)
         choice = await self._runtimes.choice_for(name)
         launch = await asyncio.to_thread(choice.agent.command, choice.runtime, known.home, arguments)
-        return await self._plan(name, verb(arguments), launch, caller)
+        return await self._plan(known, verb(arguments), launch, caller)
 
     async def open_program(self, name: ProfileName, program: str, caller: Caller) -> Plan:
         """Says what makes a program of the caller's one of a profile's, and records that the caller becomes it.
 
         Raises:
             ProfileNotFound: there is no such profile.
+            NotPermitted: nobody can say which secrets are other profiles'.
             ArgumentInvalid: no process has the caller's pid.
         """
         known = await self._homes.get(name)
         environment = self._runtimes.agent_of(name).environment(known.home)
-        return await self._plan(name, program_verb(program), Launch((), environment), caller)
+        return await self._plan(known, program_verb(program), Launch((), environment), caller)
 
     async def all(self, profile: str) -> list[Terminal]:
         """Commands that still run, oldest first; `profile` empty for all."""
@@ -97,19 +103,20 @@ class Terminals:
             await asyncio.to_thread(self._record, partial(self._ports.terminals.save, terminal))
         return renamed
 
-    async def _plan(self, name: ProfileName, called: str, launch: Launch, caller: Caller) -> Plan:
+    async def _plan(self, known: Identified, called: str, launch: Launch, caller: Caller) -> Plan:
         process, tty = await asyncio.to_thread(self._look_at, caller.pid)
         if process is None:
             raise ArgumentInvalid(f"there is no process {caller.pid}")
+        foreign = await self._environments.foreign_secrets(known.home)
         terminal = Terminal(
-            self._ports.new_id(), name, called, process,
+            self._ports.new_id(), known.home.name, called, process,
             caller.working_directory, tty, self._ports.clock.now_s(),
         )  # fmt: skip
         await self._forget_ended()
         self._open[terminal.id] = terminal
         await asyncio.to_thread(self._record, partial(self._ports.terminals.save, terminal))
-        unset = removed_from_command(caller.environment_names)
-        return Plan(terminal, launch.argv, launch.environment, unset, launch.working_directory)
+        unset = self._environments.removed(caller.environment_names)
+        return Plan(terminal, launch.argv, launch.environment, unset, launch.working_directory, foreign)
 
     def _look_at(self, pid: int) -> tuple[ProcessIdentity | None, str]:
         return self._ports.processes.identify(pid), self._ports.processes.tty(pid)

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from hermesd.v1 import environments_pb2 as hermesd_dot_v1_dot_environments__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ahermesd/v1/terminals.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x01\n\x13OpenTerminalRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x11\n\targuments\x18\x02 \x03(\t\x12\x19\n\x11working_directory\x18\x03 \x01(\t\x12\x19\n\x11\x65nvironment_names\x18\x04 \x03(\t\x12\x0b\n\x03pid\x18\x05 \x01(\x05\x12\x0f\n\x07program\x18\x06 \x01(\t\"\x86\x02\n\x14OpenTerminalResponse\x12\x10\n\x08terminal\x18\x01 \x01(\t\x12\x12\n\nexecutable\x18\x02 \x01(\t\x12\x0c\n\x04\x61rgv\x18\x03 \x03(\t\x12M\n\x0f\x65nvironment_set\x18\x04 \x03(\x0b\x32\x34.hermesd.v1.OpenTerminalResponse.EnvironmentSetEntry\x12\x19\n\x11\x65nvironment_unset\x18\x05 \x03(\t\x12\x19\n\x11working_directory\x18\x06 \x01(\t\x1a\x35\n\x13\x45nvironmentSetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\'\n\x14ListTerminalsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"@\n\x15ListTerminalsResponse\x12\'\n\tterminals\x18\x01 \x03(\x0b\x32\x14.hermesd.v1.Terminal\"\x9a\x01\n\x08Terminal\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\x0c\n\x04verb\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\x19\n\x11working_directory\x18\x05 \x01(\t\x12.\n\nstarted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03tty\x18\x07 \x01(\t2\xbb\x01\n\x10TerminalsService\x12Q\n\x0cOpenTerminal\x12\x1f.hermesd.v1.OpenTerminalRequest\x1a .hermesd.v1.OpenTerminalResponse\x12T\n\rListTerminals\x12 .hermesd.v1.ListTerminalsRequest\x1a!.hermesd.v1.ListTerminalsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ahermesd/v1/terminals.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dhermesd/v1/environments.proto\"\x8d\x01\n\x13OpenTerminalRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x11\n\targuments\x18\x02 \x03(\t\x12\x19\n\x11working_directory\x18\x03 \x01(\t\x12\x19\n\x11\x65nvironment_names\x18\x04 \x03(\t\x12\x0b\n\x03pid\x18\x05 \x01(\x05\x12\x0f\n\x07program\x18\x06 \x01(\t\"\xbb\x02\n\x14OpenTerminalResponse\x12\x10\n\x08terminal\x18\x01 \x01(\t\x12\x12\n\nexecutable\x18\x02 \x01(\t\x12\x0c\n\x04\x61rgv\x18\x03 \x03(\t\x12M\n\x0f\x65nvironment_set\x18\x04 \x03(\x0b\x32\x34.hermesd.v1.OpenTerminalResponse.EnvironmentSetEntry\x12\x19\n\x11\x65nvironment_unset\x18\x05 \x03(\t\x12\x19\n\x11working_directory\x18\x06 \x01(\t\x12\x33\n\x0f\x66oreign_secrets\x18\x07 \x01(\x0b\x32\x1a.hermesd.v1.ForeignSecrets\x1a\x35\n\x13\x45nvironmentSetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\'\n\x14ListTerminalsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"@\n\x15ListTerminalsResponse\x12\'\n\tterminals\x18\x01 \x03(\x0b\x32\x14.hermesd.v1.Terminal\"\x9a\x01\n\x08Terminal\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\x0c\n\x04verb\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\x19\n\x11working_directory\x18\x05 \x01(\t\x12.\n\nstarted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03tty\x18\x07 \x01(\t2\xbb\x01\n\x10TerminalsService\x12Q\n\x0cOpenTerminal\x12\x1f.hermesd.v1.OpenTerminalRequest\x1a .hermesd.v1.OpenTerminalResponse\x12T\n\rListTerminals\x12 .hermesd.v1.ListTerminalsRequest\x1a!.hermesd.v1.ListTerminalsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +35,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_OPENTERMINALRESPONSE_ENVIRONMENTSETENTRY']._loaded_options = None
   _globals['_OPENTERMINALRESPONSE_ENVIRONMENTSETENTRY']._serialized_options = b'8\001'
-  _globals['_OPENTERMINALREQUEST']._serialized_start=76
-  _globals['_OPENTERMINALREQUEST']._serialized_end=217
-  _globals['_OPENTERMINALRESPONSE']._serialized_start=220
-  _globals['_OPENTERMINALRESPONSE']._serialized_end=482
-  _globals['_OPENTERMINALRESPONSE_ENVIRONMENTSETENTRY']._serialized_start=429
-  _globals['_OPENTERMINALRESPONSE_ENVIRONMENTSETENTRY']._serialized_end=482
-  _globals['_LISTTERMINALSREQUEST']._serialized_start=484
-  _globals['_LISTTERMINALSREQUEST']._serialized_end=523
-  _globals['_LISTTERMINALSRESPONSE']._serialized_start=525
-  _globals['_LISTTERMINALSRESPONSE']._serialized_end=589
-  _globals['_TERMINAL']._serialized_start=592
-  _globals['_TERMINAL']._serialized_end=746
-  _globals['_TERMINALSSERVICE']._serialized_start=749
-  _globals['_TERMINALSSERVICE']._serialized_end=936
+  _globals['_OPENTERMINALREQUEST']._serialized_start=107
+  _globals['_OPENTERMINALREQUEST']._serialized_end=248
+  _globals['_OPENTERMINALRESPONSE']._serialized_start=251
+  _globals['_OPENTERMINALRESPONSE']._serialized_end=566
+  _globals['_OPENTERMINALRESPONSE_ENVIRONMENTSETENTRY']._serialized_start=513
+  _globals['_OPENTERMINALRESPONSE_ENVIRONMENTSETENTRY']._serialized_end=566
+  _globals['_LISTTERMINALSREQUEST']._serialized_start=568
+  _globals['_LISTTERMINALSREQUEST']._serialized_end=607
+  _globals['_LISTTERMINALSRESPONSE']._serialized_start=609
+  _globals['_LISTTERMINALSRESPONSE']._serialized_end=673
+  _globals['_TERMINAL']._serialized_start=676
+  _globals['_TERMINAL']._serialized_end=830
+  _globals['_TERMINALSSERVICE']._serialized_start=833
+  _globals['_TERMINALSSERVICE']._serialized_end=1020
 # @@protoc_insertion_point(module_scope)

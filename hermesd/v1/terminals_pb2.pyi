@@ -12,6 +12,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from hermesd.v1 import environments_pb2 as _environments_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -106,6 +107,7 @@ class OpenTerminalResponse(_message.Message):
     ENVIRONMENT_SET_FIELD_NUMBER: _builtins.int
     ENVIRONMENT_UNSET_FIELD_NUMBER: _builtins.int
     WORKING_DIRECTORY_FIELD_NUMBER: _builtins.int
+    FOREIGN_SECRETS_FIELD_NUMBER: _builtins.int
     terminal: _builtins.str
     """Id of the record."""
     executable: _builtins.str
@@ -128,6 +130,12 @@ class OpenTerminalResponse(_message.Message):
     def environment_unset(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the caller's variables to remove first."""
 
+    @_builtins.property
+    def foreign_secrets(self) -> _environments_pb2.ForeignSecrets:
+        """Tells which other variables of the caller's to remove: those whose values
+        are secrets of other profiles.
+        """
+
     def __init__(
         self,
         *,
@@ -137,10 +145,11 @@ class OpenTerminalResponse(_message.Message):
         environment_set: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         environment_unset: _abc.Iterable[_builtins.str] | None = ...,
         working_directory: _builtins.str = ...,
+        foreign_secrets: _environments_pb2.ForeignSecrets | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign_secrets", b"foreign_secrets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "environment_set", b"environment_set", "environment_unset", b"environment_unset", "executable", b"executable", "terminal", b"terminal", "working_directory", b"working_directory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["argv", b"argv", "environment_set", b"environment_set", "environment_unset", b"environment_unset", "executable", b"executable", "foreign_secrets", b"foreign_secrets", "terminal", b"terminal", "working_directory", b"working_directory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

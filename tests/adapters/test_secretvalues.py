@@ -1,5 +1,6 @@
 """The secrets of a home, as they are at the time."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.dumptext import render
 from hermesd.adapters.processlook import Section
-from hermesd.adapters.secretvalues import HomeMasking
+from hermesd.adapters.secretvalues import HomeMasking, HomeSecrets
+from hermesd.domain.digests import digest, digests
 from hermesd.domain.process import ExitStatus
 from hermesd.domain.profile import Home
 from tests.adapters.hermes_homes import home_at, myself, platform, report
@@ -69,3 +71,42 @@ def test_a_dump_hides_tokens_in_arguments() -> None:
     text = render(["why: x"], [Section("family", (f"7 curl https://api.telegram.org/bot{TOKEN}/getMe",))], [TOKEN])
     assert b"AAA" not in text
     assert "bot1111:…/getMe".encode() in text
+
+
+def test_secrets_are_read_again_when_their_file_changes(home: Home) -> None:
+    """And only then; a change that keeps length and time is one, too."""
+    reads: list[str] = []
+
+    def variables(text: str) -> list[tuple[str, str]]:
+        reads.append(text)
+        return [("A_KEY", text.strip())]
+
+    secrets = HomeSecrets(variables=variables)
+    path = home.path / ".env"
+    for text in ("open-sesame-1", "open-sesame-2"):
+        before = path.stat()
+        path.write_text(text)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        for _ in range(3):
+            assert secrets.digests(home.path, b"salt") == {digest(b"salt", text)}
+    assert reads == ["open-sesame-1", "open-sesame-2"]
+    path.unlink()
+    assert secrets.digests(home.path, b"salt") == frozenset()
+
+
+def test_a_pipe_in_place_of_secrets_holds_none(home: Home) -> None:
+    """Reading it would take for ever."""
+    (home.path / ".env").unlink()
+    os.mkfifo(home.path / ".env")
+    assert HomeSecrets().digests(home.path, b"salt") == frozenset()
+
+
+def test_secrets_are_those_that_the_agent_finds_too(home: Home) -> None:
+    """Expanded and mended, beside those that are written; in a file that is no UTF-8 as well."""
+    lines = (
+        b"A_KEY=open-sesame\nB_KEY=${A_KEY}-2\nTELEGRAM_BOT_TOKEN=1:abcdefgDISCORD_BOT_TOKEN=hijklmnop\n# \xff\n"
+    )
+    (home.path / ".env").write_bytes(lines)
+    (home.path / ".op.env").write_text("C_KEY=op-reference-1\n")
+    expected = ["open-sesame", "${A_KEY}-2", "open-sesame-2", "1:abcdefg", "hijklmnop", "op-reference-1"]
+    assert digests(b"s", expected) <= HermesAgent().secret_digests(home, b"s")

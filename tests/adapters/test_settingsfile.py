@@ -47,6 +47,18 @@ def test_a_switch_is_true_or_false(file: Path, value: str) -> None:
     assert caught.value.metadata["key"] == "gateway.restart_hung"
 
 
+def test_keys_may_be_kept_from_commands(file: Path) -> None:
+    """They are inherited unless somebody says no; anything but yes and no is refused with the key."""
+    assert read_settings(file).inherits_keys
+    file.write_text("[environment]\ninherit_keys = false\n")
+    assert not read_settings(file).inherits_keys
+    for wrong in ("inherit_keys = 0", "inherits = true"):
+        file.write_text(f"[environment]\n{wrong}\n")
+        with pytest.raises(ConfigInvalid) as caught:
+            read_settings(file)
+        assert caught.value.metadata["key"] == f"environment.{wrong.split()[0]}"
+
+
 @pytest.mark.parametrize("value", ["0", "1.5", "-1"])
 def test_a_count_must_be_a_whole_number(file: Path, value: str) -> None:
     """Half a start an hour, or none at all, is refused with the key."""

@@ -65,7 +65,7 @@ LAYERS = (
     Layer("hermesd/", ("hermesd.domain",)),
     Layer("hermesd/app.py", ("hermesd",), GRPC),
     Layer("hermesd/__main__.py", ("hermesd",), GRPC),
-    Layer("hermesctl/", ("hermesctl", "hermesd.v1"), (*GRPC, "click", "psutil", "yaml")),
+    Layer("hermesctl/", ("hermesctl", "hermesd.v1"), (*GRPC, "click", "dotenv", "psutil", "yaml")),
     Layer("hermesctl/launch/", ("hermesctl",), tuple(DIGESTS), SLOW),
 )
 

@@ -52,6 +52,21 @@ def test_the_agent_gets_the_words_and_the_callers_environment(
     assert b"s3cret" not in request.SerializeToString()
 
 
+def test_secrets_of_other_profiles_are_left_behind(
+    environment: dict[str, str], daemon: FakeDaemon, world: World
+) -> None:
+    """Under whatever name the caller has them; the daemon tells them without saying them."""
+    world.foreign_values = ["sk-theirs-1"]
+    world.environment_set["SET"] = "sk-theirs-1"
+    terminal = FakeTerminal(
+        environment | {"A": "sk-theirs-1", "B": " sk-theirs-1\n", "C": "sk-mine-1", "D\udcff": "1"}
+    )
+    for line in (["chat"], ["exec", "--", "true"]):
+        became = become(line, terminal).environment
+        assert {"A", "B"}.isdisjoint(became)
+        assert (became["C"], became["D\udcff"], became["SET"]) == ("sk-mine-1", "1", "sk-theirs-1")
+
+
 def test_a_plain_call_uses_the_sticky_default_silently(
     environment: dict[str, str], daemon: FakeDaemon, world: World, places: Places
 ) -> None:

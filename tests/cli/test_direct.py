@@ -4,14 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hermesctl import cli, direct
+from hermesctl import cli, inherited
 from hermesctl.client.places import Places
+from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.agents.hermes_overlay import tell_site
 from hermesd.adapters.places import Places as DaemonPlaces
 from hermesd.adapters.runtimefile import write_runtime_file
 from hermesd.domain import environment as rules
+from hermesd.domain.channels import CHANNELS
+from hermesd.domain.digests import digests
 from hermesd.domain.runtime import HERMES_AGENT, Runtime
+from tests.adapters.hermes_homes import home_at
 from tests.fakes.terminal import Executed, FakeTerminal
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
@@ -135,7 +141,84 @@ def test_it_does_not_fight_a_daemon_that_may_run_after_all(environment: dict[str
     assert cli.run([*LINE[:-2], "gateway", "run"], FakeTerminal(environment)) == 2
 
 
-def test_both_programs_remove_the_same_variables() -> None:
+NAMES = st.one_of(
+    st.sampled_from(sorted(rules.BOT_VARIABLES)),
+    st.sampled_from(
+        ["TERMINAL_CWD", "TERMINAL_EMULATOR", "MESSAGING_CWD", "_HERMES_X", "OPENAI_API_KEY", "SSH_ASKPASS"]
+    ),
+    st.builds(
+        "".join,
+        st.tuples(
+            st.sampled_from(
+                [*(start for channel in CHANNELS for start in channel.beginnings), "MY_", "HERMES", ""]
+            ),
+            st.sampled_from(
+                ["TOKEN", "api_key", "PASSWORD", "URL", "KEYRING", "SECRET_X", "COOKIE", "CREDENTIALS", "1"]
+            ),
+        ),
+    ),
+)
+
+
+@given(st.lists(NAMES), st.booleans())
+def test_both_programs_remove_the_same_variables(names: list[str], inherits_keys: bool) -> None:
     """The emergency is no reason to mix profiles."""
-    assert direct.REMOVED_PREFIXES == rules.COMMAND_REMOVED_PREFIXES
-    assert (direct.REMOVED, direct.KEPT) == (rules.COMMAND_REMOVED, rules.COMMAND_KEPT)
+    told = rules.removed_from_command(names, inherits_keys=inherits_keys)
+    assert inherited.removed_names(names, inherits_keys=inherits_keys) == told
+
+
+def test_both_programs_know_the_same_bots() -> None:
+    """None is missing from the copy, and none is left in it."""
+    assert inherited.BOT_VARIABLES == rules.BOT_VARIABLES
+    assert set(inherited.BOT_PREFIXES) == {start for channel in CHANNELS for start in channel.beginnings}
+
+
+def test_both_programs_know_the_same_secrets(tmp_path: Path) -> None:
+    """Of the same files, written in whatever way, whoever reads them."""
+    homes = [tmp_path, *(tmp_path / "profiles" / name for name in ("coder", "worker", ".hidden", "no name"))]
+    for number, home in enumerate(homes):
+        home.mkdir(parents=True, exist_ok=True)
+        lines = [
+            f"export A_KEY='one-secret-{number}'",
+            'B_TOKEN="${A_KEY}-more" # said',
+            "C_KEY=short",
+            "D=nothing-secret",
+        ]
+        (home / ".env").write_text(
+            "\n".join(["\ufeffE_KEY=/a/path", *lines, "SAME_KEY=shared-by-all", "BARE_KEY"])
+        )
+        (home / ".op.env").write_bytes(b"F_PASSWORD=caf\xe9-and-secret\n")
+    agent, salt = HermesAgent(), b"salt"
+    found = {home: agent.secret_digests(home_at(home), salt) for home in homes[:3]}
+    coder = homes[1]
+    told = frozenset().union(*(found[home] for home in homes[:3] if home != coder)) - found[coder]
+    values = inherited.secrets_of_others(tmp_path, coder)
+    assert digests(salt, values) == told
+    assert {"one-secret-0", "one-secret-2", "one-secret-2-more"} <= values
+    assert not any("-1" in value or "-3" in value or "shared" in value for value in values)
+
+
+def test_a_secret_of_another_profile_is_not_inherited(
+    environment: dict[str, str], places: Places, home: Path
+) -> None:
+    """Under whatever name; the profile's own may be exported, and so may other keys unless the person says no."""
+    installed(places, "0.19.0")
+    (home / ".env").write_text("OPENAI_API_KEY=sk-own-0123456789\n")
+    worker = home.with_name("worker")
+    worker.mkdir()
+    (worker / ".env").write_text("WORK_KEY=work-canary-1\n")
+    (worker / ".op.env").mkdir()
+    caller = environment | {
+        "EDITOR_OF": "work-canary-1",
+        "OPENAI_API_KEY": "sk-own-0123456789",
+        "GROQ_API_KEY": "gsk-provider-1",
+        "TELEGRAM_BOT_TOKEN": "1:a",
+    }
+    became = become(caller).environment
+    assert {"EDITOR_OF", "TELEGRAM_BOT_TOKEN"}.isdisjoint(became)
+    assert {"OPENAI_API_KEY", "GROQ_API_KEY"} <= became.keys()
+    places.settings.parent.mkdir(parents=True)
+    places.settings.write_text("[environment]\ninherit_keys = false\n")
+    assert {"OPENAI_API_KEY", "GROQ_API_KEY"}.isdisjoint(become(caller).environment)
+    places.settings.write_text("no TOML")
+    assert "GROQ_API_KEY" in become(caller).environment

@@ -44,6 +44,8 @@ COMMANDS = [
     "operations list",
     "events",
     "terminal list",
+    "env effective",
+    "env effective --for command",
     "quickstart",
 ]
 

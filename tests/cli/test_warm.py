@@ -214,6 +214,21 @@ def test_a_command_becomes_the_agent_in_its_callers_process(
     assert int(ignored.split()[1], 16) & ORDINARY_SIGNALS == 0
 
 
+def test_secrets_of_other_profiles_are_taken_out_where_their_values_are(
+    environment: dict[str, str], workers: Workers, world: World
+) -> None:
+    """In the caller's process, by digests; the worker never has the values."""
+    world.foreign_values = ["sk-theirs-4711", "sk-nobodys-4711"]
+    caller = call("exec -- env", environment | {"SPELL": "sk-theirs-4711 ", "MINE": "sk-mine-4711", "EMPTY": ""})
+    code, out, _ = ended(caller)
+    assert code == 0
+    assert "SPELL" not in out
+    assert {"MINE=sk-mine-4711", "EMPTY="} <= set(out.splitlines())
+    assert requester_pids(world)[0] != caller.pid
+    for pid in workers.pids():
+        assert b"-4711" not in memory_of(pid)
+
+
 def test_an_agent_that_cannot_be_executed_is_told_of(
     environment: dict[str, str], workers: Workers, world: World
 ) -> None:

@@ -17,6 +17,7 @@ from hermesd.domain.agent import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFa
 from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.cloning import CloneOrder, Credential, Extent
 from hermesd.domain.description import Description
+from hermesd.domain.digests import digest
 from hermesd.domain.errors import ArgumentInvalid, Cancelled, ChangedMeanwhile, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe, Sign
@@ -537,3 +538,21 @@ def test_a_token_is_hidden_and_other_text_is_not(subject: Subject, home: Home) -
     assert hide(f"bot 1111:{'A' * 35} of {home.path}") == f"bot 1111:… of {home.path}"
     gone = replace(home, path=home.path / "gone")
     assert subject.agent.masking(gone)("nothing to hide") == "nothing to hide"
+
+
+def test_secrets_are_recognised_by_digests_and_not_told(subject: Subject, home: Home) -> None:
+    """Only of what is secret by its name and long enough, and only with the salt that was given."""
+    (home.path / ".env").write_text(
+        "MY_TOKEN=open-sesame\nMY_PIN_KEY=1234\nMY_NAME=ali-baba-bin\nA_KEY=/etc/a/key\n"
+    )
+    if isinstance(subject.agent, ScriptedAgent):
+        subject.agent.known_secrets["coder"] = ["open-sesame"]
+    assert subject.agent.secret_digests(home, b"salt") == {digest(b"salt", "open-sesame")}
+    assert subject.agent.secret_digests(home, b"other") == {digest(b"other", "open-sesame")}
+
+
+def test_a_home_without_secrets_has_no_digests(subject: Subject, home: Home) -> None:
+    """Nor has one that is gone."""
+    assert subject.agent.secret_digests(home, b"salt") == frozenset()
+    gone = replace(home, path=home.path / "gone")
+    assert subject.agent.secret_digests(gone, b"salt") == frozenset()

@@ -4,14 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermesd.domain.channels import CHANNELS
 from hermesd.domain.environment import (
     COMMAND_REMOVED_PREFIXES,
     GATEWAY_ALLOWED,
     INSTALLER_ALLOWED_PREFIX,
+    Removal,
     for_gateway,
     for_installer,
+    is_of_bot,
+    removal_of,
     removed_from_command,
+    shown,
 )
+from hermesd.domain.exclusivity import variables
 
 pytestmark = [pytest.mark.fast, pytest.mark.domain]
 
@@ -49,7 +55,7 @@ def test_installer_gets_its_steering_besides(inherited: dict[str, str], account:
 def test_command_loses_what_steers_hermes(names: list[str]) -> None:
     """A command of the agent inherits everything but what could point it at another profile."""
     removed = removed_from_command(names)
-    assert set(removed) == {name for name in names if name.startswith(COMMAND_REMOVED_PREFIXES)}
+    assert set(removed) == {name for name in names if name.startswith(COMMAND_REMOVED_PREFIXES) or is_of_bot(name)}
     assert removed == sorted(removed)
 
 
@@ -58,6 +64,48 @@ def test_command_loses_what_another_agent_exports() -> None:
     names = ["_HERMES_GATEWAY", "TERMINAL_CWD", "TERMINAL_ENV", "MESSAGING_CWD", "HERMES_HOME"]
     kept = ["TERMINAL_EMULATOR", "TERM", "TERMINAL", "OPENAI_API_KEY", "PATH"]
     assert removed_from_command([*names, *kept]) == sorted(names)
+
+
+def test_a_command_loses_every_variable_of_a_bot() -> None:
+    """Of each platform: what it knows a bot by, what turns it on, and whatever else of it is secret."""
+    of_bots = [
+        "TELEGRAM_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+        "SIGNAL_ACCOUNT",
+        "MATRIX_PASSWORD",
+        "IRC_SERVER",
+        "API_SERVER_KEY",
+    ]
+    kept = ["SLACK_THEME", "OPENAI_API_KEY", "MATRIX_COLOURS", "SSH_AUTH_SOCK", "API_SERVER_PORT"]
+    assert removed_from_command([*of_bots, *kept]) == sorted(of_bots)
+    named = {name for channel in CHANNELS for names, _ in channel.identities for name in names.split("@")}
+    every = {*variables(), *named}
+    assert set(removed_from_command(every)) == every
+    assert {removal_of(name) for name in every} == {Removal.BOT}
+
+
+def test_a_command_may_lose_every_key_too() -> None:
+    """If the settings say so; what only looks like a key stays."""
+    keys = ["OPENAI_API_KEY", "GITHUB_TOKEN", "PGPASSWORD", "aws_secret_access_key"]
+    kept = ["SSH_ASKPASS", "GNOME_KEYRING_CONTROL", "TOKENIZERS_PARALLELISM", "EDITOR"]
+    assert removed_from_command([*keys, *kept]) == []
+    assert removed_from_command([*keys, *kept], inherits_keys=False) == sorted(keys)
+    assert removal_of("GITHUB_TOKEN", inherits_keys=False) is Removal.KEY
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("OPENAI_API_KEY", "sk-1", "…"),
+        ("HTTPS_PROXY", "http://ana:pass word@proxy:3128/", "http://ana:pass word@proxy:3128/"),
+        ("HTTPS_PROXY", "http://ana:s3cret@proxy:3128/", "http://…@proxy:3128/"),
+        ("LANG", "C.UTF-8", "C.UTF-8"),
+        ("NOTES", "sk-" + "a1" * 20, "sk-…"),
+    ],
+)
+def test_a_value_is_shown_without_its_secrets(name: str, value: str, expected: str) -> None:
+    """A proxy's password among them."""
+    assert shown(name, value) == expected
 
 
 def test_inputs_stay_as_they_are() -> None:

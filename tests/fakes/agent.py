@@ -8,6 +8,7 @@ from hermesd.domain.agent import FIRST_API_PORT, ApiServer, ModelEndpoint, Profi
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
+from hermesd.domain.digests import digests
 from hermesd.domain.errors import (
     ArgumentInvalid,
     Cancelled,
@@ -69,6 +70,8 @@ class ScriptedAgent:
         self.skills: Path | None = None
         self.secret_values: list[str] = []
         """What its homes hold and nobody may see."""
+        self.known_secrets: dict[str, list[str]] = {}
+        """What each home keeps secret."""
         self.logs: Sequence[LogFile] = (LogFile(Source.AGENT, "logs/agent.log"),)
         self.workplaces: dict[str, Path] = {}
         """Where commands must start."""
@@ -130,6 +133,10 @@ class ScriptedAgent:
     def masking(self, home: Home) -> Masking:
         """Hides `secret_values`, and whatever looks like a credential."""
         return Mask({f"SECRET_{number}": value for number, value in enumerate(self.secret_values)})
+
+    def secret_digests(self, home: Home, salt: bytes) -> frozenset[bytes]:
+        """Of those set for the home."""
+        return digests(salt, self.known_secrets.get(home.name.text, ()))
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether it is among those set."""

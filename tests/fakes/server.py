@@ -6,6 +6,7 @@ says so. Must not know hermesd's services: the client is tested against the cont
 """
 
 import hashlib
+import hmac
 import json
 import os
 import threading
@@ -33,6 +34,8 @@ from hermesd.v1 import (
     daemon_pb2_grpc,
     doctor_pb2,
     doctor_pb2_grpc,
+    environments_pb2,
+    environments_pb2_grpc,
     errors_pb2,
     events_pb2,
     events_pb2_grpc,
@@ -221,6 +224,10 @@ class World:
     warnings: list[str] = field(default_factory=list)
     """What every operation that succeeds warns of."""
     environment_set: dict[str, str] = field(default_factory=dict)
+    foreign_values: list[str] = field(default_factory=list)
+    """What other profiles keep secret."""
+    described: list[environments_pb2.EnvironmentVariable] = field(default_factory=list)
+    """What every gateway gets, and every command besides its caller's."""
     executable: str = "/runtimes/hermes"
     workplace: str = ""
     """Where a command of the agent must start."""
@@ -230,6 +237,13 @@ class World:
     calls: list[tuple[str, Message]] = field(default_factory=list)
     requesters: list[str] = field(default_factory=list)
     effects: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    @property
+    def foreign_secrets(self) -> environments_pb2.ForeignSecrets:
+        """What tells `foreign_values`."""
+        salt = b"salt"
+        found = [hmac.digest(salt, value.encode(), "sha256")[:16] for value in self.foreign_values]
+        return environments_pb2.ForeignSecrets(salt=salt, digests=found)
 
     def enter(self, context: grpc.ServicerContext, request: Message) -> None:
         """Notes a call, and fails it if the test wants that."""
@@ -940,6 +954,7 @@ class Terminals(_Servicer, terminals_pb2_grpc.TerminalsServiceServicer):
             working_directory=self.world.workplace,
             environment_set=self.world.environment_set,
             environment_unset=[name for name in request.environment_names if name.startswith("HERMES")],
+            foreign_secrets=self.world.foreign_secrets,
         )
 
     def ListTerminals(
@@ -948,6 +963,31 @@ class Terminals(_Servicer, terminals_pb2_grpc.TerminalsServiceServicer):
         self.world.enter(context, request)
         found = [one for one in self.world.terminals if request.profile in {"", one.profile}]
         return terminals_pb2.ListTerminalsResponse(terminals=found)
+
+
+class Environments(_Servicer, environments_pb2_grpc.EnvironmentsServiceServicer):
+    """What is described, the caller's own, and what its names leave out."""
+
+    def DescribeEnvironment(
+        self, request: environments_pb2.DescribeEnvironmentRequest, context: grpc.ServicerContext
+    ) -> environments_pb2.DescribeEnvironmentResponse:
+        self.world.enter(context, request)
+        self.world.find(context, request.profile)
+        if request.purpose != environments_pb2.ENVIRONMENT_PURPOSE_COMMAND:
+            return environments_pb2.DescribeEnvironmentResponse(variables=self.world.described)
+        why = environments_pb2.ENVIRONMENT_REMOVAL_STEERING
+        names = sorted(request.environment_names)
+        left = [name for name in names if name.startswith("HERMES")]
+        kept = [
+            environments_pb2.EnvironmentVariable(name=name, origin=environments_pb2.ENVIRONMENT_ORIGIN_CALLER)
+            for name in names
+            if name not in left
+        ]
+        return environments_pb2.DescribeEnvironmentResponse(
+            variables=[*kept, *self.world.described],
+            removed=[environments_pb2.RemovedVariable(name=name, why=why) for name in left],
+            foreign_secrets=self.world.foreign_secrets,
+        )
 
 
 class Doctor(_Servicer, doctor_pb2_grpc.DoctorServiceServicer):
@@ -1005,6 +1045,7 @@ class FakeDaemon:
         operations_pb2_grpc.add_OperationsServiceServicer_to_server(Operations(world), self._server)
         events_pb2_grpc.add_EventsServiceServicer_to_server(Events(world), self._server)
         runtimes_pb2_grpc.add_RuntimesServiceServicer_to_server(Runtimes(world), self._server)
+        environments_pb2_grpc.add_EnvironmentsServiceServicer_to_server(Environments(world), self._server)
         terminals_pb2_grpc.add_TerminalsServiceServicer_to_server(Terminals(world), self._server)
         skills_pb2_grpc.add_SkillsServiceServicer_to_server(Skills(world), self._server)
         trash_pb2_grpc.add_TrashServiceServicer_to_server(Trash(world), self._server)

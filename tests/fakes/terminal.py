@@ -116,16 +116,12 @@ class FakeTerminal(Terminal):
 
     def replaced(self, program: Program) -> NoReturn:
         """Stands for the end of the client."""
-        unset = set(program.environment_unset)
-        kept = {name: value for name, value in self.environment.items() if name not in unset}
-        environment = kept | dict(program.environment_set)
+        environment = program.environment_of(self.environment)
         raise Executed(program.executable, program.argv, environment, program.working_directory)
 
     def attended(self, program: Program, is_talk: bool) -> int:
         """The program writes one line and ends as the test says."""
-        unset = set(program.environment_unset)
-        kept = {name for name in self.environment if name not in unset} | set(program.environment_set)
-        self.ran.append((list(program.argv), kept))
+        self.ran.append((list(program.argv), set(program.environment_of(self.environment))))
         if self.running is not None:
             return self.running(program.argv)
         if self.code is None:

@@ -146,6 +146,7 @@ class House:
             gateway_environment={"HOME": "/home/ana", "PATH": "/usr/bin"},
             roll=lambda: 0.5,
             new_id=lambda: f"{next(self.ids):012d}",
+            new_salt=lambda: b"salt of the house",
             publish_runtime=self.published.append,
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hermesd.adapters import procfs, profilefiles
 from hermesd.adapters.agents.clones import copy_files, copy_home
-from hermesd.adapters.secretvalues import HomeMasking
+from hermesd.adapters.secretvalues import HomeMasking, HomeSecrets
 from hermesd.adapters.treecopy import Order
 from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.claims import Claim
@@ -36,6 +36,9 @@ FRESH_SETTINGS = ("config.yaml", ".env", "SOUL.md")
 
 CHANNELS = (COMMAND,)
 """Nobody knows by what a program is reached, so it always may be."""
+
+
+_SECRETS = HomeSecrets()
 
 
 class CommandAgent:
@@ -66,6 +69,10 @@ class CommandAgent:
     def masking(self, home: Home) -> Masking:
         """By the `.env` that a home has."""
         return HomeMasking(home.path)
+
+    def secret_digests(self, home: Home, salt: bytes) -> frozenset[bytes]:
+        """Of its `.env`."""
+        return _SECRETS.digests(home.path, salt)
 
     def is_lived_in(self, home: Home) -> bool:
         """Whether there is a file that no fresh home has: whatever a program keeps, it is not one of those."""

@@ -23,6 +23,7 @@ from hermesd.adapters.agents import (
     hermes_plan,
     hermes_rename,
     hermes_setup,
+    hermes_sources,
     hermes_state,
 )
 from hermesd.adapters.agents.hermes_clone import Clone
@@ -39,7 +40,7 @@ from hermesd.adapters.agents.hermes_terminal import (
 from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_flag
 from hermesd.adapters.agents.hermes_watchdog import WATCHDOG_S, Watchdog
 from hermesd.adapters.dotenvfile import read_env
-from hermesd.adapters.secretvalues import HomeMasking
+from hermesd.adapters.secretvalues import HomeMasking, HomeSecrets
 from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
@@ -54,6 +55,8 @@ from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from hermesd.domain.soul import Soul
 from hermesd.domain.usage import Holdings, Leftover
+
+_SECRETS = HomeSecrets(hermes_sources.ENV_FILES, hermes_sources.written)
 
 
 class HermesAgent:
@@ -96,6 +99,10 @@ class HermesAgent:
     def masking(self, home: Home) -> Masking:
         """By its `.env`."""
         return HomeMasking(home.path)
+
+    def secret_digests(self, home: Home, salt: bytes) -> frozenset[bytes]:
+        """Of its `.env`, and what stands in for it."""
+        return _SECRETS.digests(home.path, salt)
 
     def is_lived_in(self, home: Home) -> bool:
         """By its database, or a gateway's report."""

@@ -113,6 +113,11 @@ def loaded(text: str) -> dict[str, str]:
     return found
 
 
+def written(text: str) -> list[tuple[str, str]]:
+    """Every variable of a `.env` with its value, as it is written and as the agent finds it."""
+    return [*dotenvfile.parse_env(text).items(), *loaded(text).items()]
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The top-level mapping of a JSON file; empty if there is none. Raises `ConfigInvalid`."""
     return parse_json(read_text(path), path)
