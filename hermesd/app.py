@@ -48,6 +48,7 @@ from hermesd.adapters.samplestore import SqliteSamples
 from hermesd.adapters.settingsfile import read_settings
 from hermesd.adapters.skilllibrary import SkillsOnDisk
 from hermesd.adapters.socketfile import SocketFile
+from hermesd.adapters.sockets import KernelSockets
 from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.terminalfiles import TerminalFiles
 from hermesd.adapters.trash import TrashOnDisk
@@ -95,6 +96,7 @@ from hermesd.services.homechecks import HomeChecks
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers
 from hermesd.services.leftovers import Leftovers
+from hermesd.services.listening import Listening
 from hermesd.services.logs import Logs
 from hermesd.services.machinechecks import MachineChecks
 from hermesd.services.operations import Operations, Resume
@@ -174,6 +176,7 @@ class Services:
     captures: Captures
     logs: Logs
     samples: Samples
+    listening: Listening
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -255,6 +258,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             backend=backend,
             claim_locks=ClaimLocksOnDisk(places.claims),
             processes=KernelProcesses(),
+            sockets=KernelSockets(),
             notices=notices,
             terminals=TerminalFiles(places.terminals),
             meter=KernelMeter(),
@@ -310,11 +314,14 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     samples = Samples(ports, homes, keepers)
     drains = Drains(ports, runtimes, rounds)
     views = GatewayViews(ports, settings.policy, homes, runtimes, keepers, samples, claims)
-    gateways = Gateways(ports, settings, events, operations, homes, runtimes, keepers, views, drains, claims)
+    listening = Listening(ports, events, homes, runtimes, keepers)
+    gateways = Gateways(
+        ports, settings, events, operations, homes, runtimes, keepers, views, drains, claims, listening
+    )
     environments = Environments(ports, settings, homes, runtimes)
     terminals = Terminals(ports, homes, runtimes, environments)
     leftovers = Leftovers(ports, runtimes, terminals)
-    profiles = Profiles(ports, events, operations, homes, runtimes, gateways, views, leftovers)
+    profiles = Profiles(ports, events, operations, homes, runtimes, gateways, views, leftovers, listening)
     usage = Usage(ports, homes)
     deletion_plans = DeletionPlans(ports, settings, operations, runtimes, profiles, usage, leftovers)
     renames = Renames(ports, events, operations, homes, runtimes, gateways, profiles, terminals)
@@ -326,8 +333,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     aliases = Aliases(ports, events, operations, homes)
     skills = Skills(ports, events, operations, homes, runtimes)
     sharing = Sharing(homes, runtimes, views)
-    plans = CreationPlans(ports, homes, runtimes, sharing)
-    creations = Creations(ports, events, operations, homes, runtimes, plans, sharing, skills)
+    plans = CreationPlans(ports, homes, runtimes, sharing, listening)
+    creations = Creations(ports, events, operations, homes, runtimes, plans, sharing, skills, listening)
     doctor = Doctor(
         ports,
         operations,
@@ -363,6 +370,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         skills=skills,
         logs=logs,
         samples=samples,
+        listening=listening,
     )
 
 

@@ -266,6 +266,13 @@ def _descriptors(pid: int) -> list[str]:
         return []
 
 
+def descriptors(pid: int) -> Iterator[str]:
+    """What the open descriptors of a process lead to, as the kernel names it; nothing we may not look at."""
+    for number in _descriptors(pid):
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            yield os.readlink(f"{PROC}/{pid}/fd/{number}")  # noqa: PTH115 - hot
+
+
 def _file_name(pid: int, number: str) -> str:
     """What the file behind a descriptor is called, also if it has been removed."""
     try:

@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_/.:@+~-]*")
 _LINE_END = re.compile(r"[\r\n]|\Z")
 _INDENT = 2
 
-Scalar = str | bool
+Scalar = str | bool | int
 """What can be set."""
 
 
@@ -91,6 +91,8 @@ def render(value: Scalar) -> str:
     """The value as a YAML scalar, plain where that cannot be read as anything else."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     if _PLAIN.fullmatch(value) and not value.endswith(":") and yaml.safe_load(value) == value:
         return value
     return json.dumps(value, ensure_ascii=False)

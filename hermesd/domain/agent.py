@@ -11,6 +11,7 @@ from typing import Protocol
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
+from hermesd.domain.listening import PortMove
 from hermesd.domain.logs import LogFile
 from hermesd.domain.masking import Masking
 from hermesd.domain.process import (
@@ -87,10 +88,6 @@ class Setup:
     """0 takes the lowest free one from `FIRST_API_PORT`."""
 
 
-FIRST_API_PORT = 8643
-"""Ports are handed out from here: 8642 is what an agent takes that nobody gave a port."""
-
-
 class Agent(Protocol):
     """One kind of agent. The only place that knows its files, flags and exit codes."""
 
@@ -123,8 +120,9 @@ class Agent(Protocol):
     def check(self, home: Home, *, is_running: bool) -> None:
         """Refuses a start that cannot succeed, before anything is done.
 
-        Raises `ConfigInvalid`; `PortInUse` with who holds it where the kernel tells (not asked for when
-        `is_running`, for then it is the gateway itself).
+        Raises `ConfigInvalid`; `PortInUse` for any port that the gateway would listen on, with who has it where
+        the kernel tells, and for one that two of its platforms name (neither is asked when `is_running`, for then
+        it is the gateway itself). What an earlier gateway of the home left is in nobody's way.
         """
 
     def launch(self, runtime: Runtime, home: Home) -> Launch:
@@ -171,6 +169,14 @@ class Agent(Protocol):
         """Brings the home to `setup`, changing nothing that is so already; returns what was changed.
 
         Raises `ConfigInvalid`, `ArgumentInvalid`, `PortInUse`, `DiskFull`, `NotPermitted`.
+        """
+
+    def move_ports(self, home: Home, moves: Sequence[PortMove]) -> list[PortMove]:
+        """Writes ports where the agent reads them, and nothing else; returns those that the home has a use for.
+
+        A move whose claim is none of the home's, by platform and port, is passed over. Each file is replaced in
+        one step and only if nobody changed it meanwhile. Raises `ChangedMeanwhile`, `ConfigInvalid`, `DiskFull`,
+        `NotPermitted`; calling it again goes on.
         """
 
     def set_display_name(self, home: Home, text: str) -> None:

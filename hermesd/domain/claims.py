@@ -37,6 +37,8 @@ class Claim:
     digest: str = ""
     """The SHA-256 of the value, all 64 digits: a shorter one could call two bots one. Empty for a port."""
     port: int = 0
+    is_usual: bool = field(default=False, compare=False)
+    """Whether nobody wrote the port, which is the agent's usual one then; `source` is where it could stand."""
     agents_lock: str = field(default="", compare=False)
     """What the agent calls the lock that it takes for it, in a directory of its own; empty if it takes none."""
 

@@ -7,6 +7,7 @@ but its port. Also which variables turn a platform on. Must not know files, nor 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 SWITCH = "!"
 """Behind a variable that must say yes; any text will do for others."""
@@ -22,6 +23,18 @@ class Part:
     usual: str = ""
 
 
+class Place(StrEnum):
+    """Where a port is read from."""
+
+    VARIABLE = "variable"
+    KEY = "key"
+
+
+_BOTH = (Place.VARIABLE, Place.KEY)
+_KEY_FIRST = (Place.KEY, Place.VARIABLE)
+_VARIABLE_ONLY, _KEY_ONLY = (Place.VARIABLE,), (Place.KEY,)
+
+
 @dataclass(frozen=True)
 class Port:
     """Where a platform's gateway listens. A port of 0 is any that is free, and no claim."""
@@ -32,6 +45,15 @@ class Port:
     condition: Part | None = None
     """It listens only if this says `equals`, or anything where that is empty."""
     equals: str = ""
+    order: tuple[Place, ...] = _BOTH
+    """Where it is read, what wins first, while variables turn the platform on."""
+    order_otherwise: tuple[Place, ...] = _BOTH
+    """The same while the configuration does: some variables count only together with those that turn it on."""
+
+    def places(self, *, is_on_by_variables: bool) -> list[Place]:
+        """Where it is read, what wins first."""
+        order = self.order if is_on_by_variables else self.order_otherwise
+        return [place for place in order if (self.variable if place is Place.VARIABLE else self.key)]
 
 
 @dataclass(frozen=True)
@@ -116,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         "WHATSAPP_CLOUD_PHONE_NUMBER_ID WHATSAPP_CLOUD_ACCESS_TOKEN",
         "nothing: it waits for calls at the one address that Meta was given, and only its port is exclusive",
         is_forced=True,
-        ports=[Port(8090, "extra.webhook_port", "WHATSAPP_CLOUD_WEBHOOK_PORT")],
+        ports=[Port(8090, "extra.webhook_port", "WHATSAPP_CLOUD_WEBHOOK_PORT", order_otherwise=_KEY_ONLY)],
     ),
     _rule("signal", "SIGNAL_HTTP_URL SIGNAL_ACCOUNT", _BOTH_ANSWER, "SIGNAL_ACCOUNT=extra.account"),
     _rule("mattermost", "MATTERMOST_TOKEN", _BOTH_ANSWER, "MATTERMOST_TOKEN=token"),
@@ -169,6 +191,8 @@ RULES: tuple[Rule, ...] = (
                 "FEISHU_WEBHOOK_PORT",
                 _part("FEISHU_CONNECTION_MODE=extra.connection_mode"),
                 "webhook",
+                order=_KEY_FIRST,
+                order_otherwise=_KEY_FIRST,
             )
         ],
     ),
@@ -185,7 +209,7 @@ RULES: tuple[Rule, ...] = (
         "WECOM_CALLBACK_CORP_ID WECOM_CALLBACK_CORP_SECRET",
         "nothing: it waits for calls at the one address that WeCom was given, and only its port is exclusive",
         is_forced=True,
-        ports=[Port(8645, "extra.port", "WECOM_CALLBACK_PORT")],
+        ports=[Port(8645, "extra.port", "WECOM_CALLBACK_PORT", order=_VARIABLE_ONLY, order_otherwise=_KEY_ONLY)],
     ),
     _rule(
         "weixin",
@@ -201,7 +225,15 @@ RULES: tuple[Rule, ...] = (
         "each gateway has the server call it with every message, so both would answer each",
         "BLUEBUBBLES_SERVER_URL=extra.server_url",
         is_forced=True,
-        ports=[Port(8645, "extra.webhook_port", "BLUEBUBBLES_WEBHOOK_PORT")],
+        ports=[
+            Port(
+                8645,
+                "extra.webhook_port",
+                "BLUEBUBBLES_WEBHOOK_PORT",
+                order=_VARIABLE_ONLY,
+                order_otherwise=_KEY_FIRST,
+            )
+        ],
     ),
     _rule("qqbot", "QQ_APP_ID|QQ_CLIENT_SECRET", _BOTH_ANSWER, "QQ_APP_ID=extra.app_id", is_forced=True),
     _rule(
@@ -242,7 +274,9 @@ RULES: tuple[Rule, ...] = (
         _BOTH_ANSWER,
         "PHOTON_PROJECT_ID=extra.project_id",
         is_on_by_identity=True,
-        ports=[Port(8789, "extra.sidecar_port", "PHOTON_SIDECAR_PORT")],
+        ports=[
+            Port(8789, "extra.sidecar_port", "PHOTON_SIDECAR_PORT", order=_KEY_FIRST, order_otherwise=_KEY_FIRST)
+        ],
     ),
     _rule(
         "raft",
@@ -256,14 +290,14 @@ RULES: tuple[Rule, ...] = (
         "teams",
         "TEAMS_CLIENT_ID TEAMS_CLIENT_SECRET TEAMS_TENANT_ID",
         "nothing: it waits for calls at the one address that Teams was given, and only its port is exclusive",
-        ports=[Port(3978, "extra.port", "TEAMS_PORT")],
+        ports=[Port(3978, "extra.port", "TEAMS_PORT", order_otherwise=_KEY_FIRST)],
     ),
     _rule(
         "webhook",
         "WEBHOOK_ENABLED!",
         "nothing: it waits for calls, and only its port is exclusive",
         is_forced=True,
-        ports=[Port(8644, "extra.port", "WEBHOOK_PORT")],
+        ports=[Port(8644, "extra.port", "WEBHOOK_PORT", order_otherwise=_KEY_ONLY)],
     ),
     _rule(
         "msgraph_webhook",

@@ -17,6 +17,7 @@ from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
 from hermesd.domain.dump import Dump
 from hermesd.domain.errors import HermesError
 from hermesd.domain.limits import Limit
+from hermesd.domain.listening import Sockets
 from hermesd.domain.logs import LogFile, Record, Wanted
 from hermesd.domain.masking import Masking, mask
 from hermesd.domain.notice import Notice
@@ -465,6 +466,13 @@ class Processes(Protocol):
         """
 
 
+class SocketTables(Protocol):
+    """The machine's TCP ports."""
+
+    def look(self) -> Sockets:
+        """What listens now, and which ports are fleeting. Cheap, and connects to nothing."""
+
+
 class Notices(Protocol):
     """What processes of our user say of themselves as `sd_notify` has it. Any of it may get lost."""
 
@@ -657,6 +665,7 @@ class Ports:
     backend: Backend
     claim_locks: ClaimLocks
     processes: Processes
+    sockets: SocketTables
     notices: Notices
     terminals: TerminalRecords
     meter: Meter
@@ -707,6 +716,7 @@ __all__ = [
     "Processes",
     "SampleStore",
     "SkillLibrary",
+    "SocketTables",
     "Store",
     "TerminalRecords",
     "Trash",

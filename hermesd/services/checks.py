@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hermesd.domain.alias import Alias
+from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import Credential
 from hermesd.domain.conditions import Unit
 from hermesd.domain.errors import HermesError
@@ -50,6 +51,8 @@ class Surroundings:
     units: Sequence[Unit]
     credentials: Mapping[str, Sequence[Credential]]
     """By profile id."""
+    claims: Mapping[str, Sequence[Claim]]
+    """By profile id."""
 
     def home_at(self, path: Path | None) -> Identified | None:
         """The profile whose home this is."""
@@ -66,7 +69,8 @@ async def surroundings(ports: Ports, homes: KnownHomes, runtimes: Runtimes) -> S
 
     def look() -> Surroundings:
         credentials = {one.id: runtimes.agent_of(one.home.name).credentials(one.home) for one in found}
-        return Surroundings(found, ports.aliases.scan(), ports.machine_inspector.units(), credentials)
+        claims = {one.id: runtimes.agent_of(one.home.name).claims(one.home) for one in found}
+        return Surroundings(found, ports.aliases.scan(), ports.machine_inspector.units(), credentials, claims)
 
     return await asyncio.to_thread(look)
 

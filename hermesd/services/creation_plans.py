@@ -6,6 +6,7 @@ not change anything.
 
 import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from hermesd.domain.agent import Agent
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Extent
 from hermesd.domain.creation import CreationPlan, NewProfile, Step
 from hermesd.domain.errors import AliasTaken, ConfigInvalid, ProfileExists
+from hermesd.domain.listening import PortMove
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.services.homes import KnownHomes
+from hermesd.services.listening import Listening
 from hermesd.services.operations import Request
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.sharing import Sharing
@@ -59,11 +62,14 @@ def is_seeded(new: NewProfile) -> bool:
 class CreationPlans:
     """Plans creations."""
 
-    def __init__(self, ports: Ports, homes: KnownHomes, runtimes: Runtimes, sharing: Sharing) -> None:
+    def __init__(
+        self, ports: Ports, homes: KnownHomes, runtimes: Runtimes, sharing: Sharing, listening: Listening
+    ) -> None:
         self._ports = ports
         self._homes = homes
         self._runtimes = runtimes
         self._sharing = sharing
+        self._listening = listening
 
     async def prepared(self, new: NewProfile) -> tuple[Order, CreationPlan]:
         """What is to be made and what that will do.
@@ -78,13 +84,16 @@ class CreationPlans:
         self._refuse_model_of_program(new)
         path = await self._place(new.name)
         if new.source is None:
-            return Order(new), await self._plan(new, path, ClonePlan())
+            return Order(new), await self._plan(new, path, ClonePlan(), ())
         source = await self._homes.get(new.source)
         agent = self._same_program(new.source, new.name)
         clone = await asyncio.to_thread(agent.plan_clone, source.home, new.order)
-        return Order(new, source.id), await self._plan(new, path, clone)
+        moves = await self._listening.planned(source.home, new.order)
+        return Order(new, source.id), await self._plan(new, path, clone, moves)
 
-    async def _plan(self, new: NewProfile, path: Path, clone: ClonePlan) -> CreationPlan:
+    async def _plan(
+        self, new: NewProfile, path: Path, clone: ClonePlan, moves: Iterable[PortMove]
+    ) -> CreationPlan:
         steps = [Step("copy", what) for what in clone.copied]
         if is_seeded(new):
             without = f"bundled skills: {new.source} does without them"
@@ -94,6 +103,10 @@ class CreationPlans:
             steps.append(Step("pause", _counted(clone.paused_jobs, "scheduled job")))
         if new.model:
             steps.append(Step("set", f"model {new.model}"))
+        steps.extend(
+            Step("set", f"port {one.port} for {one.claim.platform}: {one.holder} has {one.claim.port}")
+            for one in moves
+        )
         if new.with_alias:
             steps.append(await asyncio.to_thread(self._alias_step, new.name))
         return CreationPlan(new.name, path, tuple(steps), await self._sharing.of(new.name, clone.credentials))

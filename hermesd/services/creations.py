@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.domain import layout
-from hermesd.domain.agent import ModelEndpoint, Setup
+from hermesd.domain.agent import Agent, ModelEndpoint, Setup
 from hermesd.domain.creation import CreationPlan, NewProfile
-from hermesd.domain.errors import Cancelled, HermesError, ProfileNotFound
+from hermesd.domain.errors import Cancelled, ConfigInvalid, HermesError, ProfileNotFound
+from hermesd.domain.listening import PortMove
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.services.creation_plans import KIND, CreationPlans, Order, is_seeded
 from hermesd.services.events import Events
 from hermesd.services.homes import KnownHomes
+from hermesd.services.listening import Listening
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
 from hermesd.services.sharing import Sharing
@@ -41,6 +43,7 @@ class Creations:
         plans: CreationPlans,
         sharing: Sharing,
         skills: Skills,
+        listening: Listening,
     ) -> None:
         self._ports = ports
         self._events = events
@@ -50,6 +53,7 @@ class Creations:
         self._plans = plans
         self._sharing = sharing
         self._skills = skills
+        self._listening = listening
 
     @property
     def resumers(self) -> Mapping[str, Resume]:
@@ -105,20 +109,28 @@ class Creations:
         job.report("copy" if source else "create", f"from {new.source}" if source else "")
         await self._homes.make_way(new.name)
         bundled = await self._skills.bundled_for(new.name)
-        told: list[str] = []
-
-        def fill(staged: Path) -> None:
-            told.extend(self._fill(new, source, Home(new.name, staged, UNPUBLISHED), bundled, job))
-
         files = layout.fresh_files(description=new.description, with_skills=new.with_skills)
         create = self._ports.homes.create
-        home = await asyncio.to_thread(create, new.name, files, layout.DIRECTORIES, fill=fill)
-        for sentence in told:
-            job.warn(sentence)
+        told: dict[Path, list[str]] = {}
+        async with self._listening.promised(source, new.order) as moves:
+
+            def fill(staged: Path) -> None:
+                told[staged] = self._fill(new, source, Home(new.name, staged, UNPUBLISHED), bundled, moves, job)
+
+            home = await asyncio.to_thread(create, new.name, files, layout.DIRECTORIES, fill=fill)
+        for staged, sentences in told.items():
+            for sentence in sentences:
+                job.warn(sentence.replace(str(staged), str(home.path)))
         return home
 
     def _fill(
-        self, new: NewProfile, source: Home | None, staged: Home, bundled: Sequence[Path], job: Job
+        self,
+        new: NewProfile,
+        source: Home | None,
+        staged: Home,
+        bundled: Sequence[Path],
+        moves: Sequence[PortMove],
+        job: Job,
     ) -> list[str]:
         """Makes a fresh home what was asked for, while nobody can see it; runs in a thread."""
         agent, told = self._runtimes.agent_of(new.name), list[str]()
@@ -126,6 +138,7 @@ class Creations:
             self._refuse_other(source)
             told = agent.clone(source, new.name, staged.path, new.order, lambda: job.is_cancelled)
             self._refuse_other(source)
+            told += _moved(agent, staged, moves)
         if new.model:
             agent.set_up(staged, Setup(ModelEndpoint(new.model)), taken_ports=frozenset())
         if is_seeded(new):
@@ -172,6 +185,14 @@ class Creations:
     def _resume(self, operation: Operation) -> Resumption | None:
         order = Order.read(operation.profile, operation.parameters)
         return Resumption(self._creating(order, is_resumed=True), source_profile=order.request.source_profile)
+
+
+def _moved(agent: Agent, staged: Home, moves: Sequence[PortMove]) -> list[str]:
+    """Gives a clone ports of its own. One whose files cannot be changed safely is worth having all the same."""
+    try:
+        return list(map(str, agent.move_ports(staged, moves)))
+    except ConfigInvalid as error:
+        return [f"{error.message}: {move.holder} has port {move.claim.port} too" for move in moves]
 
 
 def _is_for(request: Request, new: NewProfile) -> bool:

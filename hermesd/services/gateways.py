@@ -23,6 +23,7 @@ from hermesd.services.gatewayviews import GatewayView, GatewayViews
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.keeper import Keeper
 from hermesd.services.keepers import Keepers
+from hermesd.services.listening import Listening
 from hermesd.services.operations import Job, Operations, Request
 from hermesd.services.outcomes import stuck, until_ready, until_stopped
 from hermesd.services.runtimes import Runtimes
@@ -43,6 +44,7 @@ class Gateways:
         views: GatewayViews,
         drains: Drains,
         claims: Claims,
+        listening: Listening,
     ) -> None:
         self._ports = ports
         self._policy = settings.policy
@@ -53,6 +55,7 @@ class Gateways:
         self._keepers = keepers
         self._drains = drains
         self._claims = claims
+        self._listening = listening
         self._views = views
 
     async def start(self, name: ProfileName, requester: str) -> Operation:
@@ -62,8 +65,14 @@ class Gateways:
             ProfileNotFound, RuntimeMissing, ConfigInvalid, PortInUse, GatewayForeign: it could not start, and
                 the wish is as it was.
         """
-        keeper = await self._checked(name)
-        return await self._begin("gateway.start", name, requester, lambda job: self._start_for_person(keeper, job))
+        told: list[str] = []
+        keeper = await self._checked(name, told)
+
+        async def work(job: Job) -> None:
+            _warn(job, told)
+            await self._start_for_person(keeper, job)
+
+        return await self._begin("gateway.start", name, requester, work)
 
     async def stop(self, name: ProfileName, requester: str) -> Operation:
         """Wishes the gateway down and follows it until its process is gone.
@@ -85,8 +94,14 @@ class Gateways:
             ProfileNotFound, RuntimeMissing, ConfigInvalid, PortInUse, GatewayForeign: it could not start
                 again, and nothing was touched.
         """
-        keeper = await self._checked(name)
-        return await self._begin("gateway.restart", name, requester, lambda job: self._restart(keeper, job))
+        told: list[str] = []
+        keeper = await self._checked(name, told)
+
+        async def work(job: Job) -> None:
+            _warn(job, told)
+            await self._restart(keeper, job)
+
+        return await self._begin("gateway.restart", name, requester, work)
 
     async def drain(self, name: ProfileName, requester: str, *, is_wanted: bool) -> Operation:
         """Has the gateway finish its turns and take no new ones, or take turns again; follows it until it does.
@@ -217,8 +232,11 @@ class Gateways:
         await keeper.command(Event.STOP, job.asked)
         await until_stopped(keeper, job, clock=self._ports.clock, patience_s=self._policy.stuck_s)
 
-    async def _checked(self, name: ProfileName) -> Keeper:
-        """The keeper of a profile whose gateway could start now."""
+    async def _checked(self, name: ProfileName, told: list[str] | None = None) -> Keeper:
+        """The keeper of a profile whose gateway could start now.
+
+        With `told`, it is given ports of its own where others have its usual ones, and that is told there.
+        """
         known = await self._homes.get(name)
         self._operations.refuse_if_changing(name.text)
         choice = await self._runtimes.choice_for(name)
@@ -227,6 +245,8 @@ class Gateways:
         if not is_taken:
             await self._keepers.refuse_predecessor(keeper)
             await self._refuse_foreign(keeper, start_command(keeper.home), deed="start")
+            if told is not None:
+                told += await self._listening.settle(known)
             is_taken = await self._claims.is_denied(keeper.record, keeper.home)  # it will wait for that port
         await asyncio.to_thread(choice.agent.check, known.home, is_running=is_taken)
         return keeper
@@ -237,6 +257,11 @@ class Gateways:
         own = keeper.record.process
         if foreign := await asyncio.to_thread(agent.foreign_gateway, keeper.home, own):
             raise foreign_error(keeper.home, foreign, *then, deed=deed)
+
+
+def _warn(job: Job, told: list[str]) -> None:
+    for sentence in told:
+        job.warn(sentence)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.domain.alias import Alias
+from hermesd.domain.claims import Claim, clashes_within
 from hermesd.domain.cloning import Credential
 from hermesd.domain.conditions import Exposed, HomeCondition
 from hermesd.domain.errors import RuntimeMissing
 from hermesd.domain.findings import Severity, judge_disk, listed
+from hermesd.domain.listening import written_ports
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
 from hermesd.services.checks import Found, Mend, Result, Surroundings, check_runtime
@@ -28,6 +30,7 @@ FINE: Mapping[str, str] = {
     "config": "its settings can be read",
     "alias": "its aliases are up to date",
     "tokens": "no other profile has its bot tokens",
+    "ports": "nobody else was given its ports",
     "units": "no service would start a second gateway",
     "gateway": "no gateway runs but hermesd's",
     "limits": "its limits hold",
@@ -56,6 +59,7 @@ class HomeChecks:
             found["config"] = await self._config(home, condition)
         found["alias"] = await self._alias(known, around)
         found["tokens"] = await self._tokens(known, around)
+        found["ports"] = await self._port_clashes(known, around)
         found["units"] = _units(home, around)
         found |= await self._gateway(known)
         found |= await self._disk(home, around, is_alone=is_alone)
@@ -179,6 +183,29 @@ class HomeChecks:
             told.append(Found(own.variable, severity, f"{what}: {why}", _edit(known.home.path / file)))
         return told
 
+    async def _port_clashes(self, known: Identified, around: Surroundings) -> list[Found]:
+        """Ports that somebody wrote for this profile and for another, or for two platforms of it.
+
+        What nobody wrote is given out when a gateway starts, and is no matter of a person's.
+        """
+        own, told = around.claims.get(known.id, ()), []
+        for first, second in clashes_within(own):
+            if not first.is_usual and not second.is_usual:
+                what = f"{second.source} is port {second.port}, which {first.source} is too: only one can listen"
+                told.append(Found(second.source, Severity.ERROR, what, _edit_source(known.home, second)))
+        is_up = await self._is_wanted(known)
+        for claim in written_ports(own):
+            holders = _port_holders(claim, known, around)
+            if not holders:
+                continue
+            both = is_up and any([await self._is_wanted(other) for other, _ in holders])
+            what = f"{claim.source} is port {claim.port} of {listed([name for _, name in holders])} too"
+            why = "only one gateway can listen on it" if both else "their gateways cannot both run"
+            severity = Severity.ERROR if both else Severity.WARNING
+            fix = _edit_source(known.home, claim)
+            told.append(Found(f"{claim.platform} {claim.port}", severity, f"{what}: {why}", fix))
+        return told
+
     async def _is_wanted(self, known: Identified) -> bool:
         return (await self._views.view(known)).record.gateway.wanted_up
 
@@ -256,6 +283,21 @@ def _holders(own: Credential, known: Identified, around: Surroundings) -> list[t
             where = "" if own.variable in places else f" ({listed(places)})"
             found.append((other, f"'{other.home.name}'{where}"))
     return found
+
+
+def _port_holders(claim: Claim, known: Identified, around: Surroundings) -> list[tuple[Identified, str]]:
+    """Other profiles that a port was written for, with their names and where it stands unless that is the same."""
+    found = []
+    for other in around.homes:
+        places = [one.source for one in written_ports(around.claims.get(other.id, ())) if one.port == claim.port]
+        if places and other.id != known.id:
+            where = "" if claim.source in places else f" ({listed(places)})"
+            found.append((other, f"'{other.home.name}'{where}"))
+    return found
+
+
+def _edit_source(home: Home, claim: Claim) -> str:
+    return _edit(home.path / ("config.yaml" if "." in claim.source else ".env"))
 
 
 def _names(home: Home, exposed: Sequence[Exposed]) -> str:

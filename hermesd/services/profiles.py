@@ -22,6 +22,7 @@ from hermesd.services.gateways import Gateways
 from hermesd.services.gatewayviews import GatewayView, GatewayViews
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.leftovers import Leftovers
+from hermesd.services.listening import Listening
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
 
@@ -67,6 +68,7 @@ class Profiles:
         gateways: Gateways,
         views: GatewayViews,
         leftovers: Leftovers,
+        listening: Listening,
     ) -> None:
         self._ports = ports
         self._events = events
@@ -76,6 +78,7 @@ class Profiles:
         self._gateways = gateways
         self._views = views
         self._leftovers = leftovers
+        self._listening = listening
         self._choosing = asyncio.Lock()
         """Held while the sticky default is read and written."""
 
@@ -225,23 +228,14 @@ class Profiles:
         name = known.home.name
         job.report("configure")
         agent = self._runtimes.agent_of(name)
-        taken = await self._ports_of_others(known)
-        changed = await asyncio.to_thread(agent.set_up, known.home, setup, taken_ports=taken)
+        async with self._listening.taken(known) as taken:
+            changed = await asyncio.to_thread(agent.set_up, known.home, setup, taken_ports=taken)
         if not changed:
             return
         message = f"profile {name}: {', '.join(changed)}"
         await self._events.record("profile.configured", message, profile=name.text, **job.asked)
         if (await self._views.view(known)).record.process is not None:
             job.warn(f"takes effect after: hermesctl gateway restart {name}")
-
-    async def _ports_of_others(self, known: Identified) -> frozenset[int]:
-        ports = set()
-        for other in await self._homes.scan():
-            if other.id != known.id:
-                agent = self._runtimes.agent_of(other.home.name)
-                facts = await asyncio.to_thread(agent.facts, other.home)
-                ports.add(facts.api_server.port)
-        return frozenset(ports)
 
     def _deletion(self, name: ProfileName, profile_id: str, *, purge: bool) -> Work:
         """The steps of a deletion. Each may have been done already by a daemon that died."""

@@ -1,4 +1,4 @@
-"""What of a hermes-agent home a clone takes over, and what is brought to its own name, place and port."""
+"""What of a hermes-agent home a clone takes over, and what is brought to its own name and place."""
 
 import json
 import sqlite3
@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from hermesd.adapters.agents import hermes_clone
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.homes import HomesOnDisk
 from hermesd.domain import layout
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Extent
-from hermesd.domain.errors import Cancelled, ConfigInvalid, PortInUse, ProfileExists
+from hermesd.domain.errors import Cancelled, ConfigInvalid, ProfileExists
 from hermesd.domain.layout import OPT_OUT
 from hermesd.domain.profile import Home, ProfileName
 from tests.adapters.test_hermes_rename import database, rows, write
@@ -370,35 +369,6 @@ def test_what_cannot_be_read_names_no_bot(place: Place) -> None:
     for name in (".env", "config.yaml", "gateway.json"):
         (place.source.path / name).write_bytes(b"\xff[")
     assert place.agent.credentials(place.source) == []
-
-
-def test_both_gateways_have_a_port(place: Place) -> None:
-    """Of the API: the clone's is one that no profile has, however the source names its own."""
-    (place.source.path / ".env").write_text("API_SERVER_KEY=0123456789abcdef0123\nAPI_SERVER_PORT=8643\n")
-    (told,) = place.clone()
-    assert "8643" in told
-    clone = place.home("work")
-    assert (clone.path / ".env").read_text().startswith("API_SERVER_KEY=0123456789abcdef0123\nAPI_SERVER_PORT=")
-    (clone.path / "config.yaml").write_text(
-        "platforms:\n  api_server: {enabled: true, extra: {key: 0123456789abcdef0123, port: 8650}}\n"
-    )
-    (clone.path / ".env").write_text("")
-    place.clone(source="work", name="third")
-    third = place.agent.facts(place.home("third")).api_server
-    assert third.is_enabled
-    assert third.port not in {8643, 8650}
-
-
-def test_a_port_that_cannot_be_changed_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clone is worth having all the same."""
-
-    def refuse(*_: object) -> int:
-        raise PortInUse("no port is free")
-
-    monkeypatch.setattr(hermes_clone, "choose_port", refuse)
-    (place.source.path / ".env").write_text("API_SERVER_KEY=0123456789abcdef0123\n")
-    (told,) = place.clone()
-    assert "both profiles' API servers want port 8642" in told
 
 
 def hosts(path: Path) -> Any:

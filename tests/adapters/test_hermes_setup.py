@@ -9,8 +9,9 @@ from hermesd.adapters.agents import hermes_api
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.yamlfile import read_yaml
-from hermesd.domain.agent import FIRST_API_PORT, ModelEndpoint, Setup
+from hermesd.domain.agent import ModelEndpoint, Setup
 from hermesd.domain.errors import ArgumentInvalid, ConfigInvalid, PortInUse
+from hermesd.domain.listening import FIRST_API_PORT
 from hermesd.domain.profile import Home
 from tests.adapters.hermes_homes import home_at
 

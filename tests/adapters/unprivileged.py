@@ -20,7 +20,7 @@ PROLOGUE = f"""
 import encodings.ascii, os, sys
 from pathlib import Path
 from hermesd.adapters import atomic, homeinspector, homes, places, processlook, store
-from hermesd.adapters.agents import hermes_foreign
+from hermesd.adapters.agents import hermes_foreign, hermes_ports
 from hermesd.domain.errors import HermesError
 os.setgroups([])
 os.setgid({NOBODY})

@@ -13,13 +13,14 @@ import pytest
 from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.domain import layout
-from hermesd.domain.agent import FIRST_API_PORT, Agent, ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.agent import Agent, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.cloning import CloneOrder, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.digests import digest
 from hermesd.domain.errors import ArgumentInvalid, Cancelled, ChangedMeanwhile, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
+from hermesd.domain.listening import FIRST_API_PORT, PortMove
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe, Sign
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
@@ -412,6 +413,26 @@ def test_a_port_is_claimed(agent: Agent, home: Home) -> None:
         agent.known_claims["coder"] = [Claim(ClaimKind.PORT, "api_server", "API_SERVER_PORT", port=18_642)]
     (claim,) = agent.claims(home)
     assert (claim.kind, claim.port, claim.source) == (ClaimKind.PORT, 18_642, "API_SERVER_PORT")
+
+
+def test_a_moved_port_is_claimed_in_place_of_the_other(agent: Agent, home: Home) -> None:
+    """What the home has no use for is passed over, and once more changes nothing."""
+    agent.set_up(home, api_setup(18_642), taken_ports=frozenset())
+    api = Claim(ClaimKind.PORT, "api_server", "API_SERVER_PORT", port=18_642)
+    move, other = PortMove(api, 18_700, "'work'"), PortMove(replace(api, platform="webhook"), 18_701, "'work'")
+    assert agent.move_ports(home, [move, other]) == [move]
+    (claim,) = agent.claims(home)
+    assert (claim.port, claim.is_usual) == (18_700, False)
+    assert agent.facts(home).api_server.port == 18_700
+    assert agent.move_ports(home, [move, other]) == []
+    assert agent.claims(home) == [claim]
+
+
+def test_a_home_without_ports_has_none_to_move(subject: Subject, home: Home) -> None:
+    """Whatever is asked for."""
+    claim = Claim(ClaimKind.PORT, "webhook", "WEBHOOK_PORT", port=8644, is_usual=True)
+    assert subject.agent.move_ports(home, [PortMove(claim, 8645, "'work'")]) == []
+    assert list(home.path.iterdir()) == []
 
 
 @pytest.mark.parametrize("has_channels", [True, False])

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hermesd.domain.agent import FIRST_API_PORT, ApiServer, ModelEndpoint, ProfileFacts, Setup
-from hermesd.domain.claims import Claim
+from hermesd.domain.agent import ApiServer, ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
 from hermesd.domain.digests import digests
@@ -18,6 +18,7 @@ from hermesd.domain.errors import (
     PortInUse,
 )
 from hermesd.domain.gateway import Event
+from hermesd.domain.listening import FIRST_API_PORT, PortMove
 from hermesd.domain.logs import LogFile, Source
 from hermesd.domain.masking import Mask, Masking
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Foreign, Phase, Probe, ProcessIdentity, Sign
@@ -92,7 +93,9 @@ class ScriptedAgent:
         self.known_credentials: dict[str, list[Credential]] = {}
         """What platforms know each home's bots by."""
         self.known_claims: dict[str, list[Claim]] = {}
-        """What each home's gateway needs for itself."""
+        """What each home's gateway needs for itself, beside the port of an API that its facts tell of."""
+        self.moving_refusals: dict[str, HermesError] = {}
+        """What `move_ports` raises."""
         self.self_claimed: dict[str, int] = {}
         """Pids of who has claims by the agent's own locks, by key."""
         self.clones: list[tuple[str, str, CloneOrder]] = []
@@ -249,8 +252,32 @@ class ScriptedAgent:
         return self.known_credentials.get(home.name.text, [])
 
     def claims(self, home: Home) -> list[Claim]:
-        """Those set for the home."""
-        return list(self.known_claims.get(home.name.text, []))
+        """Those set for the home, and the port of its API."""
+        known = self.known_claims.get(home.name.text, [])
+        api = self.facts(home).api_server
+        if not api.is_enabled or any(claim.platform == "api_server" for claim in known):
+            return list(known)
+        return [*known, Claim(ClaimKind.PORT, "api_server", "API_SERVER_PORT", port=api.port)]
+
+    def move_ports(self, home: Home, moves: Sequence[PortMove]) -> list[PortMove]:
+        """Changes what the home claims, unless it is refused."""
+        if self.kind != HERMES_AGENT:
+            return []
+        if refusal := self.moving_refusals.get(home.name.text):
+            raise refusal
+        claims = self.claims(home)
+        used = [move for move in moves if (move.claim.platform, move.claim.port) in _ports_in(claims)]
+        new = {(move.claim.platform, move.claim.port): move.port for move in used}
+        self.known_claims[home.name.text] = [
+            replace(claim, port=new[claim.platform, claim.port], is_usual=False)
+            if (claim.platform, claim.port) in new
+            else claim
+            for claim in claims
+        ]
+        facts = self.facts(home)
+        if port := new.get(("api_server", facts.api_server.port)):
+            self.known_facts[home.name.text] = replace(facts, api_server=replace(facts.api_server, port=port))
+        return used
 
     def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
         """Those set."""
@@ -323,6 +350,10 @@ class ScriptedAgent:
     def bundled_skills(self, runtime: Runtime) -> Path | None:
         """The directory set."""
         return self.skills
+
+
+def _ports_in(claims: Iterable[Claim]) -> set[tuple[str, int]]:
+    return {(claim.platform, claim.port) for claim in claims if claim.kind is ClaimKind.PORT}
 
 
 def _with_endpoint(facts: ProfileFacts, endpoint: ModelEndpoint | None) -> ProfileFacts:

@@ -3,7 +3,7 @@
 import errno
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -19,9 +19,10 @@ from hermesd.adapters.oserrors import translating
 from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.trees import ensure_private
 from hermesd.domain import layout
-from hermesd.domain.agent import Setup
+from hermesd.domain.agent import ApiServer, ProfileFacts, Setup
 from hermesd.domain.cloning import CloneOrder, Extent
 from hermesd.domain.creation import NewProfile
+from hermesd.domain.listening import PortMove
 from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.profile import Home, ProfileName
 from tests.fakes.agent import ScriptedAgent
@@ -70,6 +71,11 @@ class Copying(ScriptedAgent):
         write_atomic(self.beside / home.name.text, f"a clone of {source.name}\n".encode())
         return super().settle_clone(source, home)
 
+    def move_ports(self, home: Home, moves: Sequence[PortMove]) -> list[PortMove]:
+        if moves:
+            write_atomic(home.path / ".env", f"API_SERVER_PORT={moves[0].port}\n".encode())
+        return super().move_ports(home, moves)
+
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         write_atomic(home.path / "config.yaml", b"model:\n  default: m\n")
         return super().set_up(home, setup, taken_ports=taken_ports)
@@ -101,6 +107,7 @@ async def furnished(place: Path) -> House:
     place.mkdir(parents=True)
     house = HouseOnDisk(place=place, agent=Copying(place))
     homes = house.ports.homes
+    house.agent.known_facts["coder"] = ProfileFacts(api_server=ApiServer(is_enabled=True, port=8643))
     await house.open()
     files = layout.fresh_files(description="", with_skills=True)
     home = homes.create(CODER, {**files, "config.yaml": "model: x\n"}, layout.DIRECTORIES)

@@ -38,6 +38,7 @@ from tests.fakes.notices import MemoryNotices
 from tests.fakes.processes import MemoryProcesses
 from tests.fakes.samples import MemorySamples
 from tests.fakes.skills import MemorySkills
+from tests.fakes.sockets import MemorySockets
 from tests.fakes.store import MemoryStore
 from tests.fakes.terminals import MemoryTerminals
 from tests.fakes.trash import MemoryTrash
@@ -78,6 +79,7 @@ class House:
     skills: MemorySkills = field(default_factory=MemorySkills)
     backend: ScriptedBackend = field(default_factory=ScriptedBackend)
     processes: MemoryProcesses = field(default_factory=MemoryProcesses)
+    sockets: MemorySockets = field(default_factory=MemorySockets)
     notices: MemoryNotices = field(default_factory=MemoryNotices)
     terminals: MemoryTerminals = field(default_factory=MemoryTerminals)
     meter: MemoryMeter = field(default_factory=MemoryMeter)
@@ -131,6 +133,7 @@ class House:
             backend=self.backend,
             claim_locks=self.claim_locks,
             processes=self.processes,
+            sockets=self.sockets,
             notices=self.notices,
             terminals=self.terminals,
             meter=self.meter,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hermesd.domain.agent import ProfileFacts
+from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.cloning import Credential
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Matter, OwnedByOthers, Unit
 from hermesd.domain.errors import (
@@ -217,6 +218,33 @@ async def test_one_bot_of_two_profiles_is_told_of_both(house: House) -> None:
     for name in ("coder", "writer"):
         await house.start(name)
     assert (await only(house)).severity is Severity.ERROR
+
+
+async def test_a_port_that_was_written_for_two_profiles_is_told(house: House) -> None:
+    """A warning while nobody needs it, an error once both are wanted; what is usual is given out at a start."""
+    webhook = Claim(ClaimKind.PORT, "webhook", "WEBHOOK_PORT", port=9000)
+    key = "platforms.webhook.extra.port"
+    house.agent.known_claims |= {"coder": [webhook], "writer": [replace(webhook, source=key)]}
+    one = await only(house)
+    assert (one.check, one.severity) == ("ports", Severity.WARNING)
+    assert one.message == f"WEBHOOK_PORT is port 9000 of 'writer' ({key}) too: their gateways cannot both run"
+    assert one.fix == "${EDITOR:-vi} /nowhere/.hermes/profiles/coder/.env"
+    assert (await only(house, "writer")).fix.endswith("/writer/config.yaml")
+    for name in ("coder", "writer"):
+        await house.start(name)
+    assert (await only(house)).severity is Severity.ERROR
+    house.agent.known_claims["writer"] = [replace(webhook, is_usual=True)]
+    assert wrong(await examine(house)) == []
+
+
+async def test_a_port_that_was_written_for_two_platforms_is_told(house: House) -> None:
+    """Both settings are named."""
+    webhook = Claim(ClaimKind.PORT, "webhook", "WEBHOOK_PORT", port=9000)
+    line = Claim(ClaimKind.PORT, "line", "LINE_PORT", port=9000)
+    house.agent.known_claims["coder"] = [webhook, line]
+    one = await only(house)
+    assert (one.check, one.severity) == ("ports", Severity.ERROR)
+    assert one.message == "LINE_PORT is port 9000, which WEBHOOK_PORT is too: only one can listen"
 
 
 async def test_what_would_start_a_second_gateway_is_told_and_never_touched(house: House) -> None:

@@ -19,6 +19,7 @@ from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid, Incompatible
 from hermesd.domain.gateway import Event
 from hermesd.domain.layout import FRESH_FILES
+from hermesd.domain.listening import PortMove
 from hermesd.domain.logs import LogFile
 from hermesd.domain.masking import Masking
 from hermesd.domain.ownership import Owner, owner_of
@@ -134,6 +135,10 @@ class CommandAgent:
     def set_up(self, home: Home, setup: Setup, *, taken_ports: frozenset[int]) -> list[str]:
         """Raises `Incompatible`."""
         raise Incompatible(f"profile {home.name} runs a program that hermesd cannot set up")
+
+    def move_ports(self, home: Home, moves: Sequence[PortMove]) -> list[PortMove]:
+        """None: nothing is known of what a program listens on."""
+        return []
 
     def set_display_name(self, home: Home, text: str) -> None:
         """Raises `Incompatible`."""

@@ -21,6 +21,7 @@ from hermesd.adapters.agents import (
     hermes_holdings,
     hermes_locks,
     hermes_plan,
+    hermes_ports,
     hermes_rename,
     hermes_setup,
     hermes_sources,
@@ -41,13 +42,13 @@ from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_f
 from hermesd.adapters.agents.hermes_watchdog import WATCHDOG_S, Watchdog
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.secretvalues import HomeMasking, HomeSecrets
-from hermesd.adapters.textfile import edit_command
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
+from hermesd.domain.listening import PortMove
 from hermesd.domain.logs import LogFile
 from hermesd.domain.masking import Masking
 from hermesd.domain.process import ExitReport, ExitStatus, Foreign, Probe, ProcessIdentity
@@ -111,12 +112,8 @@ class HermesAgent:
     def check(self, home: Home, *, is_running: bool) -> None:
         """Stricter than the agent, which starts on defaults if its configuration is damaged (0.19.0)."""
         config, env = read_yaml(home.path / CONFIG), read_env(home.path / ENV)
-        api = hermes_api.read_api_server(config, variables(config, env))
-        if is_running or not api.is_enabled or hermes_api.is_free(api.host, api.port):
-            return
-        env_path = home.path / ENV
-        hint = f"end that program, or set another {hermes_api.PORT} in {env_path}"
-        raise hermes_api.port_in_use(api.port, hint=hint, fixes=(edit_command(env_path),))
+        if not is_running:
+            hermes_ports.check_ports(home.path, hermes_api.read_api_server(config, variables(config, env)))
 
     def launch(self, runtime: Runtime, home: Home) -> Launch:
         """The profile stands in the arguments: the agent takes a gateway without one for the default profile's."""
@@ -187,6 +184,10 @@ class HermesAgent:
         """Changes `config.yaml` and `.env` key by key."""
         return hermes_setup.set_up(home.path, setup, taken_ports)
 
+    def move_ports(self, home: Home, moves: Sequence[PortMove]) -> list[PortMove]:
+        """In the variable or the key that is read."""
+        return hermes_ports.move_ports(home.path, moves)
+
     def set_display_name(self, home: Home, text: str) -> None:
         """In `profile.yaml`, where the agent keeps what it does not know."""
         hermes_about.set_display_name(home, text)
@@ -222,7 +223,7 @@ class HermesAgent:
     def clone(
         self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
     ) -> list[str]:
-        """Copies what belongs to the profile, then brings it to its own name, place and port."""
+        """Copies what belongs to the profile, then brings it to its own name and place."""
         clone = Clone(source, name, target, order, self._user_home)
         return hermes_clone.make_clone(clone, is_cancelled, workers=self._copy_workers)
 

@@ -1,7 +1,7 @@
 """The HTTP API of hermes-agent: how a home configures it, whether its port is free, whether it answers.
 
-Owns: the settings' names and their order of precedence (hermes-agent 0.18.2 and 0.19.0), and who holds a port.
-Must not know how settings are changed.
+Owns: the settings' names and their order of precedence (hermes-agent 0.18.2 and 0.19.0). Must not know how
+settings are changed, nor who has a port.
 """
 
 import errno
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from hermesd.domain.agent import ApiServer
-from hermesd.domain.errors import PortInUse
 
 ENABLED = "API_SERVER_ENABLED"
 KEY = "API_SERVER_KEY"
@@ -40,6 +39,15 @@ def read_api_server(config: Mapping[str, Any], variables: Mapping[str, str]) -> 
         host=chosen.get("host", ApiServer.host),
         port=_port(chosen.get("port", "")),
     )
+
+
+def port_source(config: Mapping[str, Any], variables: Mapping[str, str]) -> tuple[str, bool]:
+    """The variable or dotted key that names the port, or could; and whether nobody named one."""
+    said = _mapping(_section(config).get("extra")).get("port")
+    if said is None or (is_named(variables) and variables.get(PORT)):
+        return PORT, not variables.get(PORT)
+    special = _mapping(_mapping(_mapping(config.get("platforms")).get("api_server")).get("extra"))
+    return ("" if special.get("port") is not None else "gateway.") + "platforms.api_server.extra.port", False
 
 
 def is_named(variables: Mapping[str, str]) -> bool:
@@ -71,22 +79,6 @@ def is_free(host: str, port: int) -> bool:
     except socket.gaierror:
         return True
     return all(_is_bindable(family, address) for family, _, _, _, address in found)
-
-
-def port_in_use(port: int, *, hint: str = "", fixes: tuple[str, ...] = ()) -> PortInUse:
-    """The failure for a port that is taken, with who listens on it where the kernel tells."""
-    listener = _listener(port)
-    if listener is None:
-        return PortInUse(f"port {port} is in use by another program", hint=hint, fixes=fixes, port=str(port))
-    pid, program = listener
-    return PortInUse(
-        f"port {port} is in use by {program} (pid {pid})",
-        hint=hint,
-        fixes=fixes,
-        port=str(port),
-        pid=str(pid),
-        program=program,
-    )
 
 
 def is_answering(api: ApiServer) -> bool:
@@ -139,17 +131,3 @@ def _is_bindable(family: int, address: Any) -> bool:
         except OSError as error:
             return error.errno != errno.EADDRINUSE
     return True
-
-
-def _listener(port: int) -> tuple[int, str] | None:
-    """Pid and name of a program that listens on the port, if we may know."""
-    import psutil  # here, as it is large and seldom needed
-
-    try:
-        for connection in psutil.net_connections("tcp"):
-            is_it = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
-            if is_it and connection.pid is not None:
-                return connection.pid, psutil.Process(connection.pid).name()
-    except psutil.Error:
-        return None  # it has just ended, or is none of ours
-    return None

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from hermesd.adapters.agents.hermes_api import PORT, read_api_server
-from hermesd.adapters.agents.hermes_sources import Sources, is_yes, read_json, read_sources
+from hermesd.adapters.agents.hermes_api import port_source, read_api_server
+from hermesd.adapters.agents.hermes_sources import LEGACY_CONFIG, Sources, is_yes, read_json, read_sources
 from hermesd.domain.channels import CHANNELS, section
 from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.errors import ConfigInvalid
-from hermesd.domain.exclusivity import RULES, SWITCH, Part, Port, Rule
+from hermesd.domain.exclusivity import RULES, SWITCH, Part, Place, Port, Rule
 from hermesd.domain.profile import NAME_PATTERN
 
 _API_SERVER = "api_server"
@@ -65,12 +65,13 @@ def _claims(home: Path, sources: Sources) -> Iterator[Claim]:
             yield from _ports(rule, sources)
     api = read_api_server(sources.config, sources.variables)
     if api.is_enabled:
-        yield Claim(ClaimKind.PORT, _API_SERVER, PORT, port=api.port)
+        source, is_usual = port_source(sources.config, sources.variables)
+        yield Claim(ClaimKind.PORT, _API_SERVER, source, port=api.port, is_usual=is_usual)
 
 
 def _is_on(rule: Rule, sources: Sources, bots: Iterable[Claim]) -> bool:
     """Whether the gateway would bring a platform up, as far as files tell."""
-    by_variables = all(any(_is_set(name, sources) for name in group) for group in rule.turned_on_by)
+    by_variables = _is_on_by_variables(rule, sources)
     said = sources.is_enabled(rule.platform)
     if any(sources.variables.get(name, "").lower() in _NO for name in rule.turned_off_by):
         return False
@@ -78,6 +79,10 @@ def _is_on(rule: Rule, sources: Sources, bots: Iterable[Claim]) -> bool:
         return said or (rule.is_forced and by_variables)
     is_written = any(claim.source not in sources.variables for claim in bots)
     return by_variables or (rule.is_on_by_identity and is_written)
+
+
+def _is_on_by_variables(rule: Rule, sources: Sources) -> bool:
+    return all(any(_is_set(name, sources) for name in group) for group in rule.turned_on_by)
 
 
 def _is_set(name: str, sources: Sources) -> bool:
@@ -172,11 +177,32 @@ def _login_place(home: Path, usual: str, old: str) -> str:
 def _ports(rule: Rule, sources: Sources) -> Iterator[Claim]:
     for port in rule.ports:
         if _listens(rule.platform, port, sources):
-            text, place = _value(rule.platform, Part((port.variable,) if port.variable else (), port.key), sources)
+            places = port.places(is_on_by_variables=_is_on_by_variables(rule, sources))
+            text, source = _named_port(rule.platform, port, places, sources)
             number = int(text) if _NUMBER.fullmatch(text) else port.usual
             if 0 < number <= _MOST_PORT:
-                place = place or port.variable or f"platforms.{rule.platform}.{port.key}"
-                yield Claim(ClaimKind.PORT, rule.platform, place, port=number)
+                source = source or _unwritten(rule.platform, port, places, sources)
+                yield Claim(ClaimKind.PORT, rule.platform, source, port=number, is_usual=not text)
+
+
+def _named_port(platform: str, port: Port, places: Iterable[Place], sources: Sources) -> tuple[str, str]:
+    """What is written, as text, and where; both empty if nothing is."""
+    for place in places:
+        if place is Place.KEY:
+            text, source = sources.setting(platform, port.key)
+        else:
+            text, source = sources.variables.get(port.variable, "").strip(), port.variable
+        if text:
+            return text, source
+    return "", ""
+
+
+def _unwritten(platform: str, port: Port, places: Iterable[Place], sources: Sources) -> str:
+    """Where a port can be written of which nothing is said: a variable if one counts, else the configuration."""
+    if Place.VARIABLE in places:
+        return port.variable
+    known = (place for place, _ in sources.of(platform) if place[0] != LEGACY_CONFIG)
+    return ".".join((*next(known, ("platforms", platform)), port.key))
 
 
 def _listens(platform: str, port: Port, sources: Sources) -> bool:

@@ -1,29 +1,27 @@
 """A hermes-agent home taken over by another one.
 
-Owns: what comes along and what is brought to the clone's own name, place and port (hermes-agent 0.19.0). Whose is
+Owns: what comes along and what is brought to the clone's own name and place (hermes-agent 0.19.0). Whose is
 what stands in the domain's ownership table. Must not know how a home is published.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hermesd.adapters import dotenvfile, yamlfile
-from hermesd.adapters.agents import hermes_api, hermes_channels, hermes_cron, hermes_honcho
+from hermesd.adapters.agents import hermes_channels, hermes_cron, hermes_honcho
 from hermesd.adapters.agents.clones import copy_files, copy_home
-from hermesd.adapters.agents.hermes_files import CONFIG, ENV, variables
+from hermesd.adapters.agents.hermes_files import CONFIG, ENV
 from hermesd.adapters.agents.hermes_moves import STATE, Move, mentions, move_workplace, rekey
-from hermesd.adapters.agents.hermes_setup import choose_port
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.textfile import read_text
 from hermesd.adapters.treecopy import WORKERS, Names, Order
 from hermesd.domain.cloning import CloneOrder, Extent
-from hermesd.domain.errors import ConfigInvalid, HermesError
+from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.layout import OPT_OUT
 from hermesd.domain.ownership import NEVER_COPIED, Owner, owner_of
-from hermesd.domain.profile import NAME_PATTERN, Home, ProfileName
+from hermesd.domain.profile import Home, ProfileName
 
 SETTINGS = (CONFIG, ENV, "SOUL.md", OPT_OUT)
 """What a clone of the settings takes over."""
@@ -79,7 +77,7 @@ def make_clone(clone: Clone, is_cancelled: Callable[[], bool], *, workers: int =
     told = copy_home(order) if clone.is_whole else copy_files(order, SETTINGS)
     if not clone.order.has_channels:
         told += hermes_channels.strip(clone.target)
-    told += [*_take_over_honcho(clone, order), *_bring_home(clone), *_separate_api(clone)]
+    told += [*_take_over_honcho(clone, order), *_bring_home(clone)]
     if clone.is_whole:
         told += [*_bring_all_home(clone), *_describe(clone, order)]
     return [line.replace(str(clone.target), str(clone.move.after_path)) for line in told]
@@ -187,54 +185,12 @@ def _describe(clone: Clone, order: Order) -> list[str]:
     return told
 
 
-def _separate_api(clone: Clone) -> list[str]:
-    """A port of its own for the clone's API: the second of two gateways with one port would not start."""
-    text = _text(clone.target / ENV)
-    config, env = _config(clone.target), dotenvfile.parse_env(text)
-    known = variables(config, env)
-    api = hermes_api.read_api_server(config, known)
-    if not api.is_enabled:
-        return []
-    try:
-        port = choose_port(0, frozenset(_ports(clone.root)))
-        values = {hermes_api.PORT: str(port)}
-        if not hermes_api.is_named(known):  # else the port that `config.yaml` names would win
-            values[hermes_api.ENABLED] = "true"
-        changed = dotenvfile.with_values(text, values, clone.target / ENV)
-    except (HermesError, ValueError) as error:
-        fix = f"set another {hermes_api.PORT} in {clone.target / ENV}"
-        return [f"both profiles' API servers want port {api.port} ({error}): {fix}"]
-    write_atomic(clone.target / ENV, changed.encode())
-    return [
-        f"its API server listens on port {port}, with the same key, since {clone.source.name}'s has {api.port}"
-    ]
-
-
-def _ports(root: Path) -> list[int]:
-    """What the APIs of all profiles listen on, whether or not they run."""
-    homes = [root, *(path for path in (root / "profiles").glob("*") if NAME_PATTERN.fullmatch(path.name))]
-    found = []
-    for home in homes:
-        config = _config(home)
-        api = hermes_api.read_api_server(config, variables(config, _env(home)))
-        if api.is_enabled:
-            found.append(api.port)
-    return found
-
-
 def _text(path: Path) -> str:
     """What a file says; nothing if it cannot be read, which is told with every look at the profile."""
     try:
         return read_text(path)
     except ConfigInvalid:
         return ""
-
-
-def _config(home: Path) -> dict[str, Any]:
-    try:
-        return yamlfile.read_yaml(home / CONFIG)
-    except ConfigInvalid:
-        return {}
 
 
 def _env(home: Path) -> Mapping[str, str]:

@@ -14,15 +14,17 @@ from urllib.parse import urlsplit
 from hermesd.adapters import dotenvfile, yamlfile
 from hermesd.adapters.agents import hermes_api
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, Model, read_model, variables
+from hermesd.adapters.agents.hermes_ports import port_in_use
 from hermesd.adapters.atomic import write_atomic
+from hermesd.adapters.sockets import fleeting_ports
 from hermesd.adapters.textfile import read_text
-from hermesd.domain.agent import FIRST_API_PORT, ModelEndpoint, Setup
+from hermesd.domain.agent import ModelEndpoint, Setup
 from hermesd.domain.creation import check_model_name
 from hermesd.domain.errors import ArgumentInvalid, PortInUse
+from hermesd.domain.listening import FIRST_API_PORT, LAST_PORT, lowest_free
 
 _PROVIDER = "custom"
 _LOOPBACK = "127.0.0.1"
-_LAST_PORT = 65_535
 _NOT_KEYS = re.compile(r"PATH|HOME|SHELL|EDITOR|PYTHON.*|(?:LD|DYLD|NODE|GIT|HERMES|API_SERVER)_.*", re.IGNORECASE)
 """Names that steer programs: a key under one of them would break what reads it."""
 
@@ -137,19 +139,20 @@ def _plan_api(
 
 def choose_port(asked_port: int, taken_ports: frozenset[int]) -> int:
     """The asked port if it can be had, else the lowest free one."""
-    if not 0 <= asked_port <= _LAST_PORT:
-        raise ArgumentInvalid(f"{asked_port} is not a port", hint=f"a port is 1 to {_LAST_PORT}")
+    if not 0 <= asked_port <= LAST_PORT:
+        raise ArgumentInvalid(f"{asked_port} is not a port", hint=f"a port is 1 to {LAST_PORT}")
     hint = "leave the port out to have a free one chosen"
     if asked_port in taken_ports:
         raise PortInUse(f"port {asked_port} belongs to another profile", hint=hint, port=str(asked_port))
     if asked_port:
         if not hermes_api.is_free(_LOOPBACK, asked_port):
-            raise hermes_api.port_in_use(asked_port, hint=hint)
+            raise port_in_use(asked_port, hint=hint)
         return asked_port
-    for port in range(FIRST_API_PORT, _LAST_PORT + 1):
-        if port not in taken_ports and hermes_api.is_free(_LOOPBACK, port):
-            return port
-    raise PortInUse(f"no port from {FIRST_API_PORT} on is free", port=str(FIRST_API_PORT))
+    return lowest_free(
+        FIRST_API_PORT,
+        lambda port: port in taken_ports or not hermes_api.is_free(_LOOPBACK, port),
+        fleeting_ports(),
+    )
 
 
 def _check_base_url(base_url: str) -> None:
