@@ -167,7 +167,7 @@ def _lines(session: Session, one: "TargetResult", size: int) -> list[str]:
     lines = [f"{mark} {pad(clean(one.profile), size)}  {clean(phrase(one))}"]
     if failed(one):
         error = from_metadata(reason_of(one), one.error.message, dict(one.error.metadata))
-        reasons = (error.facts.get("why", ""), error.why)
+        reasons = (error.facts.get("why", ""), error.why.removeprefix(f"{one.error.message}; "))
         why = "; ".join(part for part in reasons if part and part not in error.message)
         lines += [f"    why: {clean(why)}"] if why else []
         lines += [f"    fix: {clean(session.runnable(fix.command))}" for fix in error.fixes[:1]]

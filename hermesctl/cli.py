@@ -27,6 +27,7 @@ COMMANDS = {
     "top": ("hermesctl.commands.top:top", "What gateways use, live."),
     "profile": ("hermesctl.commands.profile:profile", "Create, choose, look at and delete profiles."),
     "gateway": ("hermesctl.commands.gateway:gateway", "Start, stop and look at gateways."),
+    "claims": ("hermesctl.commands.claims:claims", "Which gateway has which bot, login and port."),
     "skills": ("hermesctl.commands.skills:skills", "Bring bundled skills into profiles; all else is the agent's."),
     "logs": ("hermesctl.commands.logs:logs", "What gateways, agents and the daemon wrote."),
     "runtime": ("hermesctl.commands.runtime:runtime", "List, install and choose agents."),

@@ -80,6 +80,11 @@ DEFAULT_FIXES: Mapping[str, str] = {
 """What to run where the daemon names no command of its own."""
 
 
+CLAIM_REASONS = frozenset({"PORT_IN_USE", "TOKEN_IN_USE"})
+WAITING = "it waits, and starts by itself once that is free"
+"""What becomes of a gateway whose claim somebody has."""
+
+
 @dataclass(frozen=True)
 class Fix:
     """One way out: a command that can be run as it stands, and what it does where that is not plain."""
@@ -125,6 +130,8 @@ def from_metadata(reason: str, message: str, metadata: Mapping[str, str]) -> Her
 
     "cannot do this: because of that" is told as what and why, and a hint joins the why.
     """
+    if reason in CLAIM_REASONS and metadata.get("claim") and metadata.get("profile"):
+        return _of_claim(reason, message, metadata)
     facts = dict(metadata)
     hint = facts.pop("hint", "")
     commands = [line for line in facts.pop("fix", "").splitlines() if line.strip()]
@@ -137,6 +144,27 @@ def from_metadata(reason: str, message: str, metadata: Mapping[str, str]) -> Her
     incident = f"incident {facts['incident']} in the daemon's log" if "incident" in facts else ""
     why = "; ".join(part for part in (because, hint, suggestion, incident) if part)
     return HermesError(reason, what, why=why, fixes=[Fix(line.strip()) for line in commands], facts=facts)
+
+
+def _of_claim(reason: str, message: str, metadata: Mapping[str, str]) -> HermesError:
+    """Why a gateway waits instead of starting, and what can be done about it in either profile."""
+    facts = dict(metadata)
+    profile, holder = facts["profile"], facts.get("holder", "")
+    given = [Fix(line.strip()) for line in facts.pop("fix", "").splitlines() if line.strip()]
+    hint = facts.pop("hint", "")
+    other = holder.strip("'") if holder.startswith("'") and holder.endswith("'") else ""
+    stop = [Fix(f"hermesctl gateway stop {other}", "stop the other gateway")] if other else []
+    why = "; ".join(part for part in (message, WAITING, hint) if part)
+    fixes = given or [_own(reason, facts), *stop]
+    return HermesError(reason, f"gateway '{profile}' did not start", why=why, fixes=fixes, facts=facts)
+
+
+def _own(reason: str, facts: Mapping[str, str]) -> Fix:
+    """How a profile gets a bot, or a port, of its own; the agent's setup asks for no ports."""
+    profile, source = facts["profile"], f" ({facts['source']})" if facts.get("source") else ""
+    if reason == "PORT_IN_USE":
+        return Fix(f"hermesctl claims show {profile}", f"see where {profile} has its port from{source}")
+    return Fix(f"hermesctl -p {profile} gateway setup", f"give {profile} a bot of its own{source}")
 
 
 def usage(message: str, *, why: str = "", fixes: Sequence[Fix] = ()) -> HermesError:

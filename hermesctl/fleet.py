@@ -183,7 +183,9 @@ def _footer(session: Session, fleet: Fleet) -> str:
     up = age(session.terminal.now_s() - seconds(fleet.daemon.started_at))
     runtime = fleet.current_runtime
     agent = f"{runtime.kind} {runtime.version}".rstrip() if runtime else "no agent"
-    return f"hermesd {clean(fleet.daemon.version)} · up {up} · {clean(agent)}\n"
+    count = sum(gateway_view.waits_for_claim(one.gateway) for one in fleet.profiles)
+    waiting = f" · {count} wait{'s' * (count == 1)} for a claim" if count else ""
+    return f"hermesd {clean(fleet.daemon.version)} · up {up} · {clean(agent)}{waiting}\n"
 
 
 def _named(data: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,16 @@ WAYS_OUT = {
 }
 """The command that ends the waiting, once what is wrong is mended."""
 
+WAITS = {
+    v1.PARKED_FOR_CLAIM: "a claim",
+    v1.PARKED_FOR_BUDGET: "its budget",
+    v1.PARKED_FOR_CHANNEL: "a channel",
+}
+"""What a parked gateway waits for, in short."""
+
+CLAIM_WAY_OUT = "hermesctl claims show {profile}"
+"""Who has what it waits for, and what can be done."""
+
 CHANNEL_WAY_OUT = "hermesctl -p {profile} gateway setup"
 """The agent's own, which sets up what could reach a gateway."""
 
@@ -74,6 +84,24 @@ def is_up(gateway: v1.Gateway) -> bool:
 def state_word(gateway: v1.Gateway) -> str:
     """What it is doing, in one word."""
     return word(v1.GatewayState.DESCRIPTOR, gateway.state) or EMPTY
+
+
+def state_phrase(gateway: v1.Gateway) -> str:
+    """The same, and of a parked one what it waits for."""
+    waits = WAITS.get(parked_for(gateway), "")
+    return f"{state_word(gateway)} ({waits.split()[-1]})" if waits else state_word(gateway)
+
+
+def parked_for(gateway: v1.Gateway) -> v1.ParkedFor.ValueType:
+    """What a parked gateway waits for. An older daemon does not say, and set a moment for all but a channel."""
+    if gateway.state != v1.GATEWAY_STATE_PARKED or gateway.parked_for:
+        return gateway.parked_for
+    return v1.PARKED_FOR_BUDGET if gateway.HasField("next_start_at") else v1.PARKED_FOR_CHANNEL
+
+
+def waits_for_claim(gateway: v1.Gateway) -> bool:
+    """Whether it waits until somebody lets go of a token, a login or a port."""
+    return parked_for(gateway) == v1.PARKED_FOR_CLAIM
 
 
 def symbol(gateway: v1.Gateway) -> str:
@@ -160,6 +188,8 @@ def pid(gateway: v1.Gateway) -> str:
 
 def trouble(gateway: v1.Gateway) -> str:
     """What it waits for or suffers from; empty if nothing."""
+    if waits_for_claim(gateway):
+        return f"waits: {gateway.detail or 'somebody else has what it needs for itself'}"
     if gateway.detail:
         return gateway.detail
     if gateway.state == v1.GATEWAY_STATE_FOREIGN:
@@ -173,7 +203,7 @@ def look(gateway: v1.Gateway) -> Fix | None:
     """What to look at first when something is wrong; `None` if nothing is."""
     if gateway.foreign.resolution:
         return Fix(gateway.foreign.resolution, trouble(gateway))
-    command = TROUBLED.get(gateway.state)
+    command = CLAIM_WAY_OUT if waits_for_claim(gateway) else TROUBLED.get(gateway.state)
     if gateway.state == v1.GATEWAY_STATE_STOPPING and gateway.detail:  # it is not a person who ends it
         command = "hermesctl gateway why {profile}"
     text = trouble(gateway) or f"its gateway is {state_word(gateway)}"
@@ -197,6 +227,8 @@ def summary(gateway: v1.Gateway, terminal: Terminal) -> str:
     parts = [state_word(gateway) + (f" since {moment_long(terminal, at)}" if at else "")]
     if pid(gateway) != EMPTY:
         parts.append(f"pid {pid(gateway)}")
+    if gateway.state == v1.GATEWAY_STATE_PARKED:
+        parts.append(trouble(gateway) or f"waits for {WAITS.get(parked_for(gateway), 'something')}")
     return clean(" · ".join(parts))
 
 
@@ -243,8 +275,8 @@ def _block(title: str, lines: list[str]) -> str:
 
 
 def _waits_for_channel(gateway: v1.Gateway) -> bool:
-    """Whether it waits until something could reach it: for anything else a moment is set."""
-    return gateway.state == v1.GATEWAY_STATE_PARKED and not gateway.HasField("next_start_at")
+    """Whether it waits until something could reach it."""
+    return parked_for(gateway) == v1.PARKED_FOR_CHANNEL
 
 
 def _next(gateway: v1.Gateway, terminal: Terminal) -> str:
@@ -253,6 +285,8 @@ def _next(gateway: v1.Gateway, terminal: Terminal) -> str:
         at_s, now_s = seconds(gateway.next_start_at), terminal.now_s()
         when = rfc3339(at_s) if terminal.columns is None else f"in {age(max(at_s - now_s, 0.0))}"
         return f"it is started again {when}"
+    if waits_for_claim(gateway):
+        return "it is started by itself once that is free, who waits longest first"
     if _waits_for_channel(gateway):
         return "it is started within a minute once something could reach it"
     return NEXT.get(gateway.state, "")
@@ -262,6 +296,8 @@ def _way_out(gateway: v1.Gateway) -> str:
     """The command that changes what is wrong; empty if nothing is."""
     if gateway.foreign.resolution:
         return gateway.foreign.resolution
+    if waits_for_claim(gateway):
+        return CLAIM_WAY_OUT.format(profile=gateway.profile)
     command = CHANNEL_WAY_OUT if _waits_for_channel(gateway) else WAYS_OUT.get(gateway.state, "")
     return command.format(profile=gateway.profile)
 
@@ -272,7 +308,7 @@ def _fields(gateway: v1.Gateway, terminal: Terminal) -> list[tuple[str, str]]:
     is_foreign = gateway.state == v1.GATEWAY_STATE_FOREIGN
     process = pid(gateway) if pid(gateway) != EMPTY else ""
     return [
-        ("Trouble", trouble(gateway) if gateway.detail or is_foreign else ""),
+        ("Trouble", trouble(gateway) if gateway.detail or is_foreign or waits_for_claim(gateway) else ""),
         *(("Warning", warning) for warning in gateway.warnings),
         ("Process", f"pid {process} ({'not ' if is_foreign else ''}started by hermesd)" if process else ""),
         *health_view.foreign_fields(gateway, terminal),

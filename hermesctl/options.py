@@ -228,7 +228,11 @@ def _to_names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> 
 def reference(text: str) -> str:
     """The name in a reference; a path, which starts with a slash or has several, stays as it is."""
     noun, slash, name = text.partition("/")
-    return name if slash and noun in {"profile", "gateway", "operation", "runtime", "trashedprofile"} else text
+    return (
+        name
+        if slash and noun in {"profile", "gateway", "operation", "runtime", "trashedprofile", "claim"}
+        else text
+    )
 
 
 def name_argument(function: Callable[..., Any]) -> Callable[..., Any]:

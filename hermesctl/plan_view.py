@@ -15,7 +15,8 @@ VERB_WIDTH = 5
 def page(plan: v1.ProfilePlan, source: str) -> str:
     """The whole plan, and what the new profile would share with others."""
     told = f"{heading(plan, source)}  path   {clean(plan.path)}\n{steps(plan.steps)}"
-    return told + "".join(f"! shared with {names}: {variables}\n" for names, variables in _shared(plan.shared))
+    told += "".join(f"! shared with {names}: {variables}\n" for names, variables in _shared(plan.shared))
+    return told + "".join(f"! {_grant(one)}\n" for one in plan.grants)
 
 
 def heading(plan: v1.ProfilePlan, source: str) -> str:
@@ -34,6 +35,11 @@ def steps(found: Iterable[v1.PlanStep]) -> str:
         told = [", ".join(short), *long] if short else long
         lines.extend(f"  {clean(verb):<{VERB_WIDTH}}  {phrase}\n" for phrase in told)
     return "".join(lines)
+
+
+def _grant(one: v1.SharedGrant) -> str:
+    """A login that would be in two profiles, and what will happen."""
+    return clean(f"shared with {', '.join(one.profiles)}: the login {one.provider}; {one.consequence}")
 
 
 def _is_sentence(phrase: str) -> bool:

@@ -5,13 +5,13 @@ Owns: the columns and pages for profiles. Must not ask the daemon.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from hermesctl import disk_view, gateway_view
+from hermesctl import claim_view, disk_view, gateway_view
 from hermesctl.selection import Source
 from hermesctl.shapes import word
 from hermesctl.tables import EMPTY, Column, page
 from hermesctl.terminal import Terminal
 from hermesctl.text import clean
-from hermesd.v1 import gateways_pb2, terminals_pb2
+from hermesd.v1 import claims_pb2, gateways_pb2, terminals_pb2
 from hermesd.v1 import profiles_pb2 as v1
 
 IGNORED = 10
@@ -29,7 +29,7 @@ def columns(terminal: Terminal, usages: Mapping[str, v1.DiskUsage]) -> list[Colu
         Column("NAME", label),
         Column(
             "GATEWAY",
-            lambda one: gateway_view.state_word(one.gateway),
+            lambda one: gateway_view.state_phrase(one.gateway),
             colour=lambda one: gateway_view.colour(one.gateway),
         ),
         Column("MODEL", lambda one: one.model or EMPTY),
@@ -102,12 +102,13 @@ def detail_page(
     terminal: Terminal,
     usage: v1.DiskUsage,
     terminals: Sequence[terminals_pb2.Terminal],
+    claims: Sequence[claims_pb2.Claim] = (),
 ) -> str:
     """One profile in detail."""
     what = description(profile)
     title = f"{label(profile)} · {what}" if what else label(profile)
     path = f"{_short(profile.path, terminal)} ({disk_view.summary(usage)})"
-    fields = [*_main_fields(profile, terminal, path), *_further_fields(profile, terminal)]
+    fields = [*_main_fields(profile, terminal, path), *_further_fields(profile, terminal, claims)]
     if terminals:
         at_work = " · ".join(f"{one.verb} (pid {one.pid})" for one in terminals)
         fields.insert(3, ("Terminals", at_work))
@@ -156,10 +157,14 @@ def _main_fields(profile: v1.Profile, terminal: Terminal, path: str) -> list[tup
     ]
 
 
-def _further_fields(profile: v1.Profile, terminal: Terminal) -> list[tuple[str, str]]:
+def _further_fields(
+    profile: v1.Profile, terminal: Terminal, claims: Sequence[claims_pb2.Claim]
+) -> list[tuple[str, str]]:
     made = gateway_view.moment_long(terminal, profile.created_at) if profile.HasField("created_at") else ""
     return [
         ("Channels", " · ".join(f"{one.platform} {_fingerprint(one)}" for one in profile.channels)),
+        ("Claims", " · ".join(claim_view.summary(one, profile.name) for one in claims)),
+        *(("Login", _grant(one)) for one in profile.grants),
         ("API", api_url(profile)),
         ("Skills", str(profile.skill_count)),
         (".env", _env(profile)),
@@ -197,6 +202,12 @@ def _env(profile: v1.Profile) -> str:
     names = profile.env_names
     rest = f" and {len(names) - ENV_NAMES} more" if len(names) > ENV_NAMES else ""
     return f"{', '.join(names[:ENV_NAMES])}{rest}" if names else "there, nothing is set"
+
+
+def _grant(shared: v1.SharedGrant) -> str:
+    """A login that others have too, what will happen, and what can be done."""
+    fix = f" ({shared.fix})" if shared.fix else ""
+    return f"{shared.provider} is that of {', '.join(shared.profiles)} too: {shared.consequence}{fix}"
 
 
 def _fingerprint(channel: v1.Channel) -> str:

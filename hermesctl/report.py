@@ -44,6 +44,8 @@ def see(error: HermesError) -> str:
         return "hermesctl daemon status"
     if profile and error.reason in LOGGED_REASONS:
         return f"hermesctl gateway logs {profile}"
+    if profile and "claim" in error.facts:
+        return f"hermesctl claims show {profile}"
     if profile and error.reason in HINDERED_REASONS:
         return f"hermesctl gateway status {profile}"
     if error.reason == "PROFILE_BUSY" and (operation := error.facts.get("operation")):

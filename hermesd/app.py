@@ -54,6 +54,7 @@ from hermesd.adapters.terminalfiles import TerminalFiles
 from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.aliases import AliasesServicer
+from hermesd.api.claims import ClaimsServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.doctor import DoctorServicer
 from hermesd.api.environments import EnvironmentsServicer
@@ -409,6 +410,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         aliases=AliasesServicer(services.aliases),
         logs=LogsServicer(services.logs),
         samples=SamplesServicer(services.samples),
+        claims=ClaimsServicer(services.claim_views),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

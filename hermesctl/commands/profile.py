@@ -25,6 +25,7 @@ from hermesctl.shapes import plain, span
 from hermesctl.text import clean
 from hermesctl.times import elapsed
 from hermesd.v1 import profiles_pb2 as v1
+from hermesd.v1.claims_pb2 import Claim, ListClaimsRequest
 from hermesd.v1.terminals_pb2 import ListTerminalsRequest
 
 BACK = "-"
@@ -91,12 +92,17 @@ def show(session: Session, name: str) -> None:
     found = _get(session, session.select(name))
     usage = disk_view.measure(session, found.name, disk_view.PAGE_LIMIT)
     terminals = session.client.terminals.ListTerminals(ListTerminalsRequest(profile=found.name)).terminals
+    claims = _claims(session, found.name)
     session.renderer.single(
         "Profile",
         found,
         name=found.name,
-        text=lambda: view.detail_page(found, session.terminal, usage, terminals),
-        extra={"disk": plain(usage), "terminals": [plain(one) for one in terminals]},
+        text=lambda: view.detail_page(found, session.terminal, usage, terminals, claims),
+        extra={
+            "disk": plain(usage),
+            "terminals": [plain(one) for one in terminals],
+            "claims": [plain(one) for one in claims],
+        },
     )
 
 
@@ -201,6 +207,12 @@ def _find(session: Session, chosen: Selection) -> v1.Profile:
         if failure.reason != "PROFILE_NOT_FOUND":
             raise
         return v1.Profile(name=chosen.name, problems=[failure.message])
+
+
+def _claims(session: Session, name: str) -> list[Claim]:
+    """What a profile claims; a platform may have its name too."""
+    found = session.client.claims.ListClaims(ListClaimsRequest(about=name)).claims
+    return [one for one in found if any(use.profile == name for use in one.uses)]
 
 
 def _get(session: Session, name: str) -> v1.Profile:

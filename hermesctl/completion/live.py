@@ -122,6 +122,7 @@ BY_NOUN: Mapping[str, Callable[[Session], Named]] = {
     "gateway": profiles,
     "logs": profiles,
     "top": profiles,
+    "claims": profiles,
     "operations": operations,
     "runtime": runtimes,
     "skills": profiles,

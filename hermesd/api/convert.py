@@ -5,7 +5,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesd.domain import operation as operations
 from hermesd.domain.dump import Dump
-from hermesd.domain.gateway import State
+from hermesd.domain.gateway import ParkedFor, State
+from hermesd.domain.grants import SharedGrant
 from hermesd.domain.health import Condition
 from hermesd.domain.logs import Level, Record, Source
 from hermesd.domain.process import Foreign, LastExit
@@ -54,6 +55,11 @@ CONDITIONS = {
     Condition.HUNG: gateways_pb2.GATEWAY_STATE_HUNG,
 }
 """How a gateway that is up is shown."""
+
+PARKED_FOR: dict[ParkedFor | None, gateways_pb2.ParkedFor.ValueType] = {
+    None: gateways_pb2.PARKED_FOR_UNSPECIFIED,
+    **{reason: gateways_pb2.ParkedFor.Value(f"PARKED_FOR_{reason.name}") for reason in ParkedFor},
+}
 
 LOG_LEVELS: dict[Level | None, logs_pb2.LogLevel.ValueType] = {
     None: logs_pb2.LOG_LEVEL_UNSPECIFIED,
@@ -114,6 +120,7 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         health=None if view.health is None else _health(view.health),
         start_order=record.start_order,
         usage=sample(view.name, view.usage) if view.usage else None,
+        parked_for=_parked_for(view),
     )
 
 
@@ -179,6 +186,12 @@ def _state(view: GatewayView) -> gateways_pb2.GatewayState.ValueType:
     return STATES[view.record.gateway.state]
 
 
+def _parked_for(view: GatewayView) -> gateways_pb2.ParkedFor.ValueType:
+    """Nothing where a foreign gateway is shown in its place."""
+    is_parked = _state(view) == gateways_pb2.GATEWAY_STATE_PARKED
+    return PARKED_FOR[view.record.gateway.parked_for if is_parked else None]
+
+
 def _health(health: HealthView) -> gateways_pb2.GatewayHealth:
     parts = [
         gateways_pb2.HealthPart(
@@ -236,6 +249,19 @@ def profile(view: ProfileView) -> profiles_pb2.Profile:
             profiles_pb2.Channel(platform=one.platform, variable=one.variable, fingerprint=one.fingerprint)
             for one in view.credentials
         ],
+        grants=[shared_grant(one, home.name) for one in view.grants],
+    )
+
+
+def shared_grant(shared: SharedGrant, name: ProfileName) -> profiles_pb2.SharedGrant:
+    """A login of a profile that others have too."""
+    return profiles_pb2.SharedGrant(
+        provider=shared.grant.provider,
+        source=shared.grant.source,
+        masked=shared.grant.masked,
+        profiles=[other.text for other in shared.profiles],
+        consequence=shared.consequence,
+        fix=shared.way_out(name),
     )
 
 

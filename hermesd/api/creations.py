@@ -71,10 +71,11 @@ def _plan(plan: CreationPlan) -> profiles_pb2.ProfilePlan:
         steps=[profiles_pb2.PlanStep(verb=step.verb, what=step.what) for step in plan.steps],
         shared=[
             profiles_pb2.SharedCredential(
-                platform=one.credential.platform,
-                variable=one.credential.variable,
+                platform=one.claim.platform,
+                variable=one.claim.source,
                 profiles=[name.text for name in one.profiles],
             )
             for one in plan.shared
         ],
+        grants=[convert.shared_grant(one, plan.name) for one in plan.grants],
     )

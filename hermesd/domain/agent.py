@@ -11,6 +11,7 @@ from typing import Protocol
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
+from hermesd.domain.grants import Grant
 from hermesd.domain.listening import PortMove
 from hermesd.domain.logs import LogFile
 from hermesd.domain.masking import Masking
@@ -209,6 +210,12 @@ class Agent(Protocol):
         """What this home's gateway would need for itself alone, by what its files say now.
 
         Never raises: what cannot be read claims nothing. Of a value only the digest is in a claim.
+        """
+
+    def grants(self, home: Home) -> list[Grant]:
+        """The logins at providers that this home renews by itself, each once.
+
+        Never raises: what cannot be read grants nothing. Of a token only the digest is in a grant.
         """
 
     def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:

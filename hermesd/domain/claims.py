@@ -50,6 +50,20 @@ class Claim:
         return f"{self.kind}-{self.platform}-{self.digest}"
 
     @property
+    def place(self) -> str:
+        """Where it is read from, and of a port which one it is."""
+        return f"{self.source} ({self.masked})" if self.kind is ClaimKind.PORT else self.source
+
+    @property
+    def file(self) -> str:
+        """The file of the home in which its source stands; empty for a login, which no editor makes."""
+        if "/" in self.source or self.source.endswith(".json"):
+            return ""
+        if self.source.startswith("gateway.json."):
+            return "gateway.json"
+        return "config.yaml" if "." in self.source else ".env"
+
+    @property
     def masked(self) -> str:
         """What people see of it."""
         if self.kind is ClaimKind.PORT:

@@ -6,6 +6,9 @@ Owns: how a clone is asked for, and what is said of it before it is made. Must n
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hermesd.domain.claims import Claim
+from hermesd.domain.grants import Grant
+
 
 class Extent(StrEnum):
     """How much is taken over."""
@@ -47,5 +50,7 @@ class ClonePlan:
     paused_jobs: int = 0
     is_seeded: bool = True
     """Whether bundled skills may be added; not where the source does without them, which comes along."""
-    credentials: tuple[Credential, ...] = ()
-    """What the clone will have in common with its source."""
+    claims: tuple[Claim, ...] = ()
+    """What the clone will name as its source does, and only one gateway at a time can use."""
+    grants: tuple[Grant, ...] = ()
+    """The logins that the clone will have a copy of."""

@@ -1,15 +1,17 @@
 """What a new profile is to be like, and what is said of it before it is made.
 
-Owns: how a profile is asked for, what of that contradicts itself, and which bot credentials two profiles have in
-common. Must not know how a home is made.
+Owns: how a profile is asked for, what of that contradicts itself, and what two profiles have in common of which
+only one gateway at a time can use. Must not know how a home is made.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hermesd.domain.cloning import CloneOrder, Credential
+from hermesd.domain.claims import Claim
+from hermesd.domain.cloning import CloneOrder
 from hermesd.domain.errors import ArgumentInvalid
+from hermesd.domain.grants import SharedGrant
 from hermesd.domain.profile import ProfileName
 
 
@@ -64,9 +66,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Shared:
-    """A bot credential that other profiles have too."""
+    """What only one gateway at a time can use, and other profiles name too."""
 
-    credential: Credential
+    claim: Claim
     profiles: tuple[ProfileName, ...]
     """Sorted."""
 
@@ -81,15 +83,17 @@ class CreationPlan:
     steps: tuple[Step, ...]
     """In order."""
     shared: tuple[Shared, ...] = ()
+    grants: tuple[SharedGrant, ...] = ()
+    """Logins that it would have in common with others."""
 
 
-def shared_credentials(
-    own: Iterable[Credential], others: Mapping[ProfileName, Iterable[Credential]]
-) -> tuple[Shared, ...]:
-    """Which of a profile's credentials others have too, wherever they keep them; each value once."""
-    holders: dict[tuple[str, str], set[ProfileName]] = {}
-    for name, credentials in others.items():
-        for one in credentials:
-            holders.setdefault((one.platform, one.fingerprint), set()).add(name)
-    found = {(one.platform, one.fingerprint): one for one in own}
-    return tuple(Shared(one, tuple(sorted(holders[value]))) for value, one in found.items() if holders.get(value))
+def shared_claims(own: Iterable[Claim], others: Mapping[ProfileName, Iterable[Claim]]) -> tuple[Shared, ...]:
+    """Which of a profile's claims others make too, wherever they read them from; each thing once."""
+    holders: dict[str, set[ProfileName]] = {}
+    for name, claims in others.items():
+        for one in claims:
+            holders.setdefault(one.key, set()).add(name)
+    found: dict[str, Claim] = {}
+    for one in own:
+        found.setdefault(one.key, one)
+    return tuple(Shared(one, tuple(sorted(holders[key]))) for key, one in found.items() if key in holders)

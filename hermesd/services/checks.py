@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hermesd.domain.alias import Alias
 from hermesd.domain.claims import Claim
-from hermesd.domain.cloning import Credential
 from hermesd.domain.conditions import Unit
 from hermesd.domain.errors import HermesError
 from hermesd.domain.findings import Severity
+from hermesd.domain.grants import Grant
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.runtime import HERMES_AGENT
@@ -49,10 +49,10 @@ class Surroundings:
     homes: Sequence[Identified]
     aliases: Sequence[Alias]
     units: Sequence[Unit]
-    credentials: Mapping[str, Sequence[Credential]]
-    """By profile id."""
     claims: Mapping[str, Sequence[Claim]]
-    """By profile id."""
+    """What each profile's gateway needs for itself, by profile id."""
+    grants: Mapping[str, Sequence[Grant]]
+    """Logins that each profile renews, by profile id."""
 
     def home_at(self, path: Path | None) -> Identified | None:
         """The profile whose home this is."""
@@ -68,9 +68,9 @@ async def surroundings(ports: Ports, homes: KnownHomes, runtimes: Runtimes) -> S
     found = await homes.scan()
 
     def look() -> Surroundings:
-        credentials = {one.id: runtimes.agent_of(one.home.name).credentials(one.home) for one in found}
         claims = {one.id: runtimes.agent_of(one.home.name).claims(one.home) for one in found}
-        return Surroundings(found, ports.aliases.scan(), ports.machine_inspector.units(), credentials, claims)
+        grants = {one.id: runtimes.agent_of(one.home.name).grants(one.home) for one in found}
+        return Surroundings(found, ports.aliases.scan(), ports.machine_inspector.units(), claims, grants)
 
     return await asyncio.to_thread(look)
 

@@ -17,6 +17,7 @@ from hermesd.domain.errors import AliasTaken, ConfigInvalid, ProfileExists
 from hermesd.domain.listening import PortMove
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
+from hermesd.services.grants import shared_by
 from hermesd.services.homes import KnownHomes
 from hermesd.services.listening import Listening
 from hermesd.services.operations import Request
@@ -109,7 +110,9 @@ class CreationPlans:
         )
         if new.with_alias:
             steps.append(await asyncio.to_thread(self._alias_step, new.name))
-        return CreationPlan(new.name, path, tuple(steps), await self._sharing.of(new.name, clone.credentials))
+        shared = await self._sharing.of(new.name, clone.claims)
+        grants = await shared_by(self._homes, self._runtimes, new.name, clone.grants)
+        return CreationPlan(new.name, path, tuple(steps), shared, grants)
 
     def _alias_step(self, name: ProfileName) -> Step:
         try:

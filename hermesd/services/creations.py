@@ -95,7 +95,7 @@ class Creations:
             if new.source is not None:
                 job.report("settle")
                 await job.attempt(self._settle(new.source, home, job), "what is kept beside profiles")
-                await job.attempt(self._tell_shared(home, job), "shared bot credentials")
+                await job.attempt(self._tell_shared(home, job), "what it shares")
             if new.with_alias:
                 job.report("alias")
                 await self._add_alias(new.name, job)

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermesd.domain.alias import Alias
-from hermesd.domain.claims import Claim, clashes_within
-from hermesd.domain.cloning import Credential
+from hermesd.domain.claims import Claim, ClaimKind, clashes_within, distinct
 from hermesd.domain.conditions import Exposed, HomeCondition
 from hermesd.domain.errors import RuntimeMissing
 from hermesd.domain.findings import Severity, judge_disk, listed
+from hermesd.domain.grants import shared_grants
 from hermesd.domain.listening import written_ports
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
@@ -29,8 +29,9 @@ FINE: Mapping[str, str] = {
     "parts": "every part is there",
     "config": "its settings can be read",
     "alias": "its aliases are up to date",
-    "tokens": "no other profile has its bot tokens",
+    "tokens": "no other profile has its bots and logins",
     "ports": "nobody else was given its ports",
+    "logins": "no other profile renews its logins",
     "units": "no service would start a second gateway",
     "gateway": "no gateway runs but hermesd's",
     "limits": "its limits hold",
@@ -38,6 +39,10 @@ FINE: Mapping[str, str] = {
     "runtime": "its agent can be run",
 }
 """The checks in order, and what is said where nothing is wrong."""
+
+WAITS_ALWAYS = "only one of their gateways is started, and the other waits until that one is stopped"
+WAITS = "while one of their gateways runs, the other is not started and waits"
+"""What becomes of two profiles that need one thing: both are wanted, or not both."""
 
 
 class HomeChecks:
@@ -60,6 +65,7 @@ class HomeChecks:
         found["alias"] = await self._alias(known, around)
         found["tokens"] = await self._tokens(known, around)
         found["ports"] = await self._port_clashes(known, around)
+        found["logins"] = _logins(known, around)
         found["units"] = _units(home, around)
         found |= await self._gateway(known)
         found |= await self._disk(home, around, is_alone=is_alone)
@@ -168,19 +174,20 @@ class HomeChecks:
         return mend
 
     async def _tokens(self, known: Identified, around: Surroundings) -> list[Found]:
-        """Bots that another profile has too. Of two that are both wanted one cannot work."""
+        """Bots and logins that another profile has too. Of two that are both wanted one waits for ever."""
         told = []
         is_up = await self._is_wanted(known)
-        for own in around.credentials.get(known.id, ()):
-            holders = _holders(own, known, around)
+        for own in distinct(around.claims.get(known.id, ())):
+            holders = [] if own.kind is ClaimKind.PORT else _holders(own, known, around)
             if not holders:
                 continue
             both = is_up and any([await self._is_wanted(other) for other, _ in holders])
-            what = f"{own.variable} is the {own.platform} bot of {listed([name for _, name in holders])} too"
-            why = "only one gateway can be connected to it" if both else "their gateways cannot both run"
-            file = "config.yaml" if "." in own.variable else ".env"
+            what = f"{own.place} is the {_thing(own)} of {listed([name for _, name in holders])} too"
+            why = WAITS_ALWAYS if both else WAITS
+            setup = f"hermesctl -p {known.home.name} gateway setup"
+            fix = _edit(known.home.path / own.file) if own.file else setup
             severity = Severity.ERROR if both else Severity.WARNING
-            told.append(Found(own.variable, severity, f"{what}: {why}", _edit(known.home.path / file)))
+            told.append(Found(f"{own.kind} {own.source}", severity, f"{what}: {why}", fix))
         return told
 
     async def _port_clashes(self, known: Identified, around: Surroundings) -> list[Found]:
@@ -200,7 +207,7 @@ class HomeChecks:
                 continue
             both = is_up and any([await self._is_wanted(other) for other, _ in holders])
             what = f"{claim.source} is port {claim.port} of {listed([name for _, name in holders])} too"
-            why = "only one gateway can listen on it" if both else "their gateways cannot both run"
+            why = WAITS_ALWAYS if both else WAITS
             severity = Severity.ERROR if both else Severity.WARNING
             fix = _edit_source(known.home, claim)
             told.append(Found(f"{claim.platform} {claim.port}", severity, f"{what}: {why}", fix))
@@ -255,6 +262,22 @@ def _owner(home: Home, condition: HomeCondition) -> list[Found]:
     return told
 
 
+def _logins(known: Identified, around: Surroundings) -> list[Found]:
+    """Logins that another profile has a copy of, of which one may be worth nothing tomorrow."""
+    name = known.home.name
+    others = {one.home.name: around.grants.get(one.id, ()) for one in around.homes if one.id != known.id}
+    told = []
+    for one in shared_grants(around.grants.get(known.id, ()), others):
+        if not one.is_harmless:
+            holders = listed([f"'{other}'" for other in one.profiles])
+            what = (
+                f"the login {one.grant.provider} ({one.grant.source}) is that of {holders} too: {one.consequence}"
+            )
+            key = f"{one.grant.provider} {one.grant.masked}"
+            told.append(Found(key, Severity.WARNING, what, one.way_out(name)))
+    return told
+
+
 def _units(home: Home, around: Surroundings) -> list[Found]:
     told = []
     for unit in around.units:
@@ -272,15 +295,13 @@ def _mendable(key: str, severity: Severity, what: str, home: Home, mend: Mend) -
     return Found(key, severity, what, f"hermesctl doctor {name} --fix", mend, owner=name)
 
 
-def _holders(own: Credential, known: Identified, around: Surroundings) -> list[tuple[Identified, str]]:
-    """Other profiles that have a credential, with their names, and where they keep it unless that is the same."""
+def _holders(own: Claim, known: Identified, around: Surroundings) -> list[tuple[Identified, str]]:
+    """Other profiles that make a claim, with their names, and where they read it unless that is the same."""
     found = []
     for other in around.homes:
-        places = [
-            one.variable for one in around.credentials.get(other.id, ()) if one.fingerprint == own.fingerprint
-        ]
+        places = [one.source for one in around.claims.get(other.id, ()) if one.key == own.key]
         if places and other.id != known.id:
-            where = "" if own.variable in places else f" ({listed(places)})"
+            where = "" if own.source in places else f" ({listed(places)})"
             found.append((other, f"'{other.home.name}'{where}"))
     return found
 
@@ -298,6 +319,11 @@ def _port_holders(claim: Claim, known: Identified, around: Surroundings) -> list
 
 def _edit_source(home: Home, claim: Claim) -> str:
     return _edit(home.path / ("config.yaml" if "." in claim.source else ".env"))
+
+
+def _thing(claim: Claim) -> str:
+    """What it is, in words."""
+    return f"{claim.platform} {'login' if claim.kind is ClaimKind.LOGIN else 'bot'}"
 
 
 def _names(home: Home, exposed: Sequence[Exposed]) -> str:

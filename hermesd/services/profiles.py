@@ -13,6 +13,7 @@ from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import Credential
 from hermesd.domain.errors import HermesError, ProfileNameInvalid, RuntimeMissing
+from hermesd.domain.grants import SharedGrant
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import DEFAULT, IgnoredEntry, ProfileName, parse_display_name
@@ -20,6 +21,7 @@ from hermesd.domain.trash import TrashNote
 from hermesd.services.events import Events
 from hermesd.services.gateways import Gateways
 from hermesd.services.gatewayviews import GatewayView, GatewayViews
+from hermesd.services.grants import shared_by_home
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.leftovers import Leftovers
 from hermesd.services.listening import Listening
@@ -39,6 +41,8 @@ class ProfileView:
     gateway: GatewayView
     credentials: tuple[Credential, ...] = ()
     """What platforms know its bots by, where that was asked for."""
+    grants: tuple[SharedGrant, ...] = ()
+    """Logins that other profiles have too, where that was asked for."""
 
 
 def refuse_default(name: ProfileName) -> None:
@@ -104,7 +108,8 @@ class Profiles:
         aliases = await asyncio.to_thread(self._ports.aliases.scan)
         sticky = await asyncio.to_thread(self._ports.homes.sticky_default)
         held = await asyncio.to_thread(self._runtimes.agent_of(name).credentials, known.home)
-        return replace(await self._view(known, aliases, sticky), credentials=tuple(held))
+        grants = await shared_by_home(self._homes, self._runtimes, known.home)
+        return replace(await self._view(known, aliases, sticky), credentials=tuple(held), grants=grants)
 
     async def ignored(self) -> list[IgnoredEntry]:
         """What lies where profiles are and is none.

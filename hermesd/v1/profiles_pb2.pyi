@@ -108,6 +108,7 @@ class Profile(_message.Message):
     KEY_ENV_FIELD_NUMBER: _builtins.int
     HAS_KEY_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
+    GRANTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name: lower-case letters, digits, "_" and "-", at most 64 characters."""
     id: _builtins.str
@@ -176,6 +177,12 @@ class Profile(_message.Message):
     def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Channel]:
         """What platforms know its bots by. Default: empty; ListProfiles leaves it so."""
 
+    @_builtins.property
+    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedGrant]:
+        """Logins at providers that other profiles have too. Default: empty;
+        ListProfiles leaves it so.
+        """
+
     def __init__(
         self,
         *,
@@ -203,14 +210,61 @@ class Profile(_message.Message):
         key_env: _builtins.str = ...,
         has_key: _builtins.bool = ...,
         channels: _abc.Iterable[Global___Channel] | None = ...,
+        grants: _abc.Iterable[Global___SharedGrant] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["api_server", b"api_server", "created_at", b"created_at", "gateway", b"gateway"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "api_server", b"api_server", "base_url", b"base_url", "channels", b"channels", "created_at", b"created_at", "description", b"description", "description_is_generated", b"description_is_generated", "display_name", b"display_name", "distribution", b"distribution", "env_names", b"env_names", "gateway", b"gateway", "has_env", b"has_env", "has_key", b"has_key", "has_soul", b"has_soul", "id", b"id", "is_sticky_default", b"is_sticky_default", "key_env", b"key_env", "model", b"model", "name", b"name", "path", b"path", "problems", b"problems", "provider", b"provider", "runtime", b"runtime", "skill_count", b"skill_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "api_server", b"api_server", "base_url", b"base_url", "channels", b"channels", "created_at", b"created_at", "description", b"description", "description_is_generated", b"description_is_generated", "display_name", b"display_name", "distribution", b"distribution", "env_names", b"env_names", "gateway", b"gateway", "grants", b"grants", "has_env", b"has_env", "has_key", b"has_key", "has_soul", b"has_soul", "id", b"id", "is_sticky_default", b"is_sticky_default", "key_env", b"key_env", "model", b"model", "name", b"name", "path", b"path", "problems", b"problems", "provider", b"provider", "runtime", b"runtime", "skill_count", b"skill_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Profile: _TypeAlias = Profile  # noqa: Y015
+
+@_typing.final
+class SharedGrant(_message.Message):
+    """A login at a provider that is renewed by a token, in several profiles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    MASKED_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
+    CONSEQUENCE_FIELD_NUMBER: _builtins.int
+    FIX_FIELD_NUMBER: _builtins.int
+    provider: _builtins.str
+    """The provider as the agent calls it: "openai-codex", "mcp github"."""
+    source: _builtins.str
+    """File of the profile's home that it lies in."""
+    masked: _builtins.str
+    """What people see of the token: "sha256:ab12…9f"."""
+    consequence: _builtins.str
+    """What will happen: one sentence."""
+    fix: _builtins.str
+    """Command that gives the profile a login of its own. Default: "" where
+    nothing has to be done or none is known.
+    """
+    @_builtins.property
+    def profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the other profiles that have it, sorted."""
+
+    def __init__(
+        self,
+        *,
+        provider: _builtins.str = ...,
+        source: _builtins.str = ...,
+        masked: _builtins.str = ...,
+        profiles: _abc.Iterable[_builtins.str] | None = ...,
+        consequence: _builtins.str = ...,
+        fix: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consequence", b"consequence", "fix", b"fix", "masked", b"masked", "profiles", b"profiles", "provider", b"provider", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SharedGrant: _TypeAlias = SharedGrant  # noqa: Y015
 
 @_typing.final
 class Channel(_message.Message):
@@ -451,7 +505,9 @@ Global___PlanStep: _TypeAlias = PlanStep  # noqa: Y015
 
 @_typing.final
 class SharedCredential(_message.Message):
-    """A credential that two profiles would have in common."""
+    """A bot, a login or a port that two profiles would have in common, of which
+    only one gateway at a time can use it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -459,7 +515,7 @@ class SharedCredential(_message.Message):
     VARIABLE_FIELD_NUMBER: _builtins.int
     PROFILES_FIELD_NUMBER: _builtins.int
     platform: _builtins.str
-    """Messaging platform: "telegram", "discord"."""
+    """Messaging platform: "telegram", "discord"; "api_server" for the agent's API."""
     variable: _builtins.str
     """Variable or key it is read from."""
     @_builtins.property
@@ -491,6 +547,7 @@ class ProfilePlan(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     SHARED_FIELD_NUMBER: _builtins.int
+    GRANTS_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the new profile."""
     path: _builtins.str
@@ -501,7 +558,11 @@ class ProfilePlan(_message.Message):
 
     @_builtins.property
     def shared(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedCredential]:
-        """Bot credentials it would share. Default: empty."""
+        """Bots, logins and ports it would share. Default: empty."""
+
+    @_builtins.property
+    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___SharedGrant]:
+        """Logins at providers it would have a copy of. Default: empty."""
 
     def __init__(
         self,
@@ -510,10 +571,11 @@ class ProfilePlan(_message.Message):
         path: _builtins.str = ...,
         steps: _abc.Iterable[Global___PlanStep] | None = ...,
         shared: _abc.Iterable[Global___SharedCredential] | None = ...,
+        grants: _abc.Iterable[Global___SharedGrant] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "profile", b"profile", "shared", b"shared", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grants", b"grants", "path", b"path", "profile", b"profile", "shared", b"shared", "steps", b"steps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -408,9 +408,17 @@ def test_a_login_is_never_shared(place: Place) -> None:
     (told,) = place.clone()
     assert "hermes -p work honcho setup" in told
     assert hosts(path)["hermes_work"] == {"workspace": "w", "aiPeer": "work"}
-    write(place.source.path / "auth.json", {"providers": {"x": {"refresh_token": "r"}}})
-    told = place.clone(WHOLE, name="other")[0]
-    assert "auth.json" in told
+
+
+def test_logins_at_providers_come_along_only_with_everything(place: Place) -> None:
+    """The plan says which, and of their tokens only what they digest to."""
+    write(place.source.path / "auth.json", {"providers": {"x": {"refresh_token": "r-1"}}})
+    assert place.agent.plan_clone(place.source, CloneOrder()).grants == ()
+    plan = place.agent.plan_clone(place.source, WHOLE)
+    assert plan.grants == tuple(place.agent.grants(place.source))
+    assert "r-1" not in repr(plan)
+    place.clone(WHOLE, name="other")
+    assert tuple(place.agent.grants(place.home("other"))) == plan.grants
 
 
 @pytest.mark.parametrize(
@@ -445,7 +453,7 @@ def test_a_plan_says_what_comes_along(place: Place) -> None:
     settings = place.agent.plan_clone(place.source, CloneOrder())
     assert settings.copied == (".env: 3 keys (A, B, …)", "SOUL.md")
     assert {"memory", "sessions", "its skills"} < set(settings.skipped)
-    assert [one.variable for one in settings.credentials] == ["TELEGRAM_BOT_TOKEN"]
+    assert [one.source for one in settings.claims] == ["TELEGRAM_BOT_TOKEN"]
     whole = place.agent.plan_clone(place.source, CloneOrder(Extent.EVERYTHING, has_channels=False))
     assert whole == ClonePlan(
         copied=(

@@ -4,7 +4,9 @@ import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict
 
-from hermesd.domain.cloning import CloneOrder, Credential, Extent
+from hermesd.domain.claims import Claim, ClaimKind
+from hermesd.domain.cloning import CloneOrder, Extent
+from hermesd.domain.grants import Grant, Renewal
 from hermesd.v1 import operations_pb2, operations_pb2_grpc, profiles_pb2, profiles_pb2_grpc
 from tests.api.conftest import Served
 from tests.api.test_server import refusal
@@ -57,7 +59,7 @@ async def test_a_plan_names_one_profile(served: Served) -> None:
 
 async def test_a_clone_is_planned_and_made(served: Served) -> None:
     """Every field of the request reaches the agent; what is shared is in the plan, by name and not by value."""
-    served.house.agent.known_credentials["coder"] = [Credential("telegram", "TELEGRAM_BOT_TOKEN", "0123456789ab")]
+    served.house.agent.known_claims["coder"] = [Claim(ClaimKind.BOT, "telegram", "TELEGRAM_BOT_TOKEN", "01" * 32)]
     stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
     wanted = Create(
         profile="writer",
@@ -89,6 +91,26 @@ async def test_a_clone_is_planned_and_made(served: Served) -> None:
     made = await stub.GetProfile(profiles_pb2.GetProfileRequest(profile="writer"))
     assert made.model == "m"
     assert "Writes" in served.house.homes.files_of("writer")["profile.yaml"]
+
+
+async def test_a_login_that_would_be_shared_is_planned_and_shown(served: Served) -> None:
+    """With what will happen and what can be done; of its token only what people see."""
+    login = ("auth", "add", "anthropic")
+    served.house.agent.known_grants["coder"] = [Grant("anthropic", "auth.json", "ab" * 32, Renewal.ENDS, login)]
+    stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
+    everything = profiles_pb2.CLONE_EXTENT_EVERYTHING
+    wanted = Create(profile="writer", clone_from="coder", clone_extent=everything)
+    (told,) = (await stub.PlanProfile(Plan(profile="writer", create=wanted))).grants
+    assert (told.provider, told.source, told.masked) == ("anthropic", "auth.json", "sha256:abab…ab")
+    assert told.profiles == ["coder"]
+    assert told.consequence.startswith("whichever profile renews it first logs the others out")
+    assert told.fix == "hermesctl -p writer auth add anthropic"
+    served.house.agent.known_grants["default"] = served.house.agent.known_grants["coder"]
+    (shown,) = (await stub.GetProfile(profiles_pb2.GetProfileRequest(profile="coder"))).grants
+    assert list(shown.profiles) == ["default"]
+    assert shown.fix == "hermesctl -p coder auth add anthropic"
+    listed = (await stub.ListProfiles(profiles_pb2.ListProfilesRequest())).profiles
+    assert not any(one.grants for one in listed)
 
 
 async def test_settings_are_what_is_cloned_unless_more_is_asked_for(served: Served) -> None:

@@ -1,11 +1,13 @@
 """What every agent promises, fake or real."""
 
 import fcntl
+import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from hermesd.domain.description import Description
 from hermesd.domain.digests import digest
 from hermesd.domain.errors import ArgumentInvalid, Cancelled, ChangedMeanwhile, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
+from hermesd.domain.grants import Grant, Renewal
 from hermesd.domain.listening import FIRST_API_PORT, PortMove
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe, Sign
 from hermesd.domain.profile import Home, ProfileName
@@ -366,7 +369,7 @@ def test_an_empty_home_can_be_cloned_without_a_word(
 ) -> None:
     """Nothing in it connects to a platform, nothing is paused, and nothing is made beside homes."""
     plan = subject.agent.plan_clone(home, order)
-    assert (plan.paused_jobs, plan.credentials) == (0, ())
+    assert (plan.paused_jobs, plan.claims) == (0, ())
     assert subject.agent.clone(home, WORK, target, order, lambda: False) == []
     assert list(target.iterdir()) == []
     published = replace(home, name=WORK, path=target.rename(home.path.with_name("work")))
@@ -383,6 +386,7 @@ def test_a_home_that_is_gone_names_no_bot(subject: Subject, home: Home) -> None:
     gone = replace(home, path=home.path / "gone")
     assert subject.agent.credentials(gone) == []
     assert subject.agent.claims(gone) == []
+    assert subject.agent.grants(gone) == []
 
 
 def test_a_bot_is_claimed_by_the_fingerprint_that_platforms_know_it_by(agent: Agent, home: Home) -> None:
@@ -395,6 +399,20 @@ def test_a_bot_is_claimed_by_the_fingerprint_that_platforms_know_it_by(agent: Ag
     assert (claim.kind, claim.platform, claim.source) == (ClaimKind.BOT, bot.platform, bot.variable)
     assert claim.digest.startswith(bot.fingerprint)
     assert len(claim.digest) == 64
+
+
+def test_a_login_is_known_by_the_digest_of_its_token(agent: Agent, home: Home) -> None:
+    """Which provider's, where it lies, and how to log in anew; never the token."""
+    store = {"providers": {"openai-codex": {"tokens": {"refresh_token": "rt-secret"}}}}
+    (home.path / "auth.json").write_text(json.dumps(store))
+    login = ("auth", "add", "openai-codex")
+    if isinstance(agent, ScriptedAgent):
+        digest = sha256(b"rt-secret").hexdigest()
+        agent.known_grants["coder"] = [Grant("openai-codex", "auth.json", digest, Renewal.ENDS, login)]
+    (grant,) = agent.grants(home)
+    assert (grant.provider, grant.source, grant.login) == ("openai-codex", "auth.json", login)
+    assert grant.digest == sha256(b"rt-secret").hexdigest()
+    assert grant.renewal is Renewal.ENDS
 
 
 def test_an_agent_that_has_locked_nothing_claims_nothing_by_itself(subject: Subject, tmp_path: Path) -> None:
@@ -443,13 +461,16 @@ def test_a_clone_has_its_sources_bots_unless_they_are_left_out(
     (home.path / ".env").write_text("TELEGRAM_BOT_TOKEN=1:a\n")
     if isinstance(agent, ScriptedAgent):
         agent.known_credentials["coder"] = [Credential("telegram", "TELEGRAM_BOT_TOKEN", "ab12")]
+        agent.known_claims["coder"] = [Claim(ClaimKind.BOT, "telegram", "TELEGRAM_BOT_TOKEN", "ab" * 32)]
     order = CloneOrder(has_channels=has_channels)
-    (bot,) = agent.credentials(home)
+    (bot,), (claim,) = agent.credentials(home), agent.claims(home)
     assert (bot.platform, bot.variable) == ("telegram", "TELEGRAM_BOT_TOKEN")
-    shared = [bot] if has_channels else []
-    assert list(agent.plan_clone(home, order).credentials) == shared
+    shared = [claim] if has_channels else []
+    assert list(agent.plan_clone(home, order).claims) == shared
     agent.clone(home, WORK, target, order, lambda: False)
-    assert agent.credentials(replace(home, name=WORK, path=target)) == shared
+    copy = replace(home, name=WORK, path=target)
+    assert agent.claims(copy) == shared
+    assert agent.credentials(copy) == ([bot] if has_channels else [])
 
 
 def test_a_clone_has_its_sources_model(agent: Agent, home: Home, target: Path) -> None:

@@ -222,3 +222,19 @@ def test_the_order_of_the_fleet_decides_nothing(rng: random.Random) -> None:
         table = fleet(rng)
         shuffled = rng.sample(list(table.contenders), len(table.contenders))
         assert ClaimTable(shuffled, table.outsiders).starters() == table.starters()
+
+
+@pytest.mark.parametrize(
+    ("source", "file"),
+    [
+        ("BOT_TOKEN", ".env"),
+        ("platforms.discord.token", "config.yaml"),
+        ("gateway.json.discord.token", "gateway.json"),
+        ("auth.json", ""),
+        ("platforms/whatsapp/session", ""),
+    ],
+)
+def test_a_claims_source_tells_the_file_to_edit(source: str, file: str) -> None:
+    """None where a login is made by a program."""
+    assert Claim(ClaimKind.BOT, "p", source, "ab").file == file
+    assert Claim(ClaimKind.PORT, "p", source, port=1).place == f"{source} (port 1)"

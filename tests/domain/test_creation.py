@@ -7,16 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermesd.domain.cloning import Credential
-from hermesd.domain.creation import NewProfile, Shared, check_model_name, shared_credentials
+from hermesd.domain.claims import Claim, ClaimKind
+from hermesd.domain.creation import NewProfile, Shared, check_model_name, shared_claims
 from hermesd.domain.errors import ArgumentInvalid, ProfileNameInvalid, ProfileRequired
 from hermesd.domain.profile import NAME_PATTERN, RESERVED, ProfileName
 
 pytestmark = [pytest.mark.fast, pytest.mark.domain]
 
 NAMES = st.from_regex(NAME_PATTERN, fullmatch=True).map(ProfileName)
-CREDENTIALS = st.builds(
-    Credential, st.sampled_from(["telegram", "slack"]), st.sampled_from("AB"), st.sampled_from(["f1", "f2", "f3"])
+CLAIMS = st.one_of(
+    st.builds(
+        Claim,
+        st.sampled_from([ClaimKind.BOT, ClaimKind.LOGIN]),
+        st.sampled_from(["telegram", "slack"]),
+        st.sampled_from("AB"),
+        st.sampled_from(["f1", "f2", "f3"]),
+    ),
+    st.builds(
+        Claim, st.just(ClaimKind.PORT), st.sampled_from("pq"), st.sampled_from("AB"), port=st.integers(1, 3)
+    ),
 )
 
 
@@ -40,29 +49,30 @@ def test_what_cannot_be_seen_is_no_model(model: str) -> None:
         check_model_name(model)
 
 
-@given(st.lists(CREDENTIALS), st.dictionaries(NAMES, st.lists(CREDENTIALS)))
-def test_shared_is_what_somebody_else_has_under_any_variable(
-    own: list[Credential], others: dict[ProfileName, list[Credential]]
+@given(st.lists(CLAIMS), st.dictionaries(NAMES, st.lists(CLAIMS)))
+def test_shared_is_what_somebody_else_claims_from_any_place(
+    own: list[Claim], others: dict[ProfileName, list[Claim]]
 ) -> None:
-    """Each value of a platform once, with exactly those who have it, sorted."""
-    found = shared_credentials(own, others)
-    values = [(one.credential.platform, one.credential.fingerprint) for one in found]
-    assert len(values) == len(set(values))
-    for one, value in zip(found, values, strict=True):
+    """Each thing once, with exactly those who claim it, sorted."""
+    found = shared_claims(own, others)
+    keys = [one.claim.key for one in found]
+    assert len(keys) == len(set(keys))
+    for one, key in zip(found, keys, strict=True):
         assert list(one.profiles) == sorted(
-            name for name, theirs in others.items() if value in {(t.platform, t.fingerprint) for t in theirs}
+            name for name, theirs in others.items() if key in {claim.key for claim in theirs}
         )
-        assert one.credential in own
-    theirs = {(one.platform, one.fingerprint) for held in others.values() for one in held}
-    assert set(values) == {(one.platform, one.fingerprint) for one in own} & theirs
+        assert one.claim in own
+    assert set(keys) == {one.key for one in own} & {one.key for held in others.values() for one in held}
 
 
-def test_one_platform_s_value_is_nothing_to_another_platform() -> None:
-    """Two programs may happen to use one word."""
+def test_a_port_is_one_whoever_listens_and_a_digest_is_one_platforms() -> None:
+    """Two platforms cannot listen on one port, and may well call their bots the same."""
     coder = ProfileName("coder")
-    telegram, slack = Credential("telegram", "A", "f"), Credential("slack", "A", "f")
-    assert shared_credentials([telegram], {coder: [slack]}) == ()
-    assert shared_credentials([telegram], {coder: [telegram]}) == (Shared(telegram, (coder,)),)
+    telegram, slack = (Claim(ClaimKind.BOT, platform, "A", "f") for platform in ("telegram", "slack"))
+    api, hook = (Claim(ClaimKind.PORT, platform, "P", port=8642) for platform in ("api_server", "webhook"))
+    assert shared_claims([telegram], {coder: [slack]}) == ()
+    assert shared_claims([telegram], {coder: [telegram]}) == (Shared(telegram, (coder,)),)
+    assert shared_claims([api], {coder: [hook]}) == (Shared(api, (coder,)),)
 
 
 @given(st.text())

@@ -50,8 +50,8 @@ class Machine:
 
     @property
     def state(self) -> Path:
-        """The daemon's state directory; there is one root, so there is one."""
-        (found,) = (self.home / ".local" / "state" / "hermesd").iterdir()
+        """The daemon's state directory; there is one root, so there is one beside what all daemons share."""
+        (found,) = (one for one in (self.home / ".local/state/hermesd").iterdir() if one.name != "claims")
         return found
 
     @property

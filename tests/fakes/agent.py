@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hermesd.domain.agent import ApiServer, ModelEndpoint, ProfileFacts, Setup
 from hermesd.domain.claims import Claim, ClaimKind
-from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
+from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.digests import digests
 from hermesd.domain.errors import (
@@ -18,6 +18,7 @@ from hermesd.domain.errors import (
     PortInUse,
 )
 from hermesd.domain.gateway import Event
+from hermesd.domain.grants import Grant
 from hermesd.domain.listening import FIRST_API_PORT, PortMove
 from hermesd.domain.logs import LogFile, Source
 from hermesd.domain.masking import Mask, Masking
@@ -96,6 +97,8 @@ class ScriptedAgent:
         """What each home's gateway needs for itself, beside the port of an API that its facts tell of."""
         self.moving_refusals: dict[str, HermesError] = {}
         """What `move_ports` raises."""
+        self.known_grants: dict[str, list[Grant]] = {}
+        """Logins that each home renews."""
         self.self_claimed: dict[str, int] = {}
         """Pids of who has claims by the agent's own locks, by key."""
         self.clones: list[tuple[str, str, CloneOrder]] = []
@@ -279,15 +282,20 @@ class ScriptedAgent:
             self.known_facts[home.name.text] = replace(facts, api_server=replace(facts.api_server, port=port))
         return used
 
+    def grants(self, home: Home) -> list[Grant]:
+        """Those set for the home."""
+        return list(self.known_grants.get(home.name.text, []))
+
     def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
         """Those set."""
         return {claim.key: self.self_claimed[claim.key] for claim in claims if claim.key in self.self_claimed}
 
     def plan_clone(self, source: Home, order: CloneOrder) -> ClonePlan:
         """A plan that says how much is taken over."""
-        held = tuple(self.credentials(source)) if order.has_channels else ()
+        held = tuple(self.claims(source)) if order.has_channels else ()
+        grants = tuple(self.grants(source)) if order.extent is Extent.EVERYTHING else ()
         is_seeded = source.name.text not in self.without_skills
-        return ClonePlan((f"{order.extent} of {source.name}",), is_seeded=is_seeded, credentials=held)
+        return ClonePlan((f"{order.extent} of {source.name}",), is_seeded=is_seeded, claims=held, grants=grants)
 
     def clone(
         self, source: Home, name: ProfileName, target: Path, order: CloneOrder, is_cancelled: Callable[[], bool]
@@ -295,6 +303,8 @@ class ScriptedAgent:
         """Remembers what was cloned, and gives the clone its source's credentials and facts."""
         self.clones.append((source.name.text, name.text, order))
         self.known_facts[name.text] = self.facts(source)
+        if order.extent is Extent.EVERYTHING:
+            self.known_grants[name.text] = self.grants(source)
         if order.has_channels:
             self.known_credentials[name.text] = self.credentials(source)
             self.known_claims[name.text] = self.claims(source)

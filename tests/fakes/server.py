@@ -30,6 +30,8 @@ from hermesctl.client.places import Places, start_ticks_of
 from hermesd.v1 import (
     aliases_pb2,
     aliases_pb2_grpc,
+    claims_pb2,
+    claims_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
     doctor_pb2,
@@ -142,6 +144,21 @@ def alias(name: str, profile_name: str, *, is_ours: bool = True, has_profile: bo
     return aliases_pb2.Alias(name=name, profile=profile_name, path=path, is_ours=is_ours, has_profile=has_profile)
 
 
+def claim(masked: str, platform: str, *uses: claims_pb2.ClaimUse, **fields: object) -> claims_pb2.Claim:
+    """A bot, unless something else is said, and who uses it."""
+    made = claims_pb2.Claim(kind=claims_pb2.CLAIM_KIND_BOT, platform=platform, masked=masked, uses=uses)
+    made.MergeFrom(claims_pb2.Claim(**fields))  # type: ignore[arg-type]
+    return made
+
+
+def claim_use(profile_name: str, state: str, source: str = "", **fields: object) -> claims_pb2.ClaimUse:
+    """What a profile has of a claim."""
+    number = claims_pb2.ClaimState.Value(f"CLAIM_STATE_{state.upper()}")
+    made = claims_pb2.ClaimUse(profile=profile_name, state=number, source=source)
+    made.MergeFrom(claims_pb2.ClaimUse(**fields))  # type: ignore[arg-type]
+    return made
+
+
 def runtime(version: str = "0.19.0", *, is_current: bool = True) -> runtimes_pb2.Runtime:
     """An agent that hermesd installed."""
     name = f"hermes-agent-{version}-4f2c1aa0"
@@ -203,6 +220,9 @@ class World:
     dumps: list[gateways_pb2.GatewayDump] = field(default_factory=list)
     """What was kept of every gateway."""
     findings: list[doctor_pb2.Finding] = field(default_factory=list)
+    grants: list[profiles_pb2.SharedGrant] = field(default_factory=list)
+    """Logins that every clone of everything would share."""
+    claims: list[claims_pb2.Claim] = field(default_factory=list)
     sticky: str = ""
     used_before: str = ""
     refused: dict[str, Refusal] = field(default_factory=dict)
@@ -388,6 +408,7 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
             path=f"{ROOT}/profiles/{name}",
             steps=[profiles_pb2.PlanStep(verb=verb, what=what) for verb, what in steps],
             shared=[shared] if wanted.clone_from and not wanted.strip_channels else [],
+            grants=self.world.grants if is_whole else [],
         )
 
     def SetUpProfile(
@@ -1009,6 +1030,22 @@ class Doctor(_Servicer, doctor_pb2_grpc.DoctorServiceServicer):
         return answer
 
 
+class Claims(_Servicer, claims_pb2_grpc.ClaimsServiceServicer):
+    """Claims from memory."""
+
+    def ListClaims(
+        self, request: claims_pb2.ListClaimsRequest, context: grpc.ServicerContext
+    ) -> claims_pb2.ListClaimsResponse:
+        self.world.enter(context, request)
+        found = [one for one in self.world.claims if request.about in {"", *_names_of(one)}]
+        return claims_pb2.ListClaimsResponse(claims=found)
+
+
+def _names_of(claim: claims_pb2.Claim) -> set[str]:
+    users = {use.profile for use in claim.uses}
+    return {claim.platform, claim.masked, claim.masked.partition("…")[0], str(claim.port), *users}
+
+
 class DaemonServicer(_Servicer, daemon_pb2_grpc.DaemonServiceServicer):
     """The daemon as it describes itself."""
 
@@ -1053,6 +1090,7 @@ class FakeDaemon:
         aliases_pb2_grpc.add_AliasesServiceServicer_to_server(Aliases(world), self._server)
         logs_pb2_grpc.add_LogsServiceServicer_to_server(Logs(world), self._server)
         samples_pb2_grpc.add_SamplesServiceServicer_to_server(Samples(world), self._server)
+        claims_pb2_grpc.add_ClaimsServiceServicer_to_server(Claims(world), self._server)
         daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(world), self._server)
         servicer = health.HealthServicer()
         servicer.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from hermesd.domain.agent import ModelEndpoint, ProfileFacts, Setup
-from hermesd.domain.cloning import CloneOrder, Credential, Extent
+from hermesd.domain.claims import Claim, ClaimKind
+from hermesd.domain.cloning import CloneOrder, Extent
 from hermesd.domain.creation import NewProfile, Shared, Step
 from hermesd.domain.errors import AliasTaken, DiskFull, HermesError
 from hermesd.domain.gateway import State
+from hermesd.domain.grants import Grant, Renewal, SharedGrant
 from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
@@ -22,8 +24,9 @@ from tests.services.house import REQUESTER, House, failure
 pytestmark = [pytest.mark.fast, pytest.mark.services]
 
 CODER, WRITER = ProfileName("coder"), ProfileName("writer")
-TELEGRAM = Credential("telegram", "TELEGRAM_BOT_TOKEN", "0123456789ab")
-SLACK = Credential("slack", "SLACK_APP_TOKEN", "ba9876543210")
+TELEGRAM = Claim(ClaimKind.BOT, "telegram", "TELEGRAM_BOT_TOKEN", "0123456789ab")
+SLACK = Claim(ClaimKind.BOT, "slack", "SLACK_APP_TOKEN", "ba9876543210")
+API = Claim(ClaimKind.PORT, "api_server", "API_SERVER_PORT", port=8642)
 CLONE = NewProfile(WRITER, source=CODER)
 
 
@@ -44,7 +47,7 @@ class Busy(ScriptedAgent):
 @pytest.fixture
 def agent(house: House) -> ScriptedAgent:
     """The agent of every profile; `coder` has two bots."""
-    house.agent.known_credentials["coder"] = [TELEGRAM, SLACK]
+    house.agent.known_claims["coder"] = [TELEGRAM, SLACK]
     return house.agent
 
 
@@ -193,19 +196,19 @@ async def test_a_blank_profile_can_have_a_model(house: House) -> None:
 async def test_every_bot_that_is_shared_is_named_with_whom(house: House, agent: ScriptedAgent) -> None:
     """By profile, whatever variable holds it there, and never by value; then the ways out."""
     house.homes.add("zoe")
-    agent.known_credentials["zoe"] = [Credential("telegram", "platforms.telegram.token", TELEGRAM.fingerprint)]
+    agent.known_claims["zoe"] = [replace(TELEGRAM, source="platforms.telegram.token")]
     done = await make(house, CLONE)
     both, one, way_out = done.warnings
     assert both.startswith("shared with coder: TELEGRAM_BOT_TOKEN, SLACK_APP_TOKEN; ")
     assert one.startswith("shared with zoe: TELEGRAM_BOT_TOKEN; ")
     assert "/writer/.env" in way_out
     assert "--channels strip" in way_out
-    assert TELEGRAM.fingerprint not in repr(done)
+    assert TELEGRAM.digest not in repr(done)
 
 
 async def test_several_clones_of_one_bot_are_told_of_in_one_line(house: House, agent: ScriptedAgent) -> None:
     """But for the one that runs."""
-    agent.known_credentials["coder"] = [TELEGRAM]
+    agent.known_claims["coder"] = [TELEGRAM]
     for name in ("poet", "zoe"):
         await make(house, NewProfile(ProfileName(name), source=CODER))
     await house.start("zoe")
@@ -219,8 +222,43 @@ async def test_what_comes_of_a_shared_bot_depends_on_who_runs(house: House, agen
     """Before a start is asked for, it is said that the other gateway has the bot."""
     await house.start("coder")
     done = await make(house, CLONE)
-    assert "the gateway of coder runs, so that of writer will not get through" in done.warnings[0]
+    assert "the gateway of coder runs, so that of writer is not started but waits" in done.warnings[0]
     assert await house.state("coder") is State.RUNNING
+
+
+async def test_ports_and_logins_are_shared_like_bots(house: House, agent: ScriptedAgent) -> None:
+    """Each with the way to one of its own: a file to edit, or a clone without it where that helps."""
+    agent.known_claims["coder"] = [API]
+    told, way_out = (await make(house, CLONE)).warnings
+    assert told == (
+        "shared with coder: API_SERVER_PORT (port 8642); "
+        "of their gateways one is started at a time, and the other waits until it is stopped"
+    )
+    assert way_out == "to give writer its own, edit /nowhere/.hermes/profiles/writer/.env"
+    agent.known_claims["coder"] = [Claim(ClaimKind.BOT, "whatsapp", "platforms/whatsapp/session", "ab" * 32)]
+    *_, way_out = (await make(house, NewProfile(ProfileName("zoe"), source=CODER))).warnings
+    assert way_out == "to give zoe its own, clone again with --channels strip"
+
+
+async def test_a_login_that_is_copied_is_told_with_what_will_happen(house: House, agent: ScriptedAgent) -> None:
+    """And how the clone gets one of its own; nothing of one that the agent keeps in step."""
+    agent.known_claims.clear()
+    login = ("auth", "add", "openai-codex")
+    codex = Grant("openai-codex", "auth.json", "ab" * 32, Renewal.ENDS, login)
+    nous = Grant("nous", "auth.json", "cd" * 32, Renewal.FOLLOWED, ("auth", "add", "nous"))
+    agent.known_grants["coder"] = [codex, nous]
+    whole = replace(CLONE, order=CloneOrder(Extent.EVERYTHING))
+    plan = await house.services.creations.plan(whole)
+    assert plan.grants == (SharedGrant(codex, (CODER,)), SharedGrant(nous, (CODER,)))
+    (told,) = (await make(house, whole)).warnings
+    assert told == (
+        "shared with coder: the login openai-codex (auth.json); whichever profile renews it first logs the others "
+        "out, who notice when they next ask a model; "
+        "to give writer one of its own: hermesctl -p writer auth add openai-codex"
+    )
+    shown = (await house.services.profiles.get(CODER)).grants
+    assert [one.profiles for one in shown] == [(WRITER,), (WRITER,)]
+    assert (await make(house, NewProfile(ProfileName("zoe"), source=CODER))).warnings == ()
 
 
 async def test_without_its_channels_nothing_is_shared(house: House, agent: ScriptedAgent) -> None:
@@ -441,7 +479,7 @@ async def test_a_clone_that_was_published_is_only_finished(house: House, agent: 
     """Settled, called and named; not copied again."""
     begun = await cut_off(house, CLONE)
     house.homes.add("writer")
-    agent.known_credentials["writer"] = [TELEGRAM]
+    agent.known_claims["writer"] = [TELEGRAM]
     await house.open()
     done = await house.now(begun)
     assert done.state is OperationState.SUCCEEDED
@@ -487,4 +525,4 @@ async def test_no_secret_is_recorded(house: House, agent: ScriptedAgent) -> None
     await make(house, CLONE)
     recorded = repr(await house.store.operations(profile="", limit=100))
     recorded += repr(await house.store.events(after=0, profile="", limit=100))
-    assert TELEGRAM.fingerprint not in recorded
+    assert TELEGRAM.digest not in recorded

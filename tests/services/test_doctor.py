@@ -8,7 +8,6 @@ import pytest
 
 from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.claims import Claim, ClaimKind
-from hermesd.domain.cloning import Credential
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Matter, OwnedByOthers, Unit
 from hermesd.domain.errors import (
     ConfigInvalid,
@@ -20,6 +19,7 @@ from hermesd.domain.errors import (
     StateCorrupt,
 )
 from hermesd.domain.findings import GIB, Finding, Severity
+from hermesd.domain.grants import Grant, Renewal
 from hermesd.domain.operation import OperationState
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
@@ -202,22 +202,54 @@ async def test_aliases_are_brought_up_to_date_or_removed(house: House) -> None:
 
 async def test_one_bot_of_two_profiles_is_told_of_both(house: House) -> None:
     """Without its token; as an error once both gateways are wanted."""
-    token = Credential("telegram", "TELEGRAM_BOT_TOKEN", "0123456789ab")
-    house.agent.known_credentials |= {
+    token = Claim(ClaimKind.BOT, "telegram", "TELEGRAM_BOT_TOKEN", "0123456789ab")
+    house.agent.known_claims |= {
         "coder": [token],
-        "writer": [replace(token, variable="platforms.telegram.token")],
+        "writer": [replace(token, source="platforms.telegram.token")],
     }
     one = await only(house)
     assert (one.check, one.severity) == ("tokens", Severity.WARNING)
     assert one.message == (
         "TELEGRAM_BOT_TOKEN is the telegram bot of 'writer' (platforms.telegram.token) too: "
-        "their gateways cannot both run"
+        "while one of their gateways runs, the other is not started and waits"
     )
     other = await only(house, "writer")
     assert other.fix == "${EDITOR:-vi} /nowhere/.hermes/profiles/writer/config.yaml"
     for name in ("coder", "writer"):
         await house.start(name)
-    assert (await only(house)).severity is Severity.ERROR
+    one = await only(house)
+    assert one.severity is Severity.ERROR
+    assert one.message.endswith(
+        "only one of their gateways is started, and the other waits until that one is stopped"
+    )
+
+
+async def test_a_login_directory_of_two_profiles_is_told_too(house: House) -> None:
+    """It is made anew by the agent's own setup."""
+    login = Claim(ClaimKind.LOGIN, "whatsapp", "platforms/whatsapp/session", "ab" * 32)
+    house.agent.known_claims |= {"coder": [login], "writer": [login]}
+    found = [one for one in wrong(await examine(house, "coder")) if one.check == "tokens"]
+    assert [one.message.partition(":")[0] for one in found] == [
+        "platforms/whatsapp/session is the whatsapp login of 'writer' too",
+    ]
+    assert found[0].fix == "hermesctl -p coder gateway setup"
+
+
+async def test_a_login_of_two_profiles_is_told_before_it_is_renewed(house: House) -> None:
+    """With the way to one of its own; not one that the agent keeps in step."""
+    github = Grant("mcp github", "mcp-tokens/github.json", "ab" * 32, login=("mcp", "login", "github"))
+    nous = Grant("nous", "auth.json", "cd" * 32, Renewal.FOLLOWED)
+    house.agent.known_grants |= {"coder": [github, nous], "writer": [github, nous]}
+    one = await only(house)
+    assert (one.check, one.severity, one.fix) == (
+        "logins",
+        Severity.WARNING,
+        "hermesctl -p coder mcp login github",
+    )
+    assert one.message == (
+        "the login mcp github (mcp-tokens/github.json) is that of 'writer' too: "
+        "whichever profile renews it first may log the others out"
+    )
 
 
 async def test_a_port_that_was_written_for_two_profiles_is_told(house: House) -> None:

@@ -18,6 +18,7 @@ from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
 from hermesd.domain.description import Description
 from hermesd.domain.errors import ConfigInvalid, Incompatible
 from hermesd.domain.gateway import Event
+from hermesd.domain.grants import Grant
 from hermesd.domain.layout import FRESH_FILES
 from hermesd.domain.listening import PortMove
 from hermesd.domain.logs import LogFile
@@ -163,6 +164,10 @@ class CommandAgent:
     def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
         """Nothing: it has no locks that are known."""
         return {}
+
+    def grants(self, home: Home) -> list[Grant]:
+        """None: nobody knows where a program logs in."""
+        return []
 
     def credentials(self, home: Home) -> list[Credential]:
         """None: nobody knows what a program connects to."""

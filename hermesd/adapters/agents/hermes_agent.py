@@ -18,6 +18,7 @@ from hermesd.adapters.agents import (
     hermes_describe,
     hermes_drain,
     hermes_foreign,
+    hermes_grants,
     hermes_holdings,
     hermes_locks,
     hermes_plan,
@@ -48,6 +49,7 @@ from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.description import Description
+from hermesd.domain.grants import Grant
 from hermesd.domain.listening import PortMove
 from hermesd.domain.logs import LogFile
 from hermesd.domain.masking import Masking
@@ -211,6 +213,10 @@ class HermesAgent:
     def claims(self, home: Home) -> list[Claim]:
         """By the table of exclusivity, for the platforms that its files turn on, and the port of its API."""
         return hermes_claims.read_claims(home.path)
+
+    def grants(self, home: Home) -> list[Grant]:
+        """Of `auth.json`, of Anthropic's file and of MCP servers."""
+        return hermes_grants.read_grants(home.path)
 
     def claimed_by_itself(self, claims: Iterable[Claim], environment: Mapping[str, str]) -> Mapping[str, int]:
         """By the files that its gateways make for tokens."""

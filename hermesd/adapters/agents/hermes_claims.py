@@ -17,9 +17,9 @@ from hermesd.domain.channels import CHANNELS, section
 from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.exclusivity import RULES, SWITCH, Part, Place, Port, Rule
+from hermesd.domain.listening import API_SERVER
 from hermesd.domain.profile import NAME_PATTERN
 
-_API_SERVER = "api_server"
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _MOST_PORT = 65_535
 
@@ -66,7 +66,7 @@ def _claims(home: Path, sources: Sources) -> Iterator[Claim]:
     api = read_api_server(sources.config, sources.variables)
     if api.is_enabled:
         source, is_usual = port_source(sources.config, sources.variables)
-        yield Claim(ClaimKind.PORT, _API_SERVER, source, port=api.port, is_usual=is_usual)
+        yield Claim(ClaimKind.PORT, API_SERVER, source, port=api.port, is_usual=is_usual)
 
 
 def _is_on(rule: Rule, sources: Sources, bots: Iterable[Claim]) -> bool:

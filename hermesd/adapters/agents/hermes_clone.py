@@ -149,8 +149,6 @@ def _bring_all_home(clone: Clone) -> list[str]:
     if (clone.target / STATE).is_file():
         failures = rekey(clone.target / STATE, clone.move, None)
         told += [f"{path or STATE} still knows '{clone.source.name}': {why}" for path, why in failures]
-    if '"refresh_token"' in _text(clone.target / LOGINS):
-        told.append(f"both profiles have the logins in {LOGINS}: a provider that renews one may end the other's")
     return told
 
 

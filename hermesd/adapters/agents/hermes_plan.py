@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hermesd.adapters import dotenvfile
-from hermesd.adapters.agents import hermes_channels, hermes_cron
+from hermesd.adapters.agents import hermes_claims, hermes_cron, hermes_grants
 from hermesd.adapters.agents.clones import printable
-from hermesd.adapters.agents.hermes_clone import ABOUT, SETTINGS, Clone, check_source, is_wanted
+from hermesd.adapters.agents.hermes_clone import ABOUT, LOGINS, SETTINGS, Clone, check_source, is_wanted
 from hermesd.adapters.agents.hermes_files import ENV
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.textfile import read_text
 from hermesd.domain.channels import channel_of
+from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.cloning import ClonePlan
 from hermesd.domain.layout import OPT_OUT
 from hermesd.domain.ownership import Owner, owner_of
@@ -52,7 +53,7 @@ def plan_clone(clone: Clone) -> ClonePlan:
         present = _present(clone.source.path)
     taken = [name for name in present if _is_taken(clone, name)]
     pauses = clone.is_whole and not clone.order.keeps_cron
-    shared = hermes_channels.read_credentials(clone.source.path) if clone.order.has_channels else []
+    claims = [one for one in hermes_claims.read_claims(clone.source.path) if _comes_along(clone, one)]
     return ClonePlan(
         copied=(
             *(_file(clone, name) for name in SETTINGS if name in taken and name != OPT_OUT),
@@ -61,8 +62,22 @@ def plan_clone(clone: Clone) -> ClonePlan:
         skipped=tuple(_words(clone, [name for name in present if name not in taken])),
         is_seeded=OPT_OUT not in present,
         paused_jobs=hermes_cron.count_active(clone.source.path) if pauses else 0,
-        credentials=tuple(shared),
+        claims=tuple(claims),
+        grants=tuple(hermes_grants.read_grants(clone.source.path)) if clone.is_whole else (),
     )
+
+
+def _comes_along(clone: Clone, claim: Claim) -> bool:
+    """Whether the clone will claim it too: a directory is another one there, a login in it may be the same.
+
+    Ports are given out anew.
+    """
+    is_kept_elsewhere = "/" in claim.source or claim.source == LOGINS
+    if not clone.order.has_channels or claim.kind is ClaimKind.PORT:
+        return False
+    if claim.kind is ClaimKind.LOGIN:
+        return not is_kept_elsewhere
+    return clone.is_whole or not is_kept_elsewhere
 
 
 def _present(home: Path) -> list[str]:
