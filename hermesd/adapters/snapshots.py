@@ -73,7 +73,7 @@ class Snapshots:
             os.lseek(words, 0, os.SEEK_SET)
             argv = [sys.executable, "-I", "-S", str(PROGRAM)]
             pipe = subprocess.PIPE
-            return subprocess.Popen(argv, stdin=words, stdout=pipe, stderr=pipe, start_new_session=True)
+            return subprocess.Popen(argv, stdin=words, stdout=pipe, stderr=pipe, env={}, start_new_session=True)
         finally:
             os.close(words)
 

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from hermesd.domain.errors import HermesError, PortInUse, TokenInUse
 
+FINGERPRINT_DIGITS = 12
+"""Of a digest, by which people compare."""
+
 _SHOWN_FIRST, _SHOWN_LAST = 4, 2
 
 
@@ -68,7 +71,8 @@ class Claim:
         """What people see of it."""
         if self.kind is ClaimKind.PORT:
             return f"port {self.port}"
-        return f"sha256:{self.digest[:_SHOWN_FIRST]}…{self.digest[-_SHOWN_LAST:]}"
+        short = self.digest[:FINGERPRINT_DIGITS]
+        return f"sha256:{short[:_SHOWN_FIRST]}…{short[-_SHOWN_LAST:]}"
 
     def __str__(self) -> str:
         return (

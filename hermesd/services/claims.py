@@ -324,14 +324,6 @@ def _refusal(home: Home, denial: Denial) -> HermesError:
         claim,
         denial.holder_name,
         profile=name,
-        hint=f"gateway '{name}' is parked and starts by itself once that is free; to run both, "
-        f"set another {claim.source} in {_file_of(home, claim)}",
-        fixes=[*fixes, f"hermesctl claims show {name}"],
+        hint=f"to run both, give '{name}' its own: {claim.source} in {home.path / claim.file}",
+        fixes=fixes,
     )
-
-
-def _file_of(home: Home, claim: Claim) -> str:
-    """Where a person changes a claim."""
-    if claim.source.isupper():
-        return str(home.path / ".env")
-    return str(home.path / "config.yaml") if "." in claim.source else str(home.path)

@@ -259,7 +259,8 @@ async def test_a_port_that_was_written_for_two_profiles_is_told(house: House) ->
     house.agent.known_claims |= {"coder": [webhook], "writer": [replace(webhook, source=key)]}
     one = await only(house)
     assert (one.check, one.severity) == ("ports", Severity.WARNING)
-    assert one.message == f"WEBHOOK_PORT is port 9000 of 'writer' ({key}) too: their gateways cannot both run"
+    what = f"WEBHOOK_PORT is port 9000 of 'writer' ({key}) too"
+    assert one.message == f"{what}: while one of their gateways runs, the other is not started and waits"
     assert one.fix == "${EDITOR:-vi} /nowhere/.hermes/profiles/coder/.env"
     assert (await only(house, "writer")).fix.endswith("/writer/config.yaml")
     for name in ("coder", "writer"):

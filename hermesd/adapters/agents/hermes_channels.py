@@ -14,10 +14,10 @@ from hermesd.adapters.agents.hermes_sources import ENV_FILES, LEGACY_CONFIG, par
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.textfile import read_text
 from hermesd.domain.channels import CHANNELS, channel_of, identities, section, sections
+from hermesd.domain.claims import FINGERPRINT_DIGITS
 from hermesd.domain.cloning import Credential
 from hermesd.domain.errors import ConfigInvalid
 
-_FINGERPRINT_DIGITS = 12
 _LEAST_SECRET_LENGTH = 8
 """What is shorter may stand anywhere by chance."""
 
@@ -83,7 +83,7 @@ def _logins(home: Path) -> list[tuple[str, str, str]]:
 
 
 def _fingerprint(value: str) -> str:
-    return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:_FINGERPRINT_DIGITS]
+    return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def _stripped_env(text: str, path: Path) -> str:

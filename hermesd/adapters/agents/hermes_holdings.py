@@ -68,6 +68,7 @@ def _count_sessions(home: Path) -> int | None:
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(COUNT), str(database)],
+            env={},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

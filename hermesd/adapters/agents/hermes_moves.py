@@ -105,6 +105,7 @@ def rekey(state: Path, move: Move, root: Path | None) -> list[tuple[str, str]]:
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(REKEY), *words],
+            env={},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
