@@ -55,6 +55,9 @@ class Claimant(Protocol):
     def find_claims_free(self) -> None:
         """Told that all it waits for was free a moment ago."""
 
+    def find_denied(self, why: str) -> None:
+        """Told what it waits for, in words; often the same as before."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -247,13 +250,18 @@ class Claims:
         if not waiting:
             return
         seen = await asyncio.to_thread(self._looking_for(self._waiting()))
-        candidates = [one for one in self._starters(seen) if one in waiting]
+        table = self._table(seen)
+        self._tell_denied(table, seen)
+        candidates = [one for one in self._starters(table) if one in waiting]
         if not candidates:
             return
         wants = [Want(id_, one.home, seen.wanted[id_]) for one in candidates for id_ in [one.record.profile_id]]
         outsiders = await asyncio.to_thread(self.looking_outside(wants))
+        seen = Seen(seen.wanted, outsiders)
+        table = self._table(seen)
+        self._tell_denied(table, seen)
         now_s = self._ports.clock.monotonic_s()
-        for one in self._starters(Seen(seen.wanted, outsiders)):
+        for one in self._starters(table):
             if one in candidates and one in self._waiting():
                 self._told_s[one.record.profile_id] = now_s
                 one.find_claims_free()
@@ -289,11 +297,19 @@ class Claims:
 
         return look
 
-    def _starters(self, seen: Seen) -> list[Claimant]:
-        """Those without a process that may start now, in order."""
+    def _table(self, seen: Seen) -> ClaimTable:
         kept = [one for one in self._claimants.values() if one.record.claims or one in self._waiting()]
-        table = ClaimTable([_contender(one, seen.wanted) for one in kept], seen.outsiders)
+        return ClaimTable([_contender(one, seen.wanted) for one in kept], seen.outsiders)
+
+    def _starters(self, table: ClaimTable) -> list[Claimant]:
+        """Those without a process that may start now, in order."""
         return [self._claimants[id_] for id_ in table.starters()]
+
+    def _tell_denied(self, table: ClaimTable, seen: Seen) -> None:
+        """Tells those that wait on whom they wait now, which may be another one than when they began to."""
+        for one in self._waiting():
+            if one.record.profile_id in seen.wanted and (denials := table.denials(one.record.profile_id)):
+                one.find_denied(_refusal(one.home, denials[0]).message)
 
 
 def _comes_back(claimant: Claimant) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from hermesd.domain.errors import GatewayStuck, HermesError, PortInUse, ProfileBusy, ProfileNotFound, TokenInUse
 from hermesd.domain.fleet import NO_CHANNEL
-from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, State, step
+from hermesd.domain.gateway import LIVE, Effect, Event, Gateway, ParkedFor, State, step
 from hermesd.domain.policy import Policy
 from hermesd.domain.ports import Ports
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus
@@ -149,6 +149,12 @@ class Keeper:
     def find_claims_free(self) -> None:
         """Notices that all it waits for was free a moment ago."""
         self._facts.put_nowait(Fact(Event.CLAIM_FREED))
+
+    def find_denied(self, why: str) -> None:
+        """Notices on whom it waits. Nobody needs it recorded: the next daemon looks for itself."""
+        if self.record.gateway.parked_for is ParkedFor.CLAIM and self.record.detail != why:
+            self._ledger.amend(replace(self.record, detail=why))
+            self._ledger.wake()
 
     def follow_home(self, home: Home) -> None:
         """Notices where its home is now, and by which name."""

@@ -29,13 +29,19 @@ def server() -> Iterator[TelegramServer]:
 
 
 def ask(
-    server: TelegramServer, method: str, *, token: str = TOKEN, limit_s: float = ANSWERED_S, **said: object
+    server: TelegramServer,
+    method: str,
+    *,
+    token: str = TOKEN,
+    door: str = "",
+    limit_s: float = ANSWERED_S,
+    **said: object,
 ) -> Any:
     """Asks as a bot does; the body of the answer, whatever its status."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     data = urllib.parse.urlencode(said).encode()
     try:
-        with opener.open(f"{server.base_url}{token}/{method}", data, timeout=limit_s) as answer:
+        with opener.open(f"{server.url(door)}{token}/{method}", data, timeout=limit_s) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         return json.load(error)
@@ -70,6 +76,31 @@ def test_a_poll_waits_for_what_is_said(server: TelegramServer) -> None:
     server.deliver(TOKEN, "hello")
     poll.join(ANSWERED_S)
     assert len(heard) == 1
+
+
+def test_two_that_poll_one_bot_at_once_are_rivals(server: TelegramServer) -> None:
+    """By different doors, which are counted apart; one after the other, or of two bots, they are none."""
+    polls = [("a", TOKEN), ("b", OTHER), ("a", TOKEN)]
+    threads = [
+        threading.Thread(
+            target=ask, args=(server, "getUpdates"), kwargs={"door": door, "token": bot, "timeout": 30}
+        )
+        for door, bot in polls
+    ]
+    for number, thread in enumerate(threads, start=1):
+        thread.start()
+        wait_until(lambda: server.came_by("a") + server.came_by("b") == number, "the poll")  # noqa: B023
+    assert server.rivals == set()
+    ask(server, "getUpdates", door="b")
+    assert server.rivals == {(TOKEN, "b")}
+    server.deliver(TOKEN, "hello")
+    server.deliver(OTHER, "hello")
+    for thread in threads:
+        thread.join(ANSWERED_S)
+    ask(server, "getUpdates", door="c")
+    assert server.rivals == {(TOKEN, "b")}
+    assert [server.came_by(door) for door in ("a", "b", "c", "")] == [2, 2, 1, 0]
+    assert [server.polled_by(door, TOKEN) for door in ("a", "b", "c")] == [2, 1, 1]
 
 
 def test_what_a_bot_sends_is_kept(server: TelegramServer) -> None:

@@ -1,9 +1,9 @@
 """A gateway as a program, which behaves as its flags say; run as `python -I gateway.py --flag…`.
 
 Owns: everything a gateway may do to a supervisor, from obeying to hiding its children. What it shows of itself
-while it lives is in `gateway_signs.py`; it imports nothing else of the project. Arguments it does not know are
-ignored, so it can stand behind the agent's command line. It prints `up` when its signals are in place and
-everything it starts has started.
+while it lives is in `gateway_signs.py`, what it does with its bots in `gateway_bots.py`; besides these it imports
+only the journal's format. Arguments it does not know are ignored, so it can stand behind the agent's command line.
+It prints `up` when its signals are in place and everything it starts has started.
 
 Like the agent: SIGTERM ends it with 1, or with 0 if a planned stop of this process was announced; SIGINT with 0;
 SIGUSR1 with 75.
@@ -23,7 +23,7 @@ from contextlib import closing
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # isolated, it would not find its other half
-from tests.fakes import gateway_signs
+from tests.fakes import gateway_bots, gateway_signs
 from tests.fakes.gateway_signs import Loop, Report, start_time
 
 PLANNED_STOP_FILE = ".gateway-planned-stop.json"
@@ -41,6 +41,7 @@ def main() -> None:
     if flags.comm:
         Path("/proc/self/comm").write_text(flags.comm)
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+    gateway_bots.enter_host(flags.host_lock)
     if flags.deadlock_at_start:
         gateway_signs.freeze()
     loop = Loop(flags, Report(dict(words.split("=", 1) for words in flags.platform)))
@@ -49,6 +50,7 @@ def main() -> None:
         print(f"line {number}")
     if flags.daemon:
         fork_daemon(flags)
+    gateway_bots.use(flags)
     if flags.writes:
         threading.Thread(target=write_for_ever, args=(flags.writes, flags.journal), daemon=True).start()
     if flags.tells:
@@ -93,6 +95,7 @@ def parse_flags() -> argparse.Namespace:
     add("--term-code", type=int, help="end with this code on SIGTERM, whatever was announced")
     add("--ignore-term", action="store_true", help="ignore SIGTERM")
     gateway_signs.add_flags(add)
+    gateway_bots.add_flags(add)
     flags, _ = parser.parse_known_args()
     return flags
 
@@ -164,6 +167,7 @@ def write_for_ever(every_s: float, journal: str) -> None:
 
 def fork_daemon(flags: argparse.Namespace) -> None:
     """Leaves a process of its own session behind, of whom nobody is the parent; returns when it is there."""
+    speaks_as = gateway_bots.speaker(flags)
     reading, writing = os.pipe()
     if child := os.fork():
         os.close(writing)
@@ -179,6 +183,7 @@ def fork_daemon(flags: argparse.Namespace) -> None:
     environment = {} if flags.daemon_clears_environment else dict(os.environ)
     os.set_inheritable(writing, True)
     words = ["--tells", str(writing), "--writes", str(flags.writes), "--journal", flags.journal]
+    words += ["--uses-bots", flags.uses_bots, "--uses-as", speaks_as]
     words += ["--ignore-term"] if flags.daemon_ignores_term else []
     os.execve(sys.executable, [sys.executable, "-I", __file__, *words], environment)
 

@@ -1,7 +1,9 @@
 """A stand-in of the Telegram Bot API on loopback: enough of it for the real agent to poll, hear and answer.
 
 Owns: what bots are told, how often they asked, and every way in which Telegram lets them down. Must not know who
-asks. A bot is known by its token, and nothing of it is checked. Methods that it does not know succeed.
+asks. A bot is known by its token, and nothing of it is checked. Who comes by a door of its own (`url("a")`) is
+counted apart from all others, so that two gateways of one bot can be told from each other. Methods that it does
+not know succeed.
 """
 
 import json
@@ -41,6 +43,7 @@ class Sent:
     token: str
     chat: int
     text: str
+    door: str = ""
 
 
 class TelegramServer:
@@ -50,6 +53,10 @@ class TelegramServer:
         self._changed = threading.Condition()
         self._mood, self._is_only_polls, self._is_closed = Mood.WELL, False, False
         self._asked: Counter[tuple[str, str]] = Counter()
+        self._by_door: Counter[str] = Counter()
+        self._polls: Counter[tuple[str, str]] = Counter()
+        self._polling: Counter[tuple[str, str]] = Counter()
+        self._rivals: set[tuple[str, str]] = set()
         self._numbers = count(1)
         self._updates: list[tuple[str, dict[str, Any]]] = []
         self._sent: list[Sent] = []
@@ -61,7 +68,11 @@ class TelegramServer:
     @property
     def base_url(self) -> str:
         """What a profile is pointed at: the agent adds the token and the method."""
-        return f"http://127.0.0.1:{self.port}/bot"
+        return self.url("")
+
+    def url(self, door: str) -> str:
+        """The same by a door of its own."""
+        return f"http://127.0.0.1:{self.port}{door and '/'}{door}/bot"
 
     @property
     def sent(self) -> list[Sent]:
@@ -73,6 +84,22 @@ class TelegramServer:
         """How often a bot asked for it, whether or not it was answered."""
         with self._changed:
             return self._asked[token, method]
+
+    def came_by(self, door: str) -> int:
+        """Requests of any kind through one door."""
+        with self._changed:
+            return self._by_door[door]
+
+    def polled_by(self, door: str, token: str) -> int:
+        """How often a bot was polled through one door."""
+        with self._changed:
+            return self._polls[token, door]
+
+    @property
+    def rivals(self) -> set[tuple[str, str]]:
+        """Bots that were polled by a door while a poll by another one waited, each with that door."""
+        with self._changed:
+            return set(self._rivals)
 
     def deliver(self, token: str, text: str, *, user: int = 42) -> None:
         """A person writes to a bot."""
@@ -107,12 +134,16 @@ class TelegramServer:
             self._end()
         self._release_port()
 
-    def answer(self, token: str, method: str, said: Mapping[str, str]) -> tuple[int, dict[str, Any]] | None:
+    def answer(
+        self, token: str, method: str, said: Mapping[str, str], door: str = ""
+    ) -> tuple[int, dict[str, Any]] | None:
         """Status and body of an answer; `None` for one that never comes."""
         with self._changed:
             self._asked[token, method] += 1
+            self._by_door[door] += 1
             if method == POLL and self._is_well(method):
-                self._wait_for_updates(token, said)
+                with self._poll(token, door):
+                    self._wait_for_updates(token, said)
             while self._mood in (Mood.SILENT, Mood.GONE) and not self._is_well(method) and not self._is_closed:
                 self._changed.wait()
             if self._is_closed:
@@ -120,7 +151,7 @@ class TelegramServer:
             if isinstance(refusal := self._mood.value, tuple) and not self._is_well(method):
                 code, words = refusal
                 return code, {"ok": False, "error_code": code, "description": words}
-            return 200, {"ok": True, "result": self._result(token, method, said)}
+            return 200, {"ok": True, "result": self._result(token, method, said, door)}
 
     def connected(self, connection: socket.socket) -> None:
         """Somebody came; a connection is cut when nothing listens any more."""
@@ -135,6 +166,19 @@ class TelegramServer:
     def _is_well(self, method: str) -> bool:
         return self._mood is Mood.WELL or (self._is_only_polls and method != POLL)
 
+    @contextmanager
+    def _poll(self, token: str, door: str) -> Iterator[None]:
+        """Somebody polls a bot until the block ends, and may not be alone."""
+        if any(bot == token and other != door for bot, other in self._polling):
+            self._rivals.add((token, door))
+        self._polls[token, door] += 1
+        self._polling[token, door] += 1
+        try:
+            yield
+        finally:
+            self._polling[token, door] -= 1
+            self._polling += Counter()
+
     def _wait_for_updates(self, token: str, said: Mapping[str, str]) -> None:
         end_s = time.monotonic() + min(float(said.get("timeout", 0)), LONGEST_POLL_S)
         while self._is_well(POLL) and not self._pending(token, said) and not self._is_closed:
@@ -148,7 +192,7 @@ class TelegramServer:
         self._updates = [(bot, one) for bot, one in self._updates if bot != token or one["update_id"] >= offset]
         return [one for bot, one in self._updates if bot == token][:GIVEN_AT_ONCE]
 
-    def _result(self, token: str, method: str, said: Mapping[str, str]) -> Any:
+    def _result(self, token: str, method: str, said: Mapping[str, str], door: str) -> Any:
         match method:
             case "getMe":
                 name = f"bot{token.partition(':')[0]}"
@@ -159,13 +203,13 @@ class TelegramServer:
                 waiting = len(self._pending(token, {}))
                 return {"url": "", "has_custom_certificate": False, "pending_update_count": waiting}
             case "sendMessage" | "editMessageText":
-                return self._keep(token, said)
+                return self._keep(token, said, door)
             case _:
                 return True
 
-    def _keep(self, token: str, said: Mapping[str, str]) -> dict[str, Any]:
+    def _keep(self, token: str, said: Mapping[str, str], door: str) -> dict[str, Any]:
         chat, text = int(said["chat_id"]), said.get("text", "")
-        self._sent.append(Sent(token, chat, text))
+        self._sent.append(Sent(token, chat, text, door))
         number, at = next(self._numbers), int(time.time())
         return {"message_id": number, "date": at, "chat": {"id": chat, "type": "private"}, "text": text}
 
@@ -212,8 +256,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        token, _, method = path.removeprefix("/bot").partition("/")
-        answer = self.telegram.answer(token, method, self._said(body) | dict(parse_qsl(query)))
+        door, _, rest = path.partition("/bot")
+        token, _, method = rest.partition("/")
+        said = self._said(body) | dict(parse_qsl(query))
+        answer = self.telegram.answer(token, method, said, door.removeprefix("/"))
         if answer is None:
             self.close_connection = True
             return

@@ -90,6 +90,8 @@ async def test_who_wished_first_is_first(house: House) -> None:
         await house.clock.advance(1.0)
     await house.stop("coder")
     assert await states(house, "zoe", "ann") == [State.RUNNING, State.PARKED]
+    await house.clock.advance(LOOK_S)
+    assert (await house.record("ann")).detail == f"telegram bot {BOT.masked} is in use by 'zoe'"
     await house.stop("zoe")
     await house.clock.advance(LOOK_S)
     assert await states(house, "coder", "zoe", "ann") == [State.STOPPED, State.STOPPED, State.RUNNING]
