@@ -50,11 +50,6 @@ class ClaimView:
     uses: tuple[ClaimUse, ...]
     """Never empty."""
 
-    @property
-    def is_contested(self) -> bool:
-        """Whether more than one would have it."""
-        return len(self.uses) > 1
-
 
 _RANKS = {state: rank for rank, state in enumerate(UseState)}
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]
 
-DIGEST = "ab12" + "0" * 58 + "9f"
+DIGEST = "ab12" + "0" * 6 + "9f" + "0" * 52
 
 
 @dataclass

@@ -61,8 +61,8 @@ def test_a_port_is_one_whatever_listens_on_it() -> None:
 
 
 def test_what_is_shown_of_a_claim_does_not_tell_its_digest() -> None:
-    """Enough to compare two by eye."""
-    assert A.masked == f"sha256:{A.digest[:4]}…{A.digest[-2:]}"
+    """Enough to compare two by eye, also with what is shown of credentials."""
+    assert A.masked == f"sha256:{A.digest[:4]}…{A.digest[10:12]}"
     assert (port(8643).masked, str(port(8643))) == ("port 8643", "port 8643 (api_server)")
     assert str(A) == f"telegram {A.masked}"
 

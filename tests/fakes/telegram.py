@@ -46,6 +46,16 @@ class Sent:
     door: str = ""
 
 
+def _is_left(connection: socket.socket) -> bool:
+    """Whether who polled has gone away, which is noticed only when the poll is answered."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 class TelegramServer:
     """One running stand-in. All of it may be called from any thread."""
 
@@ -55,7 +65,7 @@ class TelegramServer:
         self._asked: Counter[tuple[str, str]] = Counter()
         self._by_door: Counter[str] = Counter()
         self._polls: Counter[tuple[str, str]] = Counter()
-        self._polling: Counter[tuple[str, str]] = Counter()
+        self._polling: list[tuple[str, str, socket.socket]] = []
         self._rivals: set[tuple[str, str]] = set()
         self._numbers = count(1)
         self._updates: list[tuple[str, dict[str, Any]]] = []
@@ -135,14 +145,14 @@ class TelegramServer:
         self._release_port()
 
     def answer(
-        self, token: str, method: str, said: Mapping[str, str], door: str = ""
+        self, token: str, method: str, said: Mapping[str, str], door: str, connection: socket.socket
     ) -> tuple[int, dict[str, Any]] | None:
         """Status and body of an answer; `None` for one that never comes."""
         with self._changed:
             self._asked[token, method] += 1
             self._by_door[door] += 1
             if method == POLL and self._is_well(method):
-                with self._poll(token, door):
+                with self._poll(token, door, connection):
                     self._wait_for_updates(token, said)
             while self._mood in (Mood.SILENT, Mood.GONE) and not self._is_well(method) and not self._is_closed:
                 self._changed.wait()
@@ -167,17 +177,18 @@ class TelegramServer:
         return self._mood is Mood.WELL or (self._is_only_polls and method != POLL)
 
     @contextmanager
-    def _poll(self, token: str, door: str) -> Iterator[None]:
+    def _poll(self, token: str, door: str, connection: socket.socket) -> Iterator[None]:
         """Somebody polls a bot until the block ends, and may not be alone."""
-        if any(bot == token and other != door for bot, other in self._polling):
+        others = (one for bot, other, one in self._polling if bot == token and other != door)
+        if any(not _is_left(one) for one in others):
             self._rivals.add((token, door))
         self._polls[token, door] += 1
-        self._polling[token, door] += 1
+        poll = (token, door, connection)
+        self._polling.append(poll)
         try:
             yield
         finally:
-            self._polling[token, door] -= 1
-            self._polling += Counter()
+            self._polling.remove(poll)
 
     def _wait_for_updates(self, token: str, said: Mapping[str, str]) -> None:
         end_s = time.monotonic() + min(float(said.get("timeout", 0)), LONGEST_POLL_S)
@@ -259,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
         door, _, rest = path.partition("/bot")
         token, _, method = rest.partition("/")
         said = self._said(body) | dict(parse_qsl(query))
-        answer = self.telegram.answer(token, method, said, door.removeprefix("/"))
+        answer = self.telegram.answer(token, method, said, door.removeprefix("/"), self.connection)
         if answer is None:
             self.close_connection = True
             return
