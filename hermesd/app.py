@@ -275,7 +275,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             root=places.root,
             user_home=places.home,
             lock_directory=places.locks,
-            gateway_environment=environment.for_gateway(inherited, person),
+            gateway_environment={**environment.for_gateway(inherited, person), **settings.gateway_variables},
             roll=random.random,
             new_id=ids.new_id,
             new_salt=ids.new_salt,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hermesd.domain.environment import ACCOUNT_VARIABLES, removal_of
 from hermesd.domain.errors import ConfigInvalid, HermesError
 from hermesd.domain.limits import Limit
 from hermesd.domain.policy import Policy
@@ -25,11 +26,13 @@ TRASH_DAYS = "trash_days"
 MOST_DAYS = 36_500
 ENVIRONMENT = "environment"
 INHERIT_KEYS = "inherit_keys"
+GATEWAYS = "gateways"
 GATEWAY = "gateway"
 PROFILE = "profile"
 COMMAND = "command"
 NO_LIMIT = "none"
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SIZE = re.compile(f"([1-9][0-9]*)([{''.join(UNITS)}])")
 MOST = 1 << 45
 """More than any machine has, and less than what a service manager could not be told."""
@@ -57,6 +60,7 @@ def read_settings(path: Path) -> Settings:
     except ValueError as error:  # no UTF-8, or no TOML
         raise _invalid(path, "", f"it is not TOML: {error}") from error
     _refuse_unknown(path, "", document, (DAEMON, ENVIRONMENT, GATEWAY, PROFILE))
+    variables = _table(path, ENVIRONMENT, document.get(ENVIRONMENT, {}))
     policy = _policy(path, _table(path, GATEWAY, document.get(GATEWAY, {})))
     limits = _limits(path, f"{GATEWAY}.", document.get(GATEWAY, {}))
     profiles = _table(path, PROFILE, document.get(PROFILE, {}))
@@ -68,7 +72,8 @@ def read_settings(path: Path) -> Settings:
         _backend(path, daemon),
         _warm_clients(path, daemon),
         _trash_kept_s(path, daemon),
-        _inherits_keys(path, _table(path, ENVIRONMENT, document.get(ENVIRONMENT, {}))),
+        _inherits_keys(path, variables),
+        _gateway_variables(path, variables),
         limits,
     )
 
@@ -85,8 +90,22 @@ def _warm_clients(path: Path, table: Mapping[str, object]) -> bool:
 
 
 def _inherits_keys(path: Path, table: Mapping[str, object]) -> bool:
-    _refuse_unknown(path, f"{ENVIRONMENT}.", table, (INHERIT_KEYS,))
+    _refuse_unknown(path, f"{ENVIRONMENT}.", table, (INHERIT_KEYS, GATEWAYS))
     return _switch(path, f"{ENVIRONMENT}.{INHERIT_KEYS}", table.get(INHERIT_KEYS, True))
+
+
+def _gateway_variables(path: Path, table: Mapping[str, object]) -> dict[str, str]:
+    """What all gateways are to get, which is no place for a secret: each profile's lies in its own `.env`."""
+    prefix = f"{ENVIRONMENT}.{GATEWAYS}"
+    found = {}
+    for name, value in _table(path, prefix, table.get(GATEWAYS, {})).items():
+        key = f"{prefix}.{name}"
+        if not VARIABLE.fullmatch(name) or not isinstance(value, str) or "\0" in value:
+            raise _invalid(path, key, "it must be a variable with a text")
+        if name in ACCOUNT_VARIABLES - {"PATH"} or removal_of(name, inherits_keys=False) is not None:
+            raise _invalid(path, key, "it is the account's or one profile's, whose .env is the place for it")
+        found[name] = value
+    return found
 
 
 def _trash_kept_s(path: Path, table: Mapping[str, object]) -> float:

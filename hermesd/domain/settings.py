@@ -46,6 +46,9 @@ class Settings:
     inherits_keys: bool = True
     """`[environment] inherit_keys`: whether commands on terminals keep the keys that their caller exported."""
 
+    gateway_variables: Mapping[str, str] = field(default_factory=dict)
+    """`[environment.gateways]`: what every gateway gets, whatever the daemon's own environment says."""
+
     limits: Mapping[Limit, int | None] = field(default_factory=dict)
     """`[gateway]`, likewise: limits of every gateway; `None` or absent is none."""
 

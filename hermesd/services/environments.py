@@ -33,6 +33,8 @@ class Origin(StrEnum):
     """The daemon's own environment, by the list of what gateways get of it."""
     CALLER = "caller"
     """Whoever calls the command."""
+    SETTINGS = "settings"
+    """The settings, which say what all gateways get."""
     AGENT = "agent"
     """What the agent is told at its start."""
     PROFILE = "profile"
@@ -93,7 +95,9 @@ class Environments:
         started = {**launch.environment, SPAWN_ID_VARIABLE: MARK}
         base = self._ports.gateway_environment
         mine = {one: value for one, value in base.items() if one in ACCOUNT_VARIABLES}
-        found = _said(base, Origin.DAEMON) | _said(mine, Origin.ACCOUNT) | _said(started, Origin.AGENT)
+        asked = self._settings.gateway_variables
+        found = _said(base, Origin.DAEMON) | _said(mine, Origin.ACCOUNT) | _said(asked, Origin.SETTINGS)
+        found |= _said(started, Origin.AGENT)
         return _sorted(found | await self._own(known.home))
 
     async def of_command(self, name: ProfileName, names: Sequence[str]) -> CommandEnvironment:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhermesd/v1/environments.proto\x12\nhermesd.v1\"y\n\x1a\x44\x65scribeEnvironmentRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12/\n\x07purpose\x18\x02 \x01(\x0e\x32\x1e.hermesd.v1.EnvironmentPurpose\x12\x19\n\x11\x65nvironment_names\x18\x03 \x03(\t\"\xb4\x01\n\x1b\x44\x65scribeEnvironmentResponse\x12\x32\n\tvariables\x18\x01 \x03(\x0b\x32\x1f.hermesd.v1.EnvironmentVariable\x12,\n\x07removed\x18\x02 \x03(\x0b\x32\x1b.hermesd.v1.RemovedVariable\x12\x33\n\x0f\x66oreign_secrets\x18\x03 \x01(\x0b\x32\x1a.hermesd.v1.ForeignSecrets\"a\n\x13\x45nvironmentVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x06origin\x18\x02 \x01(\x0e\x32\x1d.hermesd.v1.EnvironmentOrigin\x12\r\n\x05value\x18\x03 \x01(\t\"L\n\x0fRemovedVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x03why\x18\x02 \x01(\x0e\x32\x1e.hermesd.v1.EnvironmentRemoval\"/\n\x0e\x46oreignSecrets\x12\x0c\n\x04salt\x18\x01 \x01(\x0c\x12\x0f\n\x07\x64igests\x18\x02 \x03(\x0c*{\n\x12\x45nvironmentPurpose\x12#\n\x1f\x45NVIRONMENT_PURPOSE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45NVIRONMENT_PURPOSE_GATEWAY\x10\x01\x12\x1f\n\x1b\x45NVIRONMENT_PURPOSE_COMMAND\x10\x02*\xd3\x01\n\x11\x45nvironmentOrigin\x12\"\n\x1e\x45NVIRONMENT_ORIGIN_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45NVIRONMENT_ORIGIN_ACCOUNT\x10\x01\x12\x1d\n\x19\x45NVIRONMENT_ORIGIN_DAEMON\x10\x02\x12\x1d\n\x19\x45NVIRONMENT_ORIGIN_CALLER\x10\x03\x12\x1c\n\x18\x45NVIRONMENT_ORIGIN_AGENT\x10\x04\x12\x1e\n\x1a\x45NVIRONMENT_ORIGIN_PROFILE\x10\x05*\xb6\x01\n\x12\x45nvironmentRemoval\x12#\n\x1f\x45NVIRONMENT_REMOVAL_UNSPECIFIED\x10\x00\x12 \n\x1c\x45NVIRONMENT_REMOVAL_STEERING\x10\x01\x12\x1b\n\x17\x45NVIRONMENT_REMOVAL_BOT\x10\x02\x12\x1b\n\x17\x45NVIRONMENT_REMOVAL_KEY\x10\x03\x12\x1f\n\x1b\x45NVIRONMENT_REMOVAL_FOREIGN\x10\x04\x32}\n\x13\x45nvironmentsService\x12\x66\n\x13\x44\x65scribeEnvironment\x12&.hermesd.v1.DescribeEnvironmentRequest\x1a\'.hermesd.v1.DescribeEnvironmentResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dhermesd/v1/environments.proto\x12\nhermesd.v1\"y\n\x1a\x44\x65scribeEnvironmentRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12/\n\x07purpose\x18\x02 \x01(\x0e\x32\x1e.hermesd.v1.EnvironmentPurpose\x12\x19\n\x11\x65nvironment_names\x18\x03 \x03(\t\"\xb4\x01\n\x1b\x44\x65scribeEnvironmentResponse\x12\x32\n\tvariables\x18\x01 \x03(\x0b\x32\x1f.hermesd.v1.EnvironmentVariable\x12,\n\x07removed\x18\x02 \x03(\x0b\x32\x1b.hermesd.v1.RemovedVariable\x12\x33\n\x0f\x66oreign_secrets\x18\x03 \x01(\x0b\x32\x1a.hermesd.v1.ForeignSecrets\"a\n\x13\x45nvironmentVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x06origin\x18\x02 \x01(\x0e\x32\x1d.hermesd.v1.EnvironmentOrigin\x12\r\n\x05value\x18\x03 \x01(\t\"L\n\x0fRemovedVariable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x03why\x18\x02 \x01(\x0e\x32\x1e.hermesd.v1.EnvironmentRemoval\"/\n\x0e\x46oreignSecrets\x12\x0c\n\x04salt\x18\x01 \x01(\x0c\x12\x0f\n\x07\x64igests\x18\x02 \x03(\x0c*{\n\x12\x45nvironmentPurpose\x12#\n\x1f\x45NVIRONMENT_PURPOSE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45NVIRONMENT_PURPOSE_GATEWAY\x10\x01\x12\x1f\n\x1b\x45NVIRONMENT_PURPOSE_COMMAND\x10\x02*\xf4\x01\n\x11\x45nvironmentOrigin\x12\"\n\x1e\x45NVIRONMENT_ORIGIN_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45NVIRONMENT_ORIGIN_ACCOUNT\x10\x01\x12\x1d\n\x19\x45NVIRONMENT_ORIGIN_DAEMON\x10\x02\x12\x1d\n\x19\x45NVIRONMENT_ORIGIN_CALLER\x10\x03\x12\x1c\n\x18\x45NVIRONMENT_ORIGIN_AGENT\x10\x04\x12\x1e\n\x1a\x45NVIRONMENT_ORIGIN_PROFILE\x10\x05\x12\x1f\n\x1b\x45NVIRONMENT_ORIGIN_SETTINGS\x10\x06*\xb6\x01\n\x12\x45nvironmentRemoval\x12#\n\x1f\x45NVIRONMENT_REMOVAL_UNSPECIFIED\x10\x00\x12 \n\x1c\x45NVIRONMENT_REMOVAL_STEERING\x10\x01\x12\x1b\n\x17\x45NVIRONMENT_REMOVAL_BOT\x10\x02\x12\x1b\n\x17\x45NVIRONMENT_REMOVAL_KEY\x10\x03\x12\x1f\n\x1b\x45NVIRONMENT_REMOVAL_FOREIGN\x10\x04\x32}\n\x13\x45nvironmentsService\x12\x66\n\x13\x44\x65scribeEnvironment\x12&.hermesd.v1.DescribeEnvironmentRequest\x1a\'.hermesd.v1.DescribeEnvironmentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENVIRONMENTPURPOSE']._serialized_start=577
   _globals['_ENVIRONMENTPURPOSE']._serialized_end=700
   _globals['_ENVIRONMENTORIGIN']._serialized_start=703
-  _globals['_ENVIRONMENTORIGIN']._serialized_end=914
-  _globals['_ENVIRONMENTREMOVAL']._serialized_start=917
-  _globals['_ENVIRONMENTREMOVAL']._serialized_end=1099
+  _globals['_ENVIRONMENTORIGIN']._serialized_end=947
+  _globals['_ENVIRONMENTREMOVAL']._serialized_start=950
+  _globals['_ENVIRONMENTREMOVAL']._serialized_end=1132
   _globals['_DESCRIBEENVIRONMENTREQUEST']._serialized_start=45
   _globals['_DESCRIBEENVIRONMENTREQUEST']._serialized_end=166
   _globals['_DESCRIBEENVIRONMENTRESPONSE']._serialized_start=169
@@ -47,6 +47,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMOVEDVARIABLE']._serialized_end=526
   _globals['_FOREIGNSECRETS']._serialized_start=528
   _globals['_FOREIGNSECRETS']._serialized_end=575
-  _globals['_ENVIRONMENTSSERVICE']._serialized_start=1101
-  _globals['_ENVIRONMENTSSERVICE']._serialized_end=1226
+  _globals['_ENVIRONMENTSSERVICE']._serialized_start=1134
+  _globals['_ENVIRONMENTSSERVICE']._serialized_end=1259
 # @@protoc_insertion_point(module_scope)

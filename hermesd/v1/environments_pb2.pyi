@@ -63,6 +63,8 @@ class _EnvironmentOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Env
     """What the agent is told at its start."""
     ENVIRONMENT_ORIGIN_PROFILE: _EnvironmentOrigin.ValueType  # 5
     """The profile's `.env`, which the agent itself reads."""
+    ENVIRONMENT_ORIGIN_SETTINGS: _EnvironmentOrigin.ValueType  # 6
+    """The settings, which say what all gateways get."""
 
 class EnvironmentOrigin(_EnvironmentOrigin, metaclass=_EnvironmentOriginEnumTypeWrapper):
     """Where a variable comes from."""
@@ -79,6 +81,8 @@ ENVIRONMENT_ORIGIN_AGENT: EnvironmentOrigin.ValueType  # 4
 """What the agent is told at its start."""
 ENVIRONMENT_ORIGIN_PROFILE: EnvironmentOrigin.ValueType  # 5
 """The profile's `.env`, which the agent itself reads."""
+ENVIRONMENT_ORIGIN_SETTINGS: EnvironmentOrigin.ValueType  # 6
+"""The settings, which say what all gateways get."""
 Global___EnvironmentOrigin: _TypeAlias = EnvironmentOrigin  # noqa: Y015
 
 class _EnvironmentRemoval:

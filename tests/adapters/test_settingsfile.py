@@ -59,6 +59,30 @@ def test_keys_may_be_kept_from_commands(file: Path) -> None:
         assert caught.value.metadata["key"] == f"environment.{wrong.split()[0]}"
 
 
+def test_gateways_can_be_given_variables(file: Path) -> None:
+    """Whatever the daemon's own environment says, as where a service manager starts it."""
+    assert read_settings(file).gateway_variables == {}
+    file.write_text('[environment.gateways]\nTZ = "Europe/Berlin"\nHTTPS_PROXY = ""\nPATH = "/opt/bin"\n')
+    assert read_settings(file).gateway_variables == {"TZ": "Europe/Berlin", "HTTPS_PROXY": "", "PATH": "/opt/bin"}
+
+
+@pytest.mark.parametrize("name", ["TELEGRAM_BOT_TOKEN", "OPENAI_API_KEY", "HERMES_HOME", "HOME", "TERMINAL_CWD"])
+def test_what_belongs_to_one_profile_is_given_to_no_other(file: Path, name: str) -> None:
+    """A secret in the settings would be every bot's."""
+    file.write_text(f'[environment.gateways]\n{name} = "x"\n')
+    with pytest.raises(ConfigInvalid, match=r"whose \.env is the place") as caught:
+        read_settings(file)
+    assert caught.value.metadata["key"] == f"environment.gateways.{name}"
+
+
+@pytest.mark.parametrize("line", ["TZ = 1", '"a b" = "x"', '"" = "x"', 'TZ = "a\\u0000"'])
+def test_a_variable_is_a_name_and_a_text(file: Path, line: str) -> None:
+    """Anything else could not be handed over."""
+    file.write_text(f"[environment.gateways]\n{line}\n")
+    with pytest.raises(ConfigInvalid, match="a variable with a text"):
+        read_settings(file)
+
+
 @pytest.mark.parametrize("value", ["0", "1.5", "-1"])
 def test_a_count_must_be_a_whole_number(file: Path, value: str) -> None:
     """Half a start an hour, or none at all, is refused with the key."""

@@ -43,6 +43,16 @@ async def test_secrets_of_other_profiles_are_recognised_and_the_profiles_own_are
         assert foreign.salt
 
 
+async def test_what_the_settings_give_to_gateways_is_told() -> None:
+    """With that origin, over what the daemon's own environment says."""
+    house = House(settings=Settings(gateway_variables={"TZ": "UTC", "PATH": "/opt/bin"}))
+    await house.open()
+    await house.furnish("coder")
+    told = {one.name: (one.origin, one.value) for one in await house.services.environments.of_gateway(CODER)}
+    assert (told["TZ"], told["PATH"]) == ((Origin.SETTINGS, "UTC"), (Origin.SETTINGS, "/opt/bin"))
+    await house.close()
+
+
 async def test_secrets_of_a_program_are_others_secrets_too() -> None:
     """Whatever runs in the other profile."""
     house = House(settings=Settings(profiles={"echo": ProfileSettings(command=("/usr/bin/echo",))}))
