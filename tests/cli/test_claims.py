@@ -78,7 +78,7 @@ def world(world: World) -> World:
             claim_use("coder", "held", BOT, pid=4711, wanted_since=at(11_520)),
             claim_use("worker", "waiting", "platforms.telegram.token", wanted_since=at(600)),
             claim_use("default", "waiting", BOT, wanted_since=at(60)),
-            claim_use("work", "idle", BOT),
+            claim_use("night", "idle", BOT),
         ),
         claim(
             "sha256:5e5e…00",
