@@ -229,18 +229,6 @@ class ClaimTable:
                 found.append(waiter.profile_id)
         return found
 
-    def next_for(self, claim: Claim) -> Contender | None:
-        """Who would get a claim if its holder let go of it and all else stayed as it is; `None` if nobody."""
-        holder = self.holder(claim)
-        gone = holder.profile_id if isinstance(holder, Contender) else ""
-        freed = ClaimTable(
-            [one for one in self.contenders if one.profile_id != gone],
-            {key: who for key, who in self.outsiders.items() if key != claim.key},
-        )
-        starting = set(freed.starters())
-        wanting = (one for one in freed.waiters() if claim.key in {wanted.key for wanted in one.wanted})
-        return next((one for one in wanting if one.profile_id in starting), None)
-
     def with_started(self, profile_id: str) -> "ClaimTable":
         """The view once a contender has been started."""
         return ClaimTable(
