@@ -163,6 +163,8 @@ def test_an_operation_that_lost_its_daemon_is_found_by_its_id(machine: Machine) 
         return bool(operations)
 
     wait_until(is_running, "the operation to begin")
+    assert stopping.stderr is not None
+    assert stopping.stderr.readline().startswith("coder: ")  # the command has been told its operation
     os.kill(pid, signal.SIGKILL)
     (operation,) = operations
     _, said = stopping.communicate(timeout=60)
