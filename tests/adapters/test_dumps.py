@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hermesd.adapters import dumps as dumps_module
@@ -88,6 +89,7 @@ def program(directory: Path, text: str) -> Path:
 async def test_a_dump_says_what_there_is_to_see(tmp_path: Path) -> None:
     """When, why, which process, its threads, descriptors and children, then its last lines."""
     with running(TREE) as process:
+        wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING, "it to read")
         text = await dumped(tmp_path, process, "first", "last words")
     assert text.startswith(
         f"dump of process {process.pid}\nat: 2023-11-14T22:13:20+00:00\nwhy: hung: silent for 120 s"

@@ -354,6 +354,7 @@ def test_ages_move_without_a_question(begin: Begin, daemon: FakeDaemon, world: W
     """The screen is no older than it says."""
     watcher = begin("gateway list -w", columns=80)
     watcher.shows("41s")
+    wait_until(lambda: any(method == "WatchEvents" for method, _ in world.calls), "a watcher")
     asked = len(world.calls)
     watcher.terminal.now_s = lambda: NOW_S + 30.0
     watcher.shows("1m")
