@@ -48,6 +48,8 @@ class Daemon:
 
     machine: Machine
     process: "subprocess.Popen[bytes] | None" = None
+    program: Sequence[str] = ("-m", "hermesd")
+    """What the interpreter runs; another one may change what it runs on."""
     _client: Client | None = field(default=None, repr=False)
 
     @property
@@ -86,7 +88,7 @@ class Daemon:
         self.disconnect()
         with (self.machine.home / "daemon.out").open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hermesd"],
+                [sys.executable, *self.program],
                 env=self.machine.environment,
                 cwd="/",
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,1 @@
+"""The soak: one machine on which everything happens for as long as one lets it."""
