@@ -6,6 +6,7 @@ signals. Everything is a snapshot: whoever acts on it holds a pidfd first and as
 Linux only. A process is known by boot id and start time, which macOS does not tell in this form.
 """
 
+import errno
 import os
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -250,11 +251,7 @@ def holds(pid: int, lock_path: Path) -> bool:
 def holds_removed(pid: int, lock_path: Path) -> bool:
     """Whether a process holds a lock on what was this file until somebody removed it."""
     removed = f"{os.path.realpath(lock_path)}{_DELETED}"
-    descriptors = PROC / str(pid) / "fd"
-    try:
-        numbers = [name for name in os.listdir(descriptors) if os.readlink(descriptors / name) == removed]  # noqa: PTH115, PTH208
-    except OSError:  # it is gone, or may not be looked at
-        return False
+    numbers = (number for number in _descriptors(pid) if _target(pid, number) == removed)
     return any(b"\nlock:" in (_read(pid, f"fdinfo/{number}") or b"") for number in numbers)
 
 
@@ -268,16 +265,26 @@ def _descriptors(pid: int) -> list[str]:
 
 def descriptors(pid: int) -> Iterator[str]:
     """What the open descriptors of a process lead to, as the kernel names it; nothing we may not look at."""
-    for number in _descriptors(pid):
-        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            yield os.readlink(f"{PROC}/{pid}/fd/{number}")  # noqa: PTH115 - hot
+    return filter(None, (_target(pid, number) for number in _descriptors(pid)))
 
 
 def _file_name(pid: int, number: str) -> str:
     """What the file behind a descriptor is called, also if it has been removed."""
+    return os.path.basename(_target(pid, number)).removesuffix(_DELETED)  # noqa: PTH119 - hot
+
+
+def _target(pid: int, number: str) -> str:
+    """What a descriptor leads to, as the kernel names it; empty if it is closed meanwhile or may not be looked at.
+
+    A path that is longer than a page has no name that the kernel could tell, and is nothing of ours.
+    """
     try:
-        return os.path.basename(os.readlink(f"{PROC}/{pid}/fd/{number}")).removesuffix(_DELETED)  # noqa: PTH115, PTH119 - hot
+        return os.readlink(f"{PROC}/{pid}/fd/{number}")  # noqa: PTH115 - hot
     except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ""
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
         return ""
 
 

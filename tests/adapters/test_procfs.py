@@ -160,6 +160,36 @@ def test_many_files_are_looked_at_together(tmp_path: Path) -> None:
     assert procfs.holders_of(paths) == procfs.holders_of([]) == {}
 
 
+@contextlib.contextmanager
+def open_far_down(directory: Path) -> Iterator[None]:
+    """Within the block this process has a file open whose path is longer than the kernel tells."""
+    names = ["x" * 250] * 20
+    fds = [os.open(directory, os.O_RDONLY)]
+    try:
+        for name in names:
+            os.mkdir(name, dir_fd=fds[-1])
+            fds.append(os.open(name, os.O_RDONLY, dir_fd=fds[-1]))
+        yield
+    finally:
+        for fd in reversed(fds[:-1]):
+            os.rmdir(names[0], dir_fd=fd)
+        for fd in fds:
+            os.close(fd)
+
+
+def test_a_file_of_a_stranger_that_has_no_name_hides_no_holder(tmp_path: Path) -> None:
+    """Any program of the machine may have one open; locks are found all the same, removed ones as well."""
+    path = tmp_path / "lock"
+    with open_far_down(tmp_path), path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert procfs.holders(path) == [os.getpid()]
+        assert procfs.holders_of([path]) == {path: [os.getpid()]}
+        assert str(path) in procfs.descriptors(os.getpid())
+        path.unlink()
+        assert procfs.holds_removed(os.getpid(), path)
+        assert not procfs.holds_removed(os.getpid(), tmp_path / "other")
+
+
 def test_a_descriptor_that_is_closed_meanwhile_holds_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
