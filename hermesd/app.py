@@ -51,6 +51,7 @@ from hermesd.adapters.socketfile import SocketFile
 from hermesd.adapters.sockets import KernelSockets
 from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.terminalfiles import TerminalFiles
+from hermesd.adapters.threads import Threads
 from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.aliases import AliasesServicer
@@ -202,6 +203,7 @@ def run(environ: Mapping[str, str]) -> int:
 
 async def _serve(places: Places, settings: Settings) -> None:
     ending = Ending()
+    asyncio.get_running_loop().set_default_executor(Threads(thread_name_prefix="blocking"))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.ask)
     await asyncio.to_thread(_publish_launcher, places)
