@@ -1,8 +1,8 @@
 """hermesd with a wall clock that somebody else can set: `python daemon_program.py OFFSET`.
 
-OFFSET is a file of one double, the seconds that the clock is ahead; whoever writes it sets the clock at once. Owns:
-what this process reads as the time of day through `time.time` and `time.time_ns`. The kernel's file times and
-`datetime.now` stay right, so the daemon also sees clocks that disagree. Everything else is hermesd unchanged.
+OFFSET is a file of one double, the seconds that the clock is ahead; whoever writes it sets the clock at once.
+Owns: what this process reads as the time of day by `time.time` and `time.time_ns`. File times and `datetime.now`
+stay right, so the daemon also sees clocks that disagree. Everything else is hermesd unchanged.
 """
 
 import mmap

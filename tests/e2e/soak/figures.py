@@ -1,8 +1,8 @@
 """What the daemon uses, life by life, and whether it grows.
 
-Owns: samples of one process a second, and the judgement. Growth is the difference between the medians of the second
-and the last quarter of a life: the first quarter fills caches, and a median does not see moments. Must not know
-what the process does.
+Owns: samples of one process a second, and the judgement. Growth is the difference between the medians of the
+second and the last quarter of a life: the first quarter fills caches, and a median does not see moments. Must not
+know what the process does.
 """
 
 from collections.abc import Callable, Sequence

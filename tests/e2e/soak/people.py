@@ -30,6 +30,7 @@ EXPECTED = REFUSALS | {
     "GATEWAY_NOT_READY",
     "GATEWAY_STUCK",
     "GATEWAY_MISCONFIGURED",
+    "GATEWAY_NOT_RUNNING",
     "TOKEN_IN_USE",
     "PORT_IN_USE",
     "CHANGED_MEANWHILE",
@@ -161,8 +162,8 @@ class Person:
 
     def _check_texts(self, words: Sequence[str], out: str, err: str) -> None:
         """What no answer may ever hold."""
-        for bad in (CANARY, "Traceback", '"INTERNAL"', "incident"):
-            if bad in out + err:
+        for bad in (CANARY, "Traceback", "made a mistake"):
+            if bad in (err if words[0] == "logs" and bad != CANARY else out + err):
                 at = (out + err).index(bad)
                 self.complain(f"{' '.join(words)} says {(out + err)[max(0, at - 300) : at + 1500]}")
 

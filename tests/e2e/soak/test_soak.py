@@ -1,4 +1,4 @@
-"""As long as one lets it run: everything happens to a fleet, every invariant holds each second, and nothing grows."""
+"""For as long as one lets it: everything happens to a fleet, and all invariants hold each second."""
 
 import os
 import random

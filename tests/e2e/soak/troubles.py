@@ -1,4 +1,4 @@
-"""What befalls the machine, one thing after the other: deaths, pauses, a full disk, too few descriptors, wrong clocks.
+"""What befalls the machine, one after the other: deaths, pauses, a full disk, too few descriptors, wrong clocks.
 
 Owns: each trouble, and its end. Must not know what must hold meanwhile.
 """
@@ -20,6 +20,9 @@ from tests.e2e.accidents import cut_power
 from tests.e2e.census import members
 from tests.e2e.soak.stage import DISK_MIB, Stage, flags_of
 from tests.e2e.soak.weather import Weather
+
+ONLY = frozenset(filter(None, os.environ.get("HERMESD_SOAK_TROUBLES", "").split(",")))
+"""Names of the only kinds that are made; empty for all."""
 
 DAY_S = 86_400.0
 REBOUND_S = 35.0
@@ -52,6 +55,8 @@ class Troubles:
                 kind.make(self)
 
     def _is_possible(self, kind: "Kind") -> bool:
+        if ONLY and kind.name not in ONLY:
+            return False
         if kind.ends_daemon and not self.may_end_daemon.is_set():
             return False
         return self.stage.is_mounted or not kind.needs_disk

@@ -3,6 +3,7 @@
 Owns: the invariants, and for how long each may be broken in calm weather. Must not know what is done.
 """
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,6 +47,21 @@ STOPPED, FAILED, PARKED = (
     gateways_pb2.GATEWAY_STATE_FAILED,
     gateways_pb2.GATEWAY_STATE_PARKED,
 )
+
+
+ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\dT)", re.MULTILINE)
+"""Where an entry of the daemon's log begins."""
+MISTAKE = re.compile(r"\S+ +(ERROR|CRITICAL) ")
+
+
+def gist(entry: str) -> str:
+    """What tells one mistake from another: where it was made, and what it was, without names and numbers."""
+    places = re.findall(r'File "([^"]+)", line (\d+), in (\w+)', entry)
+    own = [f"{path.rpartition('/')[2]}:{number}:{name}" for path, number, name in places if "/hermes" in path]
+    lines = [line.strip(" |+-") for line in entry.splitlines()]
+    last = next((line for line in reversed(lines) if line), "")
+    said = re.sub(r"(/[^\s:']+)+|\d+|[a-z0-9]{12}", "…", last)
+    return f"{said} at {' '.join(own[-3:])}"
 
 
 @dataclass
@@ -126,9 +142,7 @@ class Watch:
             self.complain("a stranger was signalled")
         for double in doubles(self.stage.machine):
             self.complain(double)
-        logs = [self.stage.daemon.places.state / "logs" / "daemon.log", self.stage.machine.home / "daemon.out"]
-        for path in logs:
-            self._check_log(path)
+        self._check_log(self.stage.daemon.places.state / "logs" / "daemon.log")
 
     def _check_log(self, path: Path) -> None:
         """What was written since the last look."""
@@ -141,13 +155,11 @@ class Watch:
         except FileNotFoundError:
             return
         self._read[path] = size
-        for bad in (CANARY, "Traceback", " ERROR ", " CRITICAL "):
-            begin = 0
-            while (at := text.find(bad, begin)) >= 0:
-                line = text[text.rfind("\n", 0, at) + 1 : at + 3500]
-                stamp_end = line.find(" ") + 1 if line[:1].isdigit() else 0
-                self.complain(f"{path.name} has {line[stamp_end:]}")
-                begin = at + 3500 if bad == "Traceback" else at + len(bad)
+        for entry in ENTRY.split(text):
+            if CANARY in entry:
+                self.complain(f"{path.name} tells a secret: {entry}")
+            if "Traceback" in entry or (MISTAKE.match(entry) and not self.weather.lasting):
+                self.complain(f"{path.name}: {gist(entry)}\n{entry[:4000]}")
 
     def _ask(self) -> dict[str, Gateway] | None:
         """Every gateway, or nothing if the daemon cannot be asked; in calm weather it must answer."""
@@ -182,7 +194,8 @@ class Watch:
                 bots.setdefault(token_of(self.stage.machine, gateway.profile) or gateway.profile, []).append(
                     gateway
                 )
-        silent, real = [], []
+        silent: list[str] = []
+        real: list[str] = []
         for wanted in bots.values():
             if any(one.state in LIVES for one in wanted):
                 continue
