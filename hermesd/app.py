@@ -110,7 +110,7 @@ from hermesd.services.samples import Samples
 from hermesd.services.sharing import Sharing
 from hermesd.services.skills import Skills
 from hermesd.services.souls import Souls
-from hermesd.services.tasks import background
+from hermesd.services.tasks import lasting
 from hermesd.services.terminals import Terminals
 from hermesd.services.trash import Trash
 from hermesd.services.usage import Usage
@@ -247,7 +247,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
     site = find_site(inherited, places.managed)
     hermes = HermesAgent(places.home, notify_address=notices.address, overlay=places.managed, site=site)
     logs = LogFiles(places.gateway_logs, clock)
-    keeping = background(_keep_bound(notices), "notify socket")
+    keeping = lasting(partial(_keep_bound, notices), "notify socket", clock)
     try:
         yield Ports(
             clock=clock,
@@ -441,7 +441,7 @@ async def _served(places: Places, servicers: Servicers) -> AsyncIterator[None]:
 
     await bind()
     write_daemon_file(places.daemon_file, socket=places.socket, root=places.root, version=VERSION)
-    keeping = background(keep_bound(), "socket")
+    keeping = lasting(keep_bound, "socket", SystemClock())
     try:
         yield
     finally:
@@ -465,7 +465,7 @@ async def _warm(places: Places, settings: Settings, clock: Clock) -> AsyncIterat
         yield
         return
     theirs = environment.for_gateway(account.inherited_environment(), account.account())
-    keeping = background(keep_warm(WarmClientProcesses(places.run, theirs), clock), "warm")
+    keeping = lasting(partial(keep_warm, WarmClientProcesses(places.run, theirs), clock), "warm", clock)
     try:
         yield
     finally:

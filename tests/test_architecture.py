@@ -26,6 +26,7 @@ BOUNDARIES = {
     "hermesd/api/errors.py": "whatever a call raises becomes INTERNAL with an incident, and the daemon lives on",
     "hermesd/services/claims.py": "a defect in one look must not end the waking of those that wait",
     "hermesd/services/keeper.py": "a defect in one step must not end the keeping of a gateway",
+    "hermesd/services/tasks.py": "a defect must not end for good what the daemon does as long as it lives",
     "hermesd/services/rounds.py": "a defect in one look must not end the looking, or hung gateways stay unseen",
     "hermesd/services/operations.py": "whatever an operation raises becomes its result, and the daemon lives on",
     "hermesctl/commands/complete.py": "whatever goes wrong at a Tab, a prompt is no place to tell",

@@ -51,7 +51,7 @@ class NotifySocket:
 
     def open(self) -> None:
         """Binds a fresh socket in place of the last daemon's. Where that cannot be done, nothing will be heard."""
-        if len(os.fsencode(self._path)) > LONGEST_PATH:
+        if not self._is_possible:
             log.warning("notify=%s is too long for a socket: readiness is taken from agents' files", self._path)
             return
         try:
@@ -62,9 +62,15 @@ class NotifySocket:
         self._identity = self._found()
         asyncio.get_running_loop().add_reader(self._socket, self._read)
 
+    @property
+    def _is_possible(self) -> bool:
+        return len(os.fsencode(self._path)) <= LONGEST_PATH
+
     def renew(self) -> None:
-        """Binds anew if somebody took the file away: whoever speaks does so by the path."""
-        if self._socket is not None and self._found() != self._identity:
+        """Binds anew where somebody took the file away, or it could not be bound: whoever speaks knows its path."""
+        if self._socket is None and self._is_possible:
+            self.open()
+        elif self._socket is not None and self._found() != self._identity:
             log.warning("notify=%s was taken away and is bound again", self._path)
             self.close()
             self.open()

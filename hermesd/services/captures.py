@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from hermesd.domain.errors import HermesError
 from hermesd.domain.ports import Ports
-from hermesd.services.tasks import background
+from hermesd.services.tasks import lasting
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Captures:
 
     def open(self) -> None:
         """Begins to look after it."""
-        self._looking = background(self._look_again_and_again(), "captures")
+        self._looking = lasting(self._look_again_and_again, "captures", self._clock)
 
     def close(self) -> None:
         """Ends that."""

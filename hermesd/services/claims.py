@@ -29,7 +29,7 @@ from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home
 from hermesd.domain.record import GatewayRecord
 from hermesd.services.runtimes import Runtimes
-from hermesd.services.tasks import background
+from hermesd.services.tasks import lasting
 from hermesd.services.tokenstarts import TokenStarts
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,10 @@ class Claims:
 
     def open(self) -> None:
         """Begins to look after those that wait, and after locks that nobody needs any more."""
-        self._tasks = [background(self._watch(), "claims"), background(self._keep_tidy(), "locks of claims")]
+        self._tasks = [
+            lasting(self._watch, "claims", self._ports.clock),
+            lasting(self._keep_tidy, "locks of claims", self._ports.clock),
+        ]
 
     def close(self) -> None:
         """Ends that."""

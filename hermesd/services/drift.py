@@ -13,7 +13,7 @@ from hermesd.domain.profile import ProfileName
 from hermesd.services.events import Events
 from hermesd.services.homes import KnownHomes
 from hermesd.services.operations import Operations
-from hermesd.services.tasks import background
+from hermesd.services.tasks import lasting
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Drift:
 
     def open(self) -> None:
         """Begins to look."""
-        self._looking = background(self._look_again_and_again(), "drift")
+        self._looking = lasting(self._look_again_and_again, "drift", self._ports.clock)
 
     def close(self) -> None:
         """Ends that."""

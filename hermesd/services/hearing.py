@@ -14,7 +14,7 @@ from hermesd.domain.masking import mask
 from hermesd.domain.notice import Notice
 from hermesd.domain.ports import Ports
 from hermesd.domain.process import ProcessIdentity
-from hermesd.services.tasks import background
+from hermesd.services.tasks import lasting
 
 WATCHDOG = "watchdog"
 """The source of beats that are heard here."""
@@ -58,7 +58,7 @@ class Hearing:
 
     def open(self) -> None:
         """Begins to listen."""
-        self._listening = background(self._listen(), "hearing")
+        self._listening = lasting(self._listen, "hearing", self._clock)
 
     def close(self) -> None:
         """Ends that."""

@@ -21,7 +21,7 @@ from hermesd.services.events import Events
 from hermesd.services.facts import has_lost_home, is_to_boot
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.keeper import Keeper
-from hermesd.services.tasks import background
+from hermesd.services.tasks import background, lasting
 from hermesd.services.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Keepers:
             self._homeless[record.profile_id] = record
         self._boot_in_background(resumed)
         self._claims.open()
-        self._housekeeping = background(self._keep_house(), "housekeeping")
+        self._housekeeping = lasting(self._keep_house, "housekeeping", self._ports.clock)
 
     async def close(self, *, drain: bool) -> None:
         """Lets go of every gateway; with `drain` each is ended first, within its grace. Wishes stay."""

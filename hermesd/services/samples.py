@@ -19,7 +19,7 @@ from hermesd.domain.record import GatewayRecord
 from hermesd.domain.samples import Course, Moment, Reading, Sample, joined
 from hermesd.services.homes import KnownHomes
 from hermesd.services.keepers import Keepers
-from hermesd.services.tasks import background
+from hermesd.services.tasks import lasting
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Samples:
 
     def open(self) -> None:
         """Begins to look."""
-        self._minutes = background(self._look_each_minute(), "samples")
+        self._minutes = lasting(self._look_each_minute, "samples", self._clock)
 
     def close(self) -> None:
         """Ends that."""
@@ -159,7 +159,7 @@ class Samples:
             return
         if self._seconds is not None:
             self._seconds.cancel()
-        self._seconds = background(self._look_each_second(), "samples of seconds")
+        self._seconds = lasting(self._look_each_second, "samples of seconds", self._clock)
 
     async def _look_each_minute(self) -> None:
         while True:

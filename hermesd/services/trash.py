@@ -27,7 +27,7 @@ from hermesd.domain.trash import Trashed, restored_aliases
 from hermesd.services.events import Events
 from hermesd.services.homes import KnownHomes
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
-from hermesd.services.tasks import background
+from hermesd.services.tasks import lasting
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Trash:
 
     def open(self) -> None:
         """Begins to let go of what has been kept long enough."""
-        self._housekeeping = background(self._keep_house(), "trash")
+        self._housekeeping = lasting(self._keep_house, "trash", self._ports.clock)
 
     def close(self) -> None:
         """Ends that."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from hermesd.domain.gateway import Event, State
 from hermesd.domain.policy import Policy
 from hermesd.domain.ports import Ports
-from hermesd.domain.process import Probe, ProcessIdentity
+from hermesd.domain.process import ExitReport, ExitStatus, Probe, ProcessIdentity
 from hermesd.services.checkups import Checkups, Vitals
 from hermesd.services.effects import Effects
 from hermesd.services.endings import Endings
 from hermesd.services.facts import Fact, Post
 from hermesd.services.ledgers import Ledger
-from hermesd.services.tasks import background
+from hermesd.services.tasks import background, until_done
 
 if TYPE_CHECKING:
     import asyncio
@@ -73,17 +73,27 @@ class Watch:
         self.vitals = None
 
     async def _until_exit(self, process: ProcessIdentity) -> None:
-        status = await self._ports.backend.wait(process)
+        """Nothing that fails on the way may keep the fact back: without it nobody starts the gateway again."""
+        name, clock = f"exit of {self._ledger.home.name}", self._ports.clock
+        status = await until_done(lambda: self._ports.backend.wait(process), name, clock)
+        report = await until_done(lambda: self._explain(process, status), name, clock)
+        self._post(Fact.of_end(report, process.spawn_id, status, now_s=clock.now_s()))
+
+    async def _explain(self, process: ProcessIdentity, status: ExitStatus) -> ExitReport:
+        """Why it ended, once nothing of its tree is left."""
         while not await self._effects.is_cleared(self._ledger.home, self._ledger.record):
             await self._ports.clock.sleep_s(self._policy.kill_retry_s)
-        report = self._endings.explained(await self._effects.explain_exit(self._ledger.home, process, status))
-        self._post(Fact.of_end(report, process.spawn_id, status, now_s=self._ports.clock.now_s()))
+        return self._endings.explained(await self._effects.explain_exit(self._ledger.home, process, status))
 
     async def _until_ready(self, vitals: Vitals, *, has_watchdog: bool) -> None:
         """Whoever waits for the start is told at once what does not work; in the history that comes after it."""
         home = self._ledger.home
         agent = self._effects.agent_of(home)
-        await self._checkups.until_ready(vitals, agent, home, self._show, has_watchdog=has_watchdog)
+        await until_done(
+            lambda: self._checkups.until_ready(vitals, agent, home, self._show, has_watchdog=has_watchdog),
+            f"start of {home.name}",
+            self._ports.clock,
+        )
         self._post(Fact(Event.READY, vitals.process.spawn_id))
         while self._ledger.record.gateway.state is State.STARTING:
             await self._ledger.changed()
