@@ -67,7 +67,7 @@ class NotifySocket:
         return len(os.fsencode(self._path)) <= LONGEST_PATH
 
     def renew(self) -> None:
-        """Binds anew where somebody took the file away, or it could not be bound: whoever speaks knows its path."""
+        """Binds anew where the file was taken away or could not be made: whoever speaks knows only its path."""
         if self._socket is None and self._is_possible:
             self.open()
         elif self._socket is not None and self._found() != self._identity:
