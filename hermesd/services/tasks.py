@@ -36,12 +36,15 @@ async def until_done(work: Callable[[], Awaitable[T]], name: str, clock: Clock) 
     """
     pause_s = FIRST_PAUSE_S
     while True:
+        began_s = clock.monotonic_s()
         try:
             return await work()
         except HermesError as error:
             log.warning("task=%s is tried again: %s", name, error.message)
         except Exception:
             log.exception("task=%s is tried again", name)
+        if clock.monotonic_s() - began_s > LONGEST_PAUSE_S:
+            pause_s = FIRST_PAUSE_S  # it went well for a while
         await clock.sleep_s(pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

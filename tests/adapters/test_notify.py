@@ -158,6 +158,20 @@ async def test_a_socket_that_cannot_be_bound_is_none(tmp_path: Path, caplog: pyt
     assert "not bound" in caplog.text
 
 
+async def test_a_socket_that_could_not_be_bound_is_tried_again(tmp_path: Path) -> None:
+    """Taken away while a disk was full, say: gateways of an earlier daemon still speak by the path."""
+    path = tmp_path / "run" / "notify.sock"
+    path.parent.mkdir()
+    with listening(path) as listener:
+        path.unlink()
+        path.parent.rmdir()
+        listener.renew()
+        path.parent.mkdir()
+        listener.renew()
+        say(path, "READY=1")
+        assert (await first(listener)).is_ready
+
+
 async def test_a_file_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
     """One that is there stays as it is; another's is left alone at the end."""
     path = tmp_path / "notify.sock"

@@ -40,6 +40,22 @@ async def test_only_what_is_written_to_is_looked_at(house: House) -> None:
     assert live in {record.profile_id for record in await house.store.gateways() if record.gateway.wanted_up}
 
 
+async def test_whatever_fails_output_is_looked_at_again(
+    house: House, captures: Captures, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without that, a flood would fill the disk from the first defect on."""
+
+    def broken(_: str) -> None:
+        raise OSError("no more files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.logs, "rotate", broken)
+        await house.clock.advance(ROTATE_S)
+    assert "no more files" in caplog.text
+    await house.clock.advance(2 * ROTATE_S)
+    assert house.logs.rotated == ["one", "two"]
+
+
 async def test_a_trouble_is_told_once_and_again_after_it_was_over(
     house: House, captures: Captures, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import Event, State
 from hermesd.domain.limits import Limit
 from hermesd.domain.operation import OperationState
@@ -184,6 +185,43 @@ async def test_a_limit_that_nothing_enforces_is_said(caplog: pytest.LogCaptureFi
     await house.stop("coder")
     assert (await house.services.views.get(ProfileName("coder"))).warnings == ()
     await house.close()
+
+
+@pytest.mark.parametrize("trouble", [HermesError("too many open files"), ZeroDivisionError("boom")])
+async def test_an_end_is_noticed_whatever_fails_on_the_way(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: Exception
+) -> None:
+    """A gateway whose end nobody hears of would never be started again."""
+
+    def broken(*_: object) -> None:
+        raise trouble
+
+    await house.start("coder")
+    with monkeypatch.context() as patched:
+        patched.setattr(house.agent, "explain_exit", broken)
+        await crash(house)
+        assert await house.state("coder") is State.RUNNING
+    await house.clock.advance(10)
+    assert await house.state("coder") is State.RUNNING
+    assert len(house.backend.specs) == 2
+    assert "task=exit of coder is tried again" in caplog.text
+
+
+@pytest.mark.parametrize("trouble", [HermesError("too many open files"), ZeroDivisionError("boom")])
+async def test_a_start_is_looked_at_again_whatever_failed(
+    house: House, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    """It counts as done when it is, and is not ended by its limit."""
+
+    def broken(*_: object) -> None:
+        raise trouble
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.agent, "probe", broken)
+        assert (await house.start("coder")).state is OperationState.RUNNING
+    await house.clock.advance(10)
+    assert await house.state("coder") is State.RUNNING
+    assert len(house.backend.specs) == 1
 
 
 async def test_a_defect_in_one_step_does_not_end_the_keeping(

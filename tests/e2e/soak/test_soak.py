@@ -64,7 +64,7 @@ def test_a_fleet_lives_through_everything(stage: Stage, rng: random.Random, mode
         machine.ctl("gateway", "start", "--all", "--no-wait")
         watch = Watch(stage, weather, (same, other))
         watch.tell(f"{MINUTES:g} minutes, {GATEWAYS} gateways, real {stage.reals}, disk {stage.is_mounted}")
-        troubles = Troubles(stage, weather, random.Random(rng.random()), watch.tell, pause_s=12.0)
+        troubles = Troubles(stage, weather, random.Random(rng.random()), watch.tell, pause_s=8.0)
         people = [
             Person(stage, weather, random.Random(rng.random()), journal, watch.complain, pause_s=1.0)
             for _ in range(PEOPLE)
