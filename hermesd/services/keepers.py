@@ -201,11 +201,20 @@ class Keepers:
         inline = sorted(keepers, key=lambda keeper: (keeper.record.start_order, keeper.home.name.text))
         for at in range(0, len(inline), LOOKED_INTO):
             some = inline[at : at + LOOKED_INTO]
-            for keeper, has_channel in zip(some, await asyncio.to_thread(self._have_channels, some), strict=True):
+            found = await asyncio.to_thread(self._have_channels, some, if_unknown=True)
+            for keeper, has_channel in zip(some, found, strict=True):
                 keeper.boot(has_channel=has_channel)
 
-    def _have_channels(self, keepers: Sequence[Keeper]) -> list[bool]:
-        return [self._effects.has_channel(keeper.home) for keeper in keepers]
+    def _have_channels(self, keepers: Sequence[Keeper], *, if_unknown: bool) -> list[bool]:
+        return [self._has_channel(keeper.home, if_unknown=if_unknown) for keeper in keepers]
+
+    def _has_channel(self, home: Home, *, if_unknown: bool) -> bool:
+        """What cannot be read hinders no other gateway; a start that is tried says why it fails."""
+        try:
+            return self._effects.has_channel(home)
+        except (HermesError, OSError) as error:
+            log.warning("profile=%s its channels cannot be read: %s", home.name, error)
+            return if_unknown
 
     def _keep(self, record: GatewayRecord, home: Home, *, stored: GatewayRecord | None = None) -> Keeper:
         keeper = Keeper(
@@ -269,7 +278,8 @@ class Keepers:
         start = self._next_look if self._next_look < len(waiting) else 0
         self._next_look = start + LOOKED_FOR
         some = waiting[start : self._next_look]
-        for keeper, has_channel in zip(some, await asyncio.to_thread(self._have_channels, some), strict=True):
+        found = await asyncio.to_thread(self._have_channels, some, if_unknown=False)
+        for keeper, has_channel in zip(some, found, strict=True):
             if has_channel:
                 keeper.find_channel()
 

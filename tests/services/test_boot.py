@@ -4,12 +4,13 @@ from collections import Counter
 
 import pytest
 
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.fleet import NO_CHANNEL
 from hermesd.domain.gateway import ParkedFor, State
 from hermesd.domain.operation import OperationState
 from hermesd.domain.policy import Policy
 from hermesd.domain.process import ExitCause, ExitStatus, Phase, Probe, ProcessIdentity, SpawnSpec
-from hermesd.domain.profile import ProfileName
+from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.settings import Settings
 from hermesd.services.keepers import CHECK_S, LOOKED_FOR
 from hermesd.services.stories import EXITED
@@ -56,6 +57,28 @@ async def test_what_is_wanted_and_can_be_reached_is_started(house: House) -> Non
         "off": State.STOPPED,
         "silent": State.PARKED,
     }
+
+
+async def test_one_home_that_cannot_be_read_keeps_no_other_from_starting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor itself, once it can be: whatever failed, a bot does not stay silent."""
+    await furnish(house, "broken", "last")
+    await house.start("coder")
+    facts = house.agent.facts
+
+    def broken(home: Home) -> ProfileFacts:
+        if home.name.text == "broken":
+            raise OSError("input/output error")
+        return facts(home)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.agent, "facts", broken)
+        await reboot(house)
+        await house.clock.settle()
+        assert await house.state("coder") is await house.state("last") is State.RUNNING
+    await house.clock.advance(900)
+    assert await house.state("broken") is State.RUNNING
 
 
 async def test_what_ran_before_a_reboot_tells_how_it_ended(house: House) -> None:

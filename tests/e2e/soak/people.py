@@ -163,9 +163,10 @@ class Person:
     def _check_texts(self, words: Sequence[str], out: str, err: str) -> None:
         """What no answer may ever hold."""
         for bad in (CANARY, "Traceback", "made a mistake"):
-            if bad in (err if words[0] == "logs" and bad != CANARY else out + err):
-                at = (out + err).index(bad)
-                self.complain(f"{' '.join(words)} says {(out + err)[max(0, at - 300) : at + 1500]}")
+            text = out + err if bad == CANARY else err  # logs, and the end of one, quote what gateways print
+            if bad in text:
+                at = text.index(bad)
+                self.complain(f"{' '.join(words)} says {text[max(0, at - 300) : at + 1500]}")
 
     def _tidy(self, words: Sequence[str], code: int) -> None:
         """Who made a profile furnishes it."""

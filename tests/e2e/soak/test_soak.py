@@ -32,8 +32,8 @@ GATEWAYS = int(os.environ.get("HERMESD_SOAK_GATEWAYS", "50"))
 PEOPLE = int(os.environ.get("HERMESD_SOAK_PEOPLE", "3"))
 HAS_REAL = os.environ.get("HERMESD_SOAK_REAL", "1") != "0"
 
-CALM_SHARE, ROUGH_SHARE = 0.75, 0.25
-"""Of each third: the daemon lives on through all other troubles, then it dies again and again."""
+LONG_SHARE = float(os.environ.get("HERMESD_SOAK_LONG_SHARE", "0.75"))
+"""Of each third: how long the daemon lives on through all other troubles; then it dies again and again."""
 SETTLE_S = 240.0
 
 
@@ -87,7 +87,7 @@ def _live(watch: Watch, troubles: Troubles, people: list[Person]) -> None:
     told_s = begin_s
     try:
         while (gone_s := time.monotonic() - begin_s) < MINUTES * 60:
-            is_rough = gone_s % third_s / third_s > CALM_SHARE
+            is_rough = gone_s % third_s / third_s >= LONG_SHARE
             (troubles.may_end_daemon.set if is_rough else troubles.may_end_daemon.clear)()
             looked_s = time.monotonic()
             watch.look()
