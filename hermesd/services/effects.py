@@ -17,6 +17,7 @@ from hermesd.domain.errors import (
     BudgetSpent,
     HermesError,
     Incompatible,
+    NotPermitted,
     PortInUse,
     ProfileBusy,
     RuntimeMissing,
@@ -46,6 +47,9 @@ log = logging.getLogger(__name__)
 
 IMPOSSIBLE = (RuntimeMissing, Incompatible, ArgumentInvalid)
 """Failures to start that no waiting mends."""
+
+ASKED, ASK_AGAIN_S = 10, 1.0
+"""How often a process is asked to end that could not be reached, and after which pause."""
 
 DUMP_LIMIT_S = 10.0
 """How long the end of a process is put off for a dump, at most."""
@@ -160,7 +164,24 @@ class Effects:
             await asyncio.to_thread(self.agent_of(home).prepare_stop, home, process)
         except HermesError as error:
             log.warning("profile=%s stop not announced: %s", home.name, error.message)
-        await self._ports.backend.terminate(process)
+        await self._ask_to_end(home, process)
+
+    async def _ask_to_end(self, home: Home, process: ProcessIdentity) -> None:
+        """A process is reached by a descriptor, of which there may be none for a while.
+
+        Whoever was never asked would be killed when its grace is over, in the middle of its turns.
+        """
+        for _ in range(ASKED):
+            try:
+                await self._ports.backend.terminate(process)
+            except NotPermitted as error:
+                log.error("profile=%s pid=%d not asked to end: %s", home.name, process.pid, error.message)
+                return
+            except HermesError as error:
+                log.warning("profile=%s pid=%d asked to end later: %s", home.name, process.pid, error.message)
+            else:
+                return
+            await self._ports.clock.sleep_s(ASK_AGAIN_S)
 
     async def find(self, record: GatewayRecord) -> ProcessIdentity | None:
         """The process that an earlier daemon recorded, or was about to record, if it lives."""

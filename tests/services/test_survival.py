@@ -2,12 +2,12 @@
 
 import pytest
 
-from hermesd.domain.errors import HermesError
+from hermesd.domain.errors import HermesError, NotPermitted
 from hermesd.domain.gateway import Event, State
 from hermesd.domain.limits import Limit
 from hermesd.domain.operation import OperationState
 from hermesd.domain.policy import Policy
-from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe
+from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, Phase, Probe, ProcessIdentity
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
 from hermesd.services.gatewayviews import EXPLAINED
@@ -222,6 +222,39 @@ async def test_a_start_is_looked_at_again_whatever_failed(
     await house.clock.advance(10)
     assert await house.state("coder") is State.RUNNING
     assert len(house.backend.specs) == 1
+
+
+async def test_a_gateway_that_could_not_be_asked_to_end_is_asked_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else it would be killed when its grace is over, in the middle of its turns."""
+
+    async def out_of_reach(_: ProcessIdentity) -> None:
+        raise HermesError("hermesd has too many files open")
+
+    await house.start("coder")
+    with monkeypatch.context() as patched:
+        patched.setattr(house.backend, "terminate", out_of_reach)
+        assert (await house.stop("coder")).state is OperationState.RUNNING
+    await house.clock.advance(3)
+    assert await house.state("coder") is State.STOPPED
+    assert "asked to end later: hermesd has too many files open" in caplog.text
+
+
+async def test_a_gateway_that_may_not_be_ended_is_not_asked_for_ever(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its grace goes on, and what follows from it is told."""
+
+    async def forbidden(_: ProcessIdentity) -> None:
+        raise NotPermitted("cannot send SIGTERM: permission denied")
+
+    await house.start("coder")
+    monkeypatch.setattr(house.backend, "terminate", forbidden)
+    assert (await house.stop("coder")).state is OperationState.RUNNING
+    assert await house.state("coder") is State.STOPPING
+    await house.clock.advance(1)
+    assert caplog.text.count("not asked to end: cannot send SIGTERM") == 1
 
 
 async def test_a_defect_in_one_step_does_not_end_the_keeping(

@@ -63,9 +63,9 @@ class ProcessTrees:
         watch = self._watch_of(process)
         return ExitStatus() if watch is None else await asyncio.shield(watch)
 
-    def terminate(self, process: ProcessIdentity) -> None:
+    async def terminate(self, process: ProcessIdentity) -> None:
         """See the port. Raises `NotPermitted` if the process now belongs to another uid."""
-        pidfd.send(process, signal.SIGTERM)
+        await asyncio.to_thread(pidfd.send, process, signal.SIGTERM)
 
     async def kill(self, process: ProcessIdentity, *, home: Path | None = None, cgroup: str = "") -> None:
         """See the port. What proves itself by the lock alone is left to `clear`, which knows the lock."""

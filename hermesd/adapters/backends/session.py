@@ -41,7 +41,7 @@ class SessionBackend:
 
     async def terminate(self, process: ProcessIdentity) -> None:
         """See the port. Raises `NotPermitted` if the process now belongs to another uid."""
-        self._trees.terminate(process)
+        await self._trees.terminate(process)
 
     async def kill(self, process: ProcessIdentity, *, home: Path | None = None) -> None:
         """See the port."""
