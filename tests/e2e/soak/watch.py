@@ -68,7 +68,6 @@ def gist(entry: str) -> str:
 class Patience:
     """For how long, in calm weather, something has been as it should not stay."""
 
-    since: dict[str, float] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
 
     def note(self, found: Iterable[str], step_s: float) -> None:
@@ -158,7 +157,7 @@ class Watch:
         for entry in ENTRY.split(text):
             if CANARY in entry:
                 self.complain(f"{path.name} tells a secret: {entry}")
-            if "Traceback" in entry or (MISTAKE.match(entry) and not self.weather.lasting):
+            if "Traceback" in entry or (MISTAKE.match(entry) and self.weather.is_calm):
                 self.complain(f"{path.name}: {gist(entry)}\n{entry[:4000]}")
 
     def _ask(self) -> dict[str, Gateway] | None:
