@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hermesd.adapters import procfs
 from hermesd.adapters.oserrors import translating
 from hermesd.domain.errors import NotPermitted, ProfileBusy
 
@@ -69,15 +68,6 @@ def remove(path: Path) -> None:
     if path.exists():
         with acquire(path), translating(path, "remove"):
             path.unlink(missing_ok=True)
-
-
-def is_held(path: Path) -> bool:
-    """Whether anybody who may be looked at holds a lock on this file, of whatever kind.
-
-    The lock is not tried: even for a moment, that would refuse it to a process that is just starting. The
-    descriptors of processes are read instead, so a holder of another uid goes unseen.
-    """
-    return any(procfs.holds(pid, path) for pid in procfs.pids())
 
 
 def is_free(path: Path) -> bool:

@@ -56,8 +56,6 @@ class Event(StrEnum):
     """Its event loop, having given signs of life once, gives none."""
     UNWELL = "unwell"
     """A part of it has not worked for so long that a restart is due."""
-    DRAINED = "drained"
-    """Nothing is in flight any more."""
     CLAIM_DENIED = "claim_denied"
     """Another gateway holds a token or port this one needs."""
     CLAIM_FREED = "claim_freed"

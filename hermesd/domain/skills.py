@@ -98,9 +98,6 @@ class Decision(StrEnum):
 WRITES = frozenset({Decision.ADD, Decision.UPDATE, Decision.YIELD})
 """Decisions that change the skills themselves."""
 
-NOTES = frozenset({Decision.RECORD, Decision.PIN})
-"""Decisions that change the manifest alone."""
-
 
 def decide(state: SkillState) -> Decision:
     """What becomes of a skill."""

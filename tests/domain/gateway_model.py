@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from hermesd.domain.gateway import ALERT_AT, LIVE, Effect, Event, Gateway, Step, step, timer
+from hermesd.domain.gateway import ALERT_AT, Effect, Event, Gateway, Step, step, timer
 
 ATTEMPTS_CAP = ALERT_AT + 1
 RELAPSES_CAP = 2
@@ -45,7 +45,7 @@ REFUSALS = (
     Event.BUDGET_SPENT,
     Event.PORT_TAKEN,
 )
-REMARKS = (Event.READY, Event.HUNG, Event.UNWELL, Event.DRAINED, Event.LIMIT_HIT, Event.HOME_GONE)
+REMARKS = (Event.READY, Event.HUNG, Event.UNWELL, Event.LIMIT_HIT, Event.HOME_GONE)
 """What is said of a process while it lives, or arrives late."""
 
 
@@ -202,8 +202,3 @@ def driven(process: Process, effects: tuple[Effect, ...]) -> Process:
 def is_alerted(world: World, gateway: Gateway, effects: tuple[Effect, ...]) -> bool:
     """Whether people know of the crash loop that `gateway` is in."""
     return gateway.attempts > 0 and (world.is_alerted or Effect.ALERT in effects)
-
-
-def may_have_process(gateway: Gateway) -> bool:
-    """Whether the machine reckons with a process."""
-    return gateway.state in LIVE

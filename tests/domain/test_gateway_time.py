@@ -157,7 +157,7 @@ def any_script(rng: random.Random) -> Script:
     last = rng.choices([*LASTS], weights=[*LASTS.values()])[0]
     if last in {Event.SPAWN_FAILED, Event.SPAWN_IMPOSSIBLE, Event.CLAIM_DENIED, Event.BUDGET_SPENT}:
         return [(0.0, last)]
-    script: Script = [(lives_s, last), (lives_s + 1.0, Event.DRAINED)]
+    script: Script = [(lives_s, last)]
     return [(ready_s, Event.READY), *script] if rng.random() < 0.9 else script
 
 

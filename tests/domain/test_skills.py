@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from hermesd.domain.skills import (
-    NOTES,
     UNKNOWABLE,
     WRITES,
     Decision,
@@ -26,6 +25,9 @@ from tests.tools.tables import skills_table
 pytestmark = [pytest.mark.fast, pytest.mark.domain]
 
 OLD, NEW, EDITED = Version("old", "old"), Version("new", "new"), Version("edited", "edited")
+NOTES = {Decision.RECORD, Decision.PIN}
+"""Decisions that change the manifest alone."""
+
 TABLE = Path(__file__).parent / "skills_table.txt"
 
 

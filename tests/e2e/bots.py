@@ -28,7 +28,6 @@ START_LIMIT_S = 120.0
 """For the real agent on a busy machine."""
 
 READY, PARKED = gateways_pb2.GATEWAY_STATE_READY, gateways_pb2.GATEWAY_STATE_PARKED
-FOR_A_CLAIM = gateways_pb2.PARKED_FOR_CLAIM
 
 POLICY: Mapping[str, float] = {"grace_extra_s": 2.0, "backoff_first_s": 0.5, "look_s": 2.0}
 _WORDS = "Hello"

@@ -28,7 +28,6 @@ class MemorySkills:
         """Homes of each sync, and whether it was to verify."""
         self.kept: list[Path] | None = None
         """Homes of the last `keep_only`."""
-        self.has_recovered = False
 
     def sync(self, home: Path, bundled: Sequence[Path]) -> SkillSync:
         (outcome,) = self.sync_all([home], bundled)
@@ -47,7 +46,7 @@ class MemorySkills:
         return [self.refusals.get(home) or self._sync(home, skills, is_dry_run=is_dry_run) for home in homes]
 
     def recover(self) -> None:
-        self.has_recovered = True
+        pass  # in memory nothing is cut off
 
     def keep_only(self, homes: Iterable[Path]) -> None:
         self.kept = list(homes)

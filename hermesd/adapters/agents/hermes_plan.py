@@ -39,9 +39,6 @@ _WORDS = {
 }
 """What people call what belongs to each, in the order of a sentence; the person's own entries have names."""
 
-SPOKEN_OF = tuple(name for name in SETTINGS if name != OPT_OUT)
-"""Settings that have a name for people; that bundled skills are left out is said where they would be added."""
-
 _KEYS_NAMED = 2
 _ENTRIES_NAMED = 3
 
