@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from hermesd.adapters import procfs
 from hermesd.adapters.backends.choice import ManagerSite
 from hermesd.adapters.backends.session import SessionBackend
 from hermesd.adapters.backends.systemd import SystemdBackend
@@ -128,3 +129,8 @@ class Place:
             await self.backend.wait(process)
             await self.backend.clear(spec.spawn_id, spec.lock_path)
         await self.backend.close()
+
+
+def is_held(path: Path) -> bool:
+    """Whether any process has a lock on this file, seen without trying it."""
+    return any(procfs.holds(pid, path) for pid in procfs.pids())

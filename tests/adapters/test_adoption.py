@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from hermesd.adapters import locks, pidfd, procfs
+from hermesd.adapters import pidfd, procfs
 from hermesd.adapters.backends import membership
 from hermesd.adapters.backends.session import SessionBackend
 from hermesd.adapters.clock import SystemClock
 from hermesd.domain.process import ExitStatus, ProcessIdentity
-from tests.processes import Place, gateway_spec, start_id, until_up
+from tests.processes import Place, gateway_spec, is_held, start_id, until_up
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -69,7 +69,7 @@ async def adopted(directory: Path, *flags: str) -> AsyncIterator[ProcessIdentity
 async def test_a_gateway_survives_its_daemon_with_its_lock(place: Place) -> None:
     """The next daemon finds the lock held and the process by record or by spawn id."""
     async with adopted(place.directory) as process:
-        assert locks.is_held(place.lock())
+        assert is_held(place.lock())
         assert await place.backend.find(start_id(), process) == process
         assert await SessionBackend(SystemClock()).find(start_id(), None) == process
 

@@ -14,7 +14,7 @@ from hermesd.adapters import locks, pidfd, procfs
 from hermesd.adapters.spawn import spawn_waiting
 from hermesd.domain.errors import HermesError, NotPermitted, ProfileBusy, RuntimeMissing
 from hermesd.domain.process import SPAWN_ID_VARIABLE, ExitStatus, SpawnSpec
-from tests.processes import spec_of, start_id
+from tests.processes import is_held, spec_of, start_id
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -43,7 +43,7 @@ async def test_a_process_waits_with_all_it_needs(tmp_path: Path) -> None:
         assert found.session == spawned.process.pid
         # The kernel lets who started it go on a moment before /proc shows its environment.
         wait_until(lambda: procfs.members(start_id()) == [spawned.process], "the process to be found")
-        assert locks.is_held(spec.lock_path)
+        assert is_held(spec.lock_path)
         gate.open()
     wait_until(lambda: (procfs.command_line(found.pid) or b"").startswith(b"/bin/sleep"), "the program to begin")
     assert procfs.is_alive(spawned.process)

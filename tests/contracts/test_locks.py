@@ -11,9 +11,9 @@ from typing import NoReturn
 
 import pytest
 
-from hermesd.adapters import locks, procfs
+from hermesd.adapters import locks
 from hermesd.domain.errors import DiskFull, NotPermitted, ProfileBusy
-from tests.processes import ending
+from tests.processes import ending, is_held
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -32,11 +32,6 @@ def heir(path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(["/bin/sleep", "60"], pass_fds=(lock.fd,))
     with ending(process):
         yield process
-
-
-def is_held(path: Path) -> bool:
-    """Whether any process has a lock on this file, seen without trying it."""
-    return any(procfs.holds(pid, path) for pid in procfs.pids())
 
 
 def test_a_lock_is_held_until_it_is_closed(path: Path) -> None:
