@@ -32,9 +32,6 @@ _OWN = {
     v1.CLAIM_KIND_LOGIN: "a login of its own",
     v1.CLAIM_KIND_PORT: "another port",
 }
-_LEGACY = "gateway.json."
-"""How the source of a setting begins that older versions of the agent kept apart."""
-
 _FIXES = 4
 """Ways out that a page has room for."""
 
@@ -128,20 +125,10 @@ def _ending(use: v1.ClaimUse) -> list[Fix]:
 def _own(claim: v1.Claim, use: v1.ClaimUse, root: Path) -> Fix:
     """How a profile gets something of its own: in the file that names it, or by the agent's own setup."""
     text = f"give {use.profile} {_OWN.get(claim.kind, 'its own')} ({use.source})"
-    file = _file(use.source)
-    if not file:
+    if not use.file:
         return Fix(CHANNEL_WAY_OUT.format(profile=use.profile), text)
     home = root if use.profile == DEFAULT else root / "profiles" / use.profile
-    return Fix(f"${{EDITOR:-vi}} {shlex.quote(str(home / file))}", text)
-
-
-def _file(source: str) -> str:
-    """The file of a home that a source stands in: a variable or a key; empty for a directory."""
-    if "/" in source or source.endswith(".json"):
-        return ""
-    if source.startswith(_LEGACY):
-        return _LEGACY.rstrip(".")
-    return "config.yaml" if "." in source else ".env"
+    return Fix(f"${{EDITOR:-vi}} {shlex.quote(str(home / use.file))}", text)
 
 
 def _page(claim: v1.Claim, terminal: Terminal, root: Path) -> str:

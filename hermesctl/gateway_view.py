@@ -183,7 +183,7 @@ def pid(gateway: v1.Gateway) -> str:
     """Its process id."""
     if gateway.HasField("process"):
         return str(gateway.process.pid)
-    return str(gateway.foreign_pid) if gateway.foreign_pid else EMPTY
+    return str(gateway.foreign.pid) if gateway.HasField("foreign") else EMPTY
 
 
 def trouble(gateway: v1.Gateway) -> str:
@@ -194,7 +194,7 @@ def trouble(gateway: v1.Gateway) -> str:
         return gateway.detail
     if gateway.state == v1.GATEWAY_STATE_FOREIGN:
         whose = f" of {gateway.foreign.owner}" if gateway.foreign.owner else ""
-        return f"pid {gateway.foreign_pid}{whose} was not started by hermesd"
+        return f"pid {gateway.foreign.pid}{whose} was not started by hermesd"
     is_ended = gateway.state in {v1.GATEWAY_STATE_BACKOFF, v1.GATEWAY_STATE_FAILED}
     return exit_text(gateway.last_exit) if is_ended and gateway.HasField("last_exit") else ""
 

@@ -12,14 +12,14 @@ from hermesd.v1 import profiles_pb2 as v1
 VERB_WIDTH = 5
 
 
-def page(plan: v1.ProfilePlan, source: str) -> str:
+def page(plan: v1.CreationPlan, source: str) -> str:
     """The whole plan, and what the new profile would share with others."""
     told = f"{heading(plan, source)}  path   {clean(plan.path)}\n{steps(plan.steps)}"
     told += "".join(f"! shared with {names}: {variables}\n" for names, variables in _shared(plan.shared))
     return told + "".join(f"! {_grant(one)}\n" for one in plan.grants)
 
 
-def heading(plan: v1.ProfilePlan, source: str) -> str:
+def heading(plan: v1.CreationPlan, source: str) -> str:
     """What it is a plan for; `source` is what is cloned, empty for a blank profile."""
     origin = f", a clone of '{clean(source)}'" if source else ""
     return f"plan for new profile '{clean(plan.profile)}'{origin}\n"

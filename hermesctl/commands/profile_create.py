@@ -130,14 +130,14 @@ def _add_clone(session: Session, request: v1.CreateProfileRequest, asked: Clonin
     request.keep_cron = asked.cron == KEEP
 
 
-def _plan(session: Session, request: v1.CreateProfileRequest) -> v1.ProfilePlan:
-    return session.client.profiles.PlanProfile(v1.PlanProfileRequest(profile=request.profile, create=request))
+def _plan(session: Session, request: v1.CreateProfileRequest) -> v1.CreationPlan:
+    return session.client.profiles.PlanCreation(v1.PlanCreationRequest(profile=request.profile, create=request))
 
 
 def _show_plan(session: Session, request: v1.CreateProfileRequest) -> None:
     plan = _plan(session, request)
     session.renderer.single(
-        "ProfilePlan", plan, name=plan.profile, text=lambda: plan_view.page(plan, request.clone_from)
+        "CreationPlan", plan, name=plan.profile, text=lambda: plan_view.page(plan, request.clone_from)
     )
 
 

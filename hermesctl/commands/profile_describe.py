@@ -98,7 +98,7 @@ def _show(session: Session, name: str) -> None:
 
 
 def _written(session: Session, name: str, text: str) -> v1.Profile:
-    return session.client.profiles.DescribeProfile(v1.DescribeProfileRequest(profile=name, text=text))
+    return session.client.profiles.SetDescription(v1.SetDescriptionRequest(profile=name, description=text))
 
 
 def _generated(session: Session, name: str, wish: Wish) -> v1.Profile:

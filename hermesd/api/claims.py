@@ -52,6 +52,7 @@ def _use(use: ClaimUse) -> claims_pb2.ClaimUse:
         profile=use.profile,
         state=STATES[use.state],
         source=use.source,
+        file=use.file,
         pid=use.pid or 0,
         holder=use.holder,
         wanted_since=convert.timestamp(use.wanted_since_s),

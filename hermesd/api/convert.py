@@ -111,7 +111,6 @@ def gateway(view: GatewayView) -> gateways_pb2.Gateway:
         last_exit=_exit(record.last_exit) if record.last_exit else None,
         detail=record.detail if view.health is None else view.health.detail,
         log_path=view.log_path,
-        foreign_pid=view.foreign_pid or 0,
         foreign=_foreign(view.foreign) if view.foreign else None,
         enabled=record.is_enabled,
         attempts=record.gateway.attempts,

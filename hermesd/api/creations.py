@@ -34,9 +34,9 @@ class CreationsServicer(profiles_pb2_grpc.ProfilesServiceServicer):
     ) -> operations_pb2.Operation:
         return convert.operation(await self._creations.create(_new_profile(request), requester(context)))
 
-    async def PlanProfile(
-        self, request: profiles_pb2.PlanProfileRequest, context: Context
-    ) -> profiles_pb2.ProfilePlan:
+    async def PlanCreation(
+        self, request: profiles_pb2.PlanCreationRequest, context: Context
+    ) -> profiles_pb2.CreationPlan:
         named = request.create.profile
         if named and named != request.profile:
             raise ArgumentInvalid(f"'{request.profile}' and '{named}' are both to be planned", hint="name one")
@@ -64,8 +64,8 @@ def _new_profile(request: profiles_pb2.CreateProfileRequest) -> NewProfile:
     )
 
 
-def _plan(plan: CreationPlan) -> profiles_pb2.ProfilePlan:
-    return profiles_pb2.ProfilePlan(
+def _plan(plan: CreationPlan) -> profiles_pb2.CreationPlan:
+    return profiles_pb2.CreationPlan(
         profile=plan.name.text,
         path=str(plan.path),
         steps=[profiles_pb2.PlanStep(verb=step.verb, what=step.what) for step in plan.steps],

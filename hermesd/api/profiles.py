@@ -103,11 +103,11 @@ class ProfilesServicer(CreationsServicer):
         before, after = ProfileName.parse(request.profile), ProfileName.parse_new(request.new_name)
         return convert.operation(await self._renames.rename(before, after, requester(context)))
 
-    async def DescribeProfile(
-        self, request: profiles_pb2.DescribeProfileRequest, context: Context
+    async def SetDescription(
+        self, request: profiles_pb2.SetDescriptionRequest, context: Context
     ) -> profiles_pb2.Profile:
         name = ProfileName.parse(request.profile)
-        await self._descriptions.describe(name, request.text, requester(context))
+        await self._descriptions.describe(name, request.description, requester(context))
         return convert.profile(await self._profiles.get(name))
 
     async def GenerateDescription(

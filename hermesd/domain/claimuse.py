@@ -40,6 +40,8 @@ class ClaimUse:
     """Who it is in words, where it is foreign."""
     wanted_since_s: float | None = None
     """Since when its gateway is wanted, seconds since the epoch."""
+    file: str = ""
+    """The file of its home that names it; empty where nobody could edit one."""
 
 
 @dataclass(frozen=True)

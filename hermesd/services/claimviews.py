@@ -35,11 +35,11 @@ class _User:
 
     def use_of(self, claim: Claim) -> ClaimUse | None:
         """What it has of a claim, if anything."""
-        source = next((one.source for one in self.named if one.key == claim.key), "")
+        named = next((one for one in self.named if one.key == claim.key), None)
         is_live = self.record.gateway.state in LIVE
         if claim.key in {one.key for one in self.record.claims}:
             state = UseState.HELD if is_live else UseState.KEPT
-        elif not source:
+        elif named is None:
             return None
         else:
             is_waiting = self.record.gateway.parked_for is ParkedFor.CLAIM
@@ -48,7 +48,8 @@ class _User:
         return ClaimUse(
             state,
             self.known.home.name.text,
-            source,
+            source="" if named is None else named.source,
+            file="" if named is None else named.file,
             pid=None if process is None else process.pid,
             wanted_since_s=self.record.wished_at_s,
         )

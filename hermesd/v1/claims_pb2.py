@@ -25,25 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17hermesd/v1/claims.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x01\n\x05\x43laim\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.hermesd.v1.ClaimKind\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x0e\n\x06masked\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\r\x12\"\n\x04uses\x18\x05 \x03(\x0b\x32\x14.hermesd.v1.ClaimUse\"\xa1\x01\n\x08\x43laimUse\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.hermesd.v1.ClaimState\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\x0e\n\x06holder\x18\x05 \x01(\t\x12\x30\n\x0cwanted_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x11ListClaimsRequest\x12\r\n\x05\x61\x62out\x18\x01 \x01(\t\"7\n\x12ListClaimsResponse\x12!\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x11.hermesd.v1.Claim*f\n\tClaimKind\x12\x1a\n\x16\x43LAIM_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43LAIM_KIND_BOT\x10\x01\x12\x14\n\x10\x43LAIM_KIND_LOGIN\x10\x02\x12\x13\n\x0f\x43LAIM_KIND_PORT\x10\x03*\x9d\x01\n\nClaimState\x12\x1b\n\x17\x43LAIM_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43LAIM_STATE_HELD\x10\x01\x12\x14\n\x10\x43LAIM_STATE_KEPT\x10\x02\x12\x17\n\x13\x43LAIM_STATE_WAITING\x10\x03\x12\x14\n\x10\x43LAIM_STATE_IDLE\x10\x04\x12\x17\n\x13\x43LAIM_STATE_FOREIGN\x10\x05\x32\\\n\rClaimsService\x12K\n\nListClaims\x12\x1d.hermesd.v1.ListClaimsRequest\x1a\x1e.hermesd.v1.ListClaimsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17hermesd/v1/claims.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x01\n\x05\x43laim\x12#\n\x04kind\x18\x01 \x01(\x0e\x32\x15.hermesd.v1.ClaimKind\x12\x10\n\x08platform\x18\x02 \x01(\t\x12\x0e\n\x06masked\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\r\x12\"\n\x04uses\x18\x05 \x03(\x0b\x32\x14.hermesd.v1.ClaimUse\"\xaf\x01\n\x08\x43laimUse\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.hermesd.v1.ClaimState\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\x05\x12\x0e\n\x06holder\x18\x05 \x01(\t\x12\x30\n\x0cwanted_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x66ile\x18\x07 \x01(\t\"\"\n\x11ListClaimsRequest\x12\r\n\x05\x61\x62out\x18\x01 \x01(\t\"7\n\x12ListClaimsResponse\x12!\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x11.hermesd.v1.Claim*f\n\tClaimKind\x12\x1a\n\x16\x43LAIM_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43LAIM_KIND_BOT\x10\x01\x12\x14\n\x10\x43LAIM_KIND_LOGIN\x10\x02\x12\x13\n\x0f\x43LAIM_KIND_PORT\x10\x03*\x9d\x01\n\nClaimState\x12\x1b\n\x17\x43LAIM_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43LAIM_STATE_HELD\x10\x01\x12\x14\n\x10\x43LAIM_STATE_KEPT\x10\x02\x12\x17\n\x13\x43LAIM_STATE_WAITING\x10\x03\x12\x14\n\x10\x43LAIM_STATE_IDLE\x10\x04\x12\x17\n\x13\x43LAIM_STATE_FOREIGN\x10\x05\x32\\\n\rClaimsService\x12K\n\nListClaims\x12\x1d.hermesd.v1.ListClaimsRequest\x1a\x1e.hermesd.v1.ListClaimsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hermesd.v1.claims_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLAIMKIND']._serialized_start=460
-  _globals['_CLAIMKIND']._serialized_end=562
-  _globals['_CLAIMSTATE']._serialized_start=565
-  _globals['_CLAIMSTATE']._serialized_end=722
+  _globals['_CLAIMKIND']._serialized_start=474
+  _globals['_CLAIMKIND']._serialized_end=576
+  _globals['_CLAIMSTATE']._serialized_start=579
+  _globals['_CLAIMSTATE']._serialized_end=736
   _globals['_CLAIM']._serialized_start=73
   _globals['_CLAIM']._serialized_end=201
   _globals['_CLAIMUSE']._serialized_start=204
-  _globals['_CLAIMUSE']._serialized_end=365
-  _globals['_LISTCLAIMSREQUEST']._serialized_start=367
-  _globals['_LISTCLAIMSREQUEST']._serialized_end=401
-  _globals['_LISTCLAIMSRESPONSE']._serialized_start=403
-  _globals['_LISTCLAIMSRESPONSE']._serialized_end=458
-  _globals['_CLAIMSSERVICE']._serialized_start=724
-  _globals['_CLAIMSSERVICE']._serialized_end=816
+  _globals['_CLAIMUSE']._serialized_end=379
+  _globals['_LISTCLAIMSREQUEST']._serialized_start=381
+  _globals['_LISTCLAIMSREQUEST']._serialized_end=415
+  _globals['_LISTCLAIMSRESPONSE']._serialized_start=417
+  _globals['_LISTCLAIMSRESPONSE']._serialized_end=472
+  _globals['_CLAIMSSERVICE']._serialized_start=738
+  _globals['_CLAIMSSERVICE']._serialized_end=830
 # @@protoc_insertion_point(module_scope)

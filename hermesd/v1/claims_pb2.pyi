@@ -138,6 +138,7 @@ class ClaimUse(_message.Message):
     PID_FIELD_NUMBER: _builtins.int
     HOLDER_FIELD_NUMBER: _builtins.int
     WANTED_SINCE_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """The profile; empty for somebody who works for none that is known."""
     state: Global___ClaimState.ValueType
@@ -150,6 +151,10 @@ class ClaimUse(_message.Message):
     """Process id of who holds it; 0 (default) for none."""
     holder: _builtins.str
     """Who it is in words, where `state` is FOREIGN. Default: ""."""
+    file: _builtins.str
+    """The file in its home that names it, by which a person can change it, such
+    as ".env". Empty (default) where no editor does: a login is made anew.
+    """
     @_builtins.property
     def wanted_since(self) -> _timestamp_pb2.Timestamp:
         """Since when its gateway is wanted, by which those that wait are in order;
@@ -165,10 +170,11 @@ class ClaimUse(_message.Message):
         pid: _builtins.int = ...,
         holder: _builtins.str = ...,
         wanted_since: _timestamp_pb2.Timestamp | None = ...,
+        file: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["wanted_since", b"wanted_since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "pid", b"pid", "profile", b"profile", "source", b"source", "state", b"state", "wanted_since", b"wanted_since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "holder", b"holder", "pid", b"pid", "profile", b"profile", "source", b"source", "state", b"state", "wanted_since", b"wanted_since"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

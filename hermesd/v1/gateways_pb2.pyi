@@ -323,7 +323,6 @@ class Gateway(_message.Message):
     LAST_EXIT_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     LOG_PATH_FIELD_NUMBER: _builtins.int
-    FOREIGN_PID_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     START_BUDGET_FIELD_NUMBER: _builtins.int
@@ -345,8 +344,6 @@ class Gateway(_message.Message):
     """What it waits for or suffers from, in words. Default: ""."""
     log_path: _builtins.str
     """Absolute path of the file that captures its output."""
-    foreign_pid: _builtins.int
-    """Process id of a gateway that hermesd did not start; 0 (default) for none."""
     enabled: _builtins.bool
     """Whether it is started with the daemon while it is wanted. Default: true."""
     attempts: _builtins.int
@@ -410,7 +407,6 @@ class Gateway(_message.Message):
         last_exit: Global___GatewayExit | None = ...,
         detail: _builtins.str = ...,
         log_path: _builtins.str = ...,
-        foreign_pid: _builtins.int = ...,
         enabled: _builtins.bool = ...,
         attempts: _builtins.int = ...,
         start_budget: Global___StartBudget | None = ...,
@@ -423,7 +419,7 @@ class Gateway(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "health", b"health", "last_exit", b"last_exit", "next_start_at", b"next_start_at", "process", b"process", "since", b"since", "start_budget", b"start_budget", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign", b"foreign", "foreign_pid", b"foreign_pid", "health", b"health", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "parked_for", b"parked_for", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "start_order", b"start_order", "state", b"state", "usage", b"usage", "warnings", b"warnings", "wish", b"wish"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "detail", b"detail", "enabled", b"enabled", "foreign", b"foreign", "health", b"health", "last_exit", b"last_exit", "log_path", b"log_path", "next_start_at", b"next_start_at", "parked_for", b"parked_for", "process", b"process", "profile", b"profile", "restarts", b"restarts", "since", b"since", "start_budget", b"start_budget", "start_order", b"start_order", "state", b"state", "usage", b"usage", "warnings", b"warnings", "wish", b"wish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,15 +28,15 @@ from hermesd.v1 import gateways_pb2 as hermesd_dot_v1_dot_gateways__pb2
 from hermesd.v1 import operations_pb2 as hermesd_dot_v1_dot_operations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19hermesd/v1/profiles.proto\x12\nhermesd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19hermesd/v1/gateways.proto\x1a\x1bhermesd/v1/operations.proto\"8\n\tApiServer\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\xd4\x04\n\x07Profile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x10\n\x08provider\x18\x06 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x07 \x01(\t\x12\x19\n\x11is_sticky_default\x18\x08 \x01(\x08\x12\x0f\n\x07\x61liases\x18\t \x03(\t\x12\x13\n\x0bskill_count\x18\n \x01(\r\x12\x14\n\x0c\x64istribution\x18\x0b \x01(\t\x12)\n\napi_server\x18\x0c \x01(\x0b\x32\x15.hermesd.v1.ApiServer\x12\x0f\n\x07runtime\x18\r \x01(\t\x12$\n\x07gateway\x18\x0e \x01(\x0b\x32\x13.hermesd.v1.Gateway\x12\x10\n\x08problems\x18\x0f \x03(\t\x12.\n\ncreated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64isplay_name\x18\x11 \x01(\t\x12 \n\x18\x64\x65scription_is_generated\x18\x12 \x01(\x08\x12\x0f\n\x07has_env\x18\x13 \x01(\x08\x12\x11\n\tenv_names\x18\x14 \x03(\t\x12\x10\n\x08has_soul\x18\x15 \x01(\x08\x12\x0f\n\x07key_env\x18\x16 \x01(\t\x12\x0f\n\x07has_key\x18\x17 \x01(\x08\x12%\n\x08\x63hannels\x18\x18 \x03(\x0b\x32\x13.hermesd.v1.Channel\x12\'\n\x06grants\x18\x19 \x03(\x0b\x32\x17.hermesd.v1.SharedGrant\"s\n\x0bSharedGrant\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06masked\x18\x03 \x01(\t\x12\x10\n\x08profiles\x18\x04 \x03(\t\x12\x13\n\x0b\x63onsequence\x18\x05 \x01(\t\x12\x0b\n\x03\x66ix\x18\x06 \x01(\t\"B\n\x07\x43hannel\x12\x10\n\x08platform\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\")\n\x0cIgnoredEntry\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\"\x15\n\x13ListProfilesRequest\"h\n\x14ListProfilesResponse\x12%\n\x08profiles\x18\x01 \x03(\x0b\x32\x13.hermesd.v1.Profile\x12)\n\x07ignored\x18\x02 \x03(\x0b\x32\x18.hermesd.v1.IgnoredEntry\"$\n\x11GetProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"\xde\x01\n\x14\x43reateProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x10\n\x08no_alias\x18\x03 \x01(\x08\x12\x11\n\tno_skills\x18\x04 \x01(\x08\x12\x12\n\nclone_from\x18\x05 \x01(\t\x12-\n\x0c\x63lone_extent\x18\x06 \x01(\x0e\x32\x17.hermesd.v1.CloneExtent\x12\x16\n\x0estrip_channels\x18\x07 \x01(\x08\x12\x11\n\tkeep_cron\x18\x08 \x01(\x08\x12\r\n\x05model\x18\t \x01(\t\"W\n\x12PlanProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x30\n\x06\x63reate\x18\x02 \x01(\x0b\x32 .hermesd.v1.CreateProfileRequest\"&\n\x08PlanStep\x12\x0c\n\x04verb\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\"H\n\x10SharedCredential\x12\x10\n\x08platform\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12\x10\n\x08profiles\x18\x03 \x03(\t\"\xa8\x01\n\x0bProfilePlan\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12#\n\x05steps\x18\x03 \x03(\x0b\x32\x14.hermesd.v1.PlanStep\x12,\n\x06shared\x18\x04 \x03(\x0b\x32\x1c.hermesd.v1.SharedCredential\x12\'\n\x06grants\x18\x05 \x03(\x0b\x32\x17.hermesd.v1.SharedGrant\"R\n\x15MeasureProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12(\n\x05limit\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\'\n\x08\x44iskPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\"S\n\tDiskUsage\x12\r\n\x05\x62ytes\x18\x01 \x01(\x04\x12#\n\x05parts\x18\x02 \x03(\x0b\x32\x14.hermesd.v1.DiskPart\x12\x12\n\nis_partial\x18\x03 \x01(\x08\"5\n\x13PlanDeletionRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\r\n\x05purge\x18\x02 \x01(\x08\"\xd0\x02\n\x0c\x44\x65letionPlan\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.hermesd.v1.Profile\x12$\n\x05usage\x18\x02 \x01(\x0b\x32\x15.hermesd.v1.DiskUsage\x12\x1a\n\rsession_count\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x16\n\tjob_count\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\x14\n\x0csecret_count\x18\x05 \x01(\r\x12+\n\x08kept_for\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x61liases\x18\x07 \x03(\t\x12\x0e\n\x06origin\x18\x08 \x01(\t\x12\x13\n\x0blink_target\x18\t \x01(\t\x12\'\n\tleftovers\x18\n \x03(\x0b\x32\x14.hermesd.v1.LeftoverB\x10\n\x0e_session_countB\x0c\n\n_job_count\"(\n\x08Leftover\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0b\n\x03\x66ix\x18\x02 \x01(\t\">\n\x15SetDisplayNameRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\"7\n\x16\x44\x65scribeProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\"@\n\x1aGenerateDescriptionRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x11\n\toverwrite\x18\x02 \x01(\x08\"!\n\x0eGetSoulRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"G\n\x04Soul\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x11\n\tis_in_use\x18\x04 \x01(\x08\"S\n\x0eSetSoulRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x15\n\x08revision\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x0b\n\t_revision\"N\n\rModelEndpoint\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x02 \x01(\t\x12\x0f\n\x07key_env\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\"\x84\x01\n\x13SetUpProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.hermesd.v1.ModelEndpoint\x12\x19\n\x11\x65nable_api_server\x18\x03 \x01(\x08\x12\x17\n\x0f\x61pi_server_port\x18\x04 \x01(\r\"6\n\x14\x44\x65leteProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\r\n\x05purge\x18\x02 \x01(\x08\"9\n\x14RenameProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x10\n\x08new_name\x18\x02 \x01(\t\"6\n\x11UseProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x10\n\x08previous\x18\x02 \x01(\x08\"7\n\x12UseProfileResponse\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x10\n\x08previous\x18\x02 \x01(\t*c\n\x0b\x43loneExtent\x12\x1c\n\x18\x43LONE_EXTENT_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43LONE_EXTENT_SETTINGS\x10\x01\x12\x1b\n\x17\x43LONE_EXTENT_EVERYTHING\x10\x02\x32\xd6\x08\n\x0fProfilesService\x12Q\n\x0cListProfiles\x12\x1f.hermesd.v1.ListProfilesRequest\x1a .hermesd.v1.ListProfilesResponse\x12@\n\nGetProfile\x12\x1d.hermesd.v1.GetProfileRequest\x1a\x13.hermesd.v1.Profile\x12H\n\rCreateProfile\x12 .hermesd.v1.CreateProfileRequest\x1a\x15.hermesd.v1.Operation\x12\x46\n\x0bPlanProfile\x12\x1e.hermesd.v1.PlanProfileRequest\x1a\x17.hermesd.v1.ProfilePlan\x12\x46\n\x0cSetUpProfile\x12\x1f.hermesd.v1.SetUpProfileRequest\x1a\x15.hermesd.v1.Operation\x12H\n\rDeleteProfile\x12 .hermesd.v1.DeleteProfileRequest\x1a\x15.hermesd.v1.Operation\x12I\n\x0cPlanDeletion\x12\x1f.hermesd.v1.PlanDeletionRequest\x1a\x18.hermesd.v1.DeletionPlan\x12H\n\rRenameProfile\x12 .hermesd.v1.RenameProfileRequest\x1a\x15.hermesd.v1.Operation\x12H\n\x0eSetDisplayName\x12!.hermesd.v1.SetDisplayNameRequest\x1a\x13.hermesd.v1.Profile\x12J\n\x0eMeasureProfile\x12!.hermesd.v1.MeasureProfileRequest\x1a\x15.hermesd.v1.DiskUsage\x12J\n\x0f\x44\x65scribeProfile\x12\".hermesd.v1.DescribeProfileRequest\x1a\x13.hermesd.v1.Profile\x12T\n\x13GenerateDescription\x12&.hermesd.v1.GenerateDescriptionRequest\x1a\x15.hermesd.v1.Operation\x12\x37\n\x07GetSoul\x12\x1a.hermesd.v1.GetSoulRequest\x1a\x10.hermesd.v1.Soul\x12\x37\n\x07SetSoul\x12\x1a.hermesd.v1.SetSoulRequest\x1a\x10.hermesd.v1.Soul\x12K\n\nUseProfile\x12\x1d.hermesd.v1.UseProfileRequest\x1a\x1e.hermesd.v1.UseProfileResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19hermesd/v1/profiles.proto\x12\nhermesd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19hermesd/v1/gateways.proto\x1a\x1bhermesd/v1/operations.proto\"8\n\tApiServer\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\xd4\x04\n\x07Profile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x10\n\x08provider\x18\x06 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x07 \x01(\t\x12\x19\n\x11is_sticky_default\x18\x08 \x01(\x08\x12\x0f\n\x07\x61liases\x18\t \x03(\t\x12\x13\n\x0bskill_count\x18\n \x01(\r\x12\x14\n\x0c\x64istribution\x18\x0b \x01(\t\x12)\n\napi_server\x18\x0c \x01(\x0b\x32\x15.hermesd.v1.ApiServer\x12\x0f\n\x07runtime\x18\r \x01(\t\x12$\n\x07gateway\x18\x0e \x01(\x0b\x32\x13.hermesd.v1.Gateway\x12\x10\n\x08problems\x18\x0f \x03(\t\x12.\n\ncreated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64isplay_name\x18\x11 \x01(\t\x12 \n\x18\x64\x65scription_is_generated\x18\x12 \x01(\x08\x12\x0f\n\x07has_env\x18\x13 \x01(\x08\x12\x11\n\tenv_names\x18\x14 \x03(\t\x12\x10\n\x08has_soul\x18\x15 \x01(\x08\x12\x0f\n\x07key_env\x18\x16 \x01(\t\x12\x0f\n\x07has_key\x18\x17 \x01(\x08\x12%\n\x08\x63hannels\x18\x18 \x03(\x0b\x32\x13.hermesd.v1.Channel\x12\'\n\x06grants\x18\x19 \x03(\x0b\x32\x17.hermesd.v1.SharedGrant\"s\n\x0bSharedGrant\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06masked\x18\x03 \x01(\t\x12\x10\n\x08profiles\x18\x04 \x03(\t\x12\x13\n\x0b\x63onsequence\x18\x05 \x01(\t\x12\x0b\n\x03\x66ix\x18\x06 \x01(\t\"B\n\x07\x43hannel\x12\x10\n\x08platform\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\")\n\x0cIgnoredEntry\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0b\n\x03why\x18\x02 \x01(\t\"\x15\n\x13ListProfilesRequest\"h\n\x14ListProfilesResponse\x12%\n\x08profiles\x18\x01 \x03(\x0b\x32\x13.hermesd.v1.Profile\x12)\n\x07ignored\x18\x02 \x03(\x0b\x32\x18.hermesd.v1.IgnoredEntry\"$\n\x11GetProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"\xde\x01\n\x14\x43reateProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x10\n\x08no_alias\x18\x03 \x01(\x08\x12\x11\n\tno_skills\x18\x04 \x01(\x08\x12\x12\n\nclone_from\x18\x05 \x01(\t\x12-\n\x0c\x63lone_extent\x18\x06 \x01(\x0e\x32\x17.hermesd.v1.CloneExtent\x12\x16\n\x0estrip_channels\x18\x07 \x01(\x08\x12\x11\n\tkeep_cron\x18\x08 \x01(\x08\x12\r\n\x05model\x18\t \x01(\t\"X\n\x13PlanCreationRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x30\n\x06\x63reate\x18\x02 \x01(\x0b\x32 .hermesd.v1.CreateProfileRequest\"&\n\x08PlanStep\x12\x0c\n\x04verb\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\"H\n\x10SharedCredential\x12\x10\n\x08platform\x18\x01 \x01(\t\x12\x10\n\x08variable\x18\x02 \x01(\t\x12\x10\n\x08profiles\x18\x03 \x03(\t\"\xa9\x01\n\x0c\x43reationPlan\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12#\n\x05steps\x18\x03 \x03(\x0b\x32\x14.hermesd.v1.PlanStep\x12,\n\x06shared\x18\x04 \x03(\x0b\x32\x1c.hermesd.v1.SharedCredential\x12\'\n\x06grants\x18\x05 \x03(\x0b\x32\x17.hermesd.v1.SharedGrant\"R\n\x15MeasureProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12(\n\x05limit\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\'\n\x08\x44iskPart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\"S\n\tDiskUsage\x12\r\n\x05\x62ytes\x18\x01 \x01(\x04\x12#\n\x05parts\x18\x02 \x03(\x0b\x32\x14.hermesd.v1.DiskPart\x12\x12\n\nis_partial\x18\x03 \x01(\x08\"5\n\x13PlanDeletionRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\r\n\x05purge\x18\x02 \x01(\x08\"\xd0\x02\n\x0c\x44\x65letionPlan\x12$\n\x07profile\x18\x01 \x01(\x0b\x32\x13.hermesd.v1.Profile\x12$\n\x05usage\x18\x02 \x01(\x0b\x32\x15.hermesd.v1.DiskUsage\x12\x1a\n\rsession_count\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x16\n\tjob_count\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\x14\n\x0csecret_count\x18\x05 \x01(\r\x12+\n\x08kept_for\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x61liases\x18\x07 \x03(\t\x12\x0e\n\x06origin\x18\x08 \x01(\t\x12\x13\n\x0blink_target\x18\t \x01(\t\x12\'\n\tleftovers\x18\n \x03(\x0b\x32\x14.hermesd.v1.LeftoverB\x10\n\x0e_session_countB\x0c\n\n_job_count\"(\n\x08Leftover\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0b\n\x03\x66ix\x18\x02 \x01(\t\">\n\x15SetDisplayNameRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\"=\n\x15SetDescriptionRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"@\n\x1aGenerateDescriptionRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x11\n\toverwrite\x18\x02 \x01(\x08\"!\n\x0eGetSoulRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"G\n\x04Soul\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x11\n\tis_in_use\x18\x04 \x01(\x08\"S\n\x0eSetSoulRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x15\n\x08revision\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x0b\n\t_revision\"N\n\rModelEndpoint\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x02 \x01(\t\x12\x0f\n\x07key_env\x18\x03 \x01(\t\x12\x0b\n\x03key\x18\x04 \x01(\t\"\x84\x01\n\x13SetUpProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.hermesd.v1.ModelEndpoint\x12\x19\n\x11\x65nable_api_server\x18\x03 \x01(\x08\x12\x17\n\x0f\x61pi_server_port\x18\x04 \x01(\r\"6\n\x14\x44\x65leteProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\r\n\x05purge\x18\x02 \x01(\x08\"9\n\x14RenameProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x10\n\x08new_name\x18\x02 \x01(\t\"6\n\x11UseProfileRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x10\n\x08previous\x18\x02 \x01(\x08\"7\n\x12UseProfileResponse\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x10\n\x08previous\x18\x02 \x01(\t*c\n\x0b\x43loneExtent\x12\x1c\n\x18\x43LONE_EXTENT_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43LONE_EXTENT_SETTINGS\x10\x01\x12\x1b\n\x17\x43LONE_EXTENT_EVERYTHING\x10\x02\x32\xd7\x08\n\x0fProfilesService\x12Q\n\x0cListProfiles\x12\x1f.hermesd.v1.ListProfilesRequest\x1a .hermesd.v1.ListProfilesResponse\x12@\n\nGetProfile\x12\x1d.hermesd.v1.GetProfileRequest\x1a\x13.hermesd.v1.Profile\x12H\n\rCreateProfile\x12 .hermesd.v1.CreateProfileRequest\x1a\x15.hermesd.v1.Operation\x12I\n\x0cPlanCreation\x12\x1f.hermesd.v1.PlanCreationRequest\x1a\x18.hermesd.v1.CreationPlan\x12\x46\n\x0cSetUpProfile\x12\x1f.hermesd.v1.SetUpProfileRequest\x1a\x15.hermesd.v1.Operation\x12H\n\rDeleteProfile\x12 .hermesd.v1.DeleteProfileRequest\x1a\x15.hermesd.v1.Operation\x12I\n\x0cPlanDeletion\x12\x1f.hermesd.v1.PlanDeletionRequest\x1a\x18.hermesd.v1.DeletionPlan\x12H\n\rRenameProfile\x12 .hermesd.v1.RenameProfileRequest\x1a\x15.hermesd.v1.Operation\x12H\n\x0eSetDisplayName\x12!.hermesd.v1.SetDisplayNameRequest\x1a\x13.hermesd.v1.Profile\x12J\n\x0eMeasureProfile\x12!.hermesd.v1.MeasureProfileRequest\x1a\x15.hermesd.v1.DiskUsage\x12H\n\x0eSetDescription\x12!.hermesd.v1.SetDescriptionRequest\x1a\x13.hermesd.v1.Profile\x12T\n\x13GenerateDescription\x12&.hermesd.v1.GenerateDescriptionRequest\x1a\x15.hermesd.v1.Operation\x12\x37\n\x07GetSoul\x12\x1a.hermesd.v1.GetSoulRequest\x1a\x10.hermesd.v1.Soul\x12\x37\n\x07SetSoul\x12\x1a.hermesd.v1.SetSoulRequest\x1a\x10.hermesd.v1.Soul\x12K\n\nUseProfile\x12\x1d.hermesd.v1.UseProfileRequest\x1a\x1e.hermesd.v1.UseProfileResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hermesd.v1.profiles_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLONEEXTENT']._serialized_start=3282
-  _globals['_CLONEEXTENT']._serialized_end=3381
+  _globals['_CLONEEXTENT']._serialized_start=3290
+  _globals['_CLONEEXTENT']._serialized_end=3389
   _globals['_APISERVER']._serialized_start=162
   _globals['_APISERVER']._serialized_end=218
   _globals['_PROFILE']._serialized_start=221
@@ -55,50 +55,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPROFILEREQUEST']._serialized_end=1212
   _globals['_CREATEPROFILEREQUEST']._serialized_start=1215
   _globals['_CREATEPROFILEREQUEST']._serialized_end=1437
-  _globals['_PLANPROFILEREQUEST']._serialized_start=1439
-  _globals['_PLANPROFILEREQUEST']._serialized_end=1526
-  _globals['_PLANSTEP']._serialized_start=1528
-  _globals['_PLANSTEP']._serialized_end=1566
-  _globals['_SHAREDCREDENTIAL']._serialized_start=1568
-  _globals['_SHAREDCREDENTIAL']._serialized_end=1640
-  _globals['_PROFILEPLAN']._serialized_start=1643
-  _globals['_PROFILEPLAN']._serialized_end=1811
-  _globals['_MEASUREPROFILEREQUEST']._serialized_start=1813
-  _globals['_MEASUREPROFILEREQUEST']._serialized_end=1895
-  _globals['_DISKPART']._serialized_start=1897
-  _globals['_DISKPART']._serialized_end=1936
-  _globals['_DISKUSAGE']._serialized_start=1938
-  _globals['_DISKUSAGE']._serialized_end=2021
-  _globals['_PLANDELETIONREQUEST']._serialized_start=2023
-  _globals['_PLANDELETIONREQUEST']._serialized_end=2076
-  _globals['_DELETIONPLAN']._serialized_start=2079
-  _globals['_DELETIONPLAN']._serialized_end=2415
-  _globals['_LEFTOVER']._serialized_start=2417
-  _globals['_LEFTOVER']._serialized_end=2457
-  _globals['_SETDISPLAYNAMEREQUEST']._serialized_start=2459
-  _globals['_SETDISPLAYNAMEREQUEST']._serialized_end=2521
-  _globals['_DESCRIBEPROFILEREQUEST']._serialized_start=2523
-  _globals['_DESCRIBEPROFILEREQUEST']._serialized_end=2578
-  _globals['_GENERATEDESCRIPTIONREQUEST']._serialized_start=2580
-  _globals['_GENERATEDESCRIPTIONREQUEST']._serialized_end=2644
-  _globals['_GETSOULREQUEST']._serialized_start=2646
-  _globals['_GETSOULREQUEST']._serialized_end=2679
-  _globals['_SOUL']._serialized_start=2681
-  _globals['_SOUL']._serialized_end=2752
-  _globals['_SETSOULREQUEST']._serialized_start=2754
-  _globals['_SETSOULREQUEST']._serialized_end=2837
-  _globals['_MODELENDPOINT']._serialized_start=2839
-  _globals['_MODELENDPOINT']._serialized_end=2917
-  _globals['_SETUPPROFILEREQUEST']._serialized_start=2920
-  _globals['_SETUPPROFILEREQUEST']._serialized_end=3052
-  _globals['_DELETEPROFILEREQUEST']._serialized_start=3054
-  _globals['_DELETEPROFILEREQUEST']._serialized_end=3108
-  _globals['_RENAMEPROFILEREQUEST']._serialized_start=3110
-  _globals['_RENAMEPROFILEREQUEST']._serialized_end=3167
-  _globals['_USEPROFILEREQUEST']._serialized_start=3169
-  _globals['_USEPROFILEREQUEST']._serialized_end=3223
-  _globals['_USEPROFILERESPONSE']._serialized_start=3225
-  _globals['_USEPROFILERESPONSE']._serialized_end=3280
-  _globals['_PROFILESSERVICE']._serialized_start=3384
-  _globals['_PROFILESSERVICE']._serialized_end=4494
+  _globals['_PLANCREATIONREQUEST']._serialized_start=1439
+  _globals['_PLANCREATIONREQUEST']._serialized_end=1527
+  _globals['_PLANSTEP']._serialized_start=1529
+  _globals['_PLANSTEP']._serialized_end=1567
+  _globals['_SHAREDCREDENTIAL']._serialized_start=1569
+  _globals['_SHAREDCREDENTIAL']._serialized_end=1641
+  _globals['_CREATIONPLAN']._serialized_start=1644
+  _globals['_CREATIONPLAN']._serialized_end=1813
+  _globals['_MEASUREPROFILEREQUEST']._serialized_start=1815
+  _globals['_MEASUREPROFILEREQUEST']._serialized_end=1897
+  _globals['_DISKPART']._serialized_start=1899
+  _globals['_DISKPART']._serialized_end=1938
+  _globals['_DISKUSAGE']._serialized_start=1940
+  _globals['_DISKUSAGE']._serialized_end=2023
+  _globals['_PLANDELETIONREQUEST']._serialized_start=2025
+  _globals['_PLANDELETIONREQUEST']._serialized_end=2078
+  _globals['_DELETIONPLAN']._serialized_start=2081
+  _globals['_DELETIONPLAN']._serialized_end=2417
+  _globals['_LEFTOVER']._serialized_start=2419
+  _globals['_LEFTOVER']._serialized_end=2459
+  _globals['_SETDISPLAYNAMEREQUEST']._serialized_start=2461
+  _globals['_SETDISPLAYNAMEREQUEST']._serialized_end=2523
+  _globals['_SETDESCRIPTIONREQUEST']._serialized_start=2525
+  _globals['_SETDESCRIPTIONREQUEST']._serialized_end=2586
+  _globals['_GENERATEDESCRIPTIONREQUEST']._serialized_start=2588
+  _globals['_GENERATEDESCRIPTIONREQUEST']._serialized_end=2652
+  _globals['_GETSOULREQUEST']._serialized_start=2654
+  _globals['_GETSOULREQUEST']._serialized_end=2687
+  _globals['_SOUL']._serialized_start=2689
+  _globals['_SOUL']._serialized_end=2760
+  _globals['_SETSOULREQUEST']._serialized_start=2762
+  _globals['_SETSOULREQUEST']._serialized_end=2845
+  _globals['_MODELENDPOINT']._serialized_start=2847
+  _globals['_MODELENDPOINT']._serialized_end=2925
+  _globals['_SETUPPROFILEREQUEST']._serialized_start=2928
+  _globals['_SETUPPROFILEREQUEST']._serialized_end=3060
+  _globals['_DELETEPROFILEREQUEST']._serialized_start=3062
+  _globals['_DELETEPROFILEREQUEST']._serialized_end=3116
+  _globals['_RENAMEPROFILEREQUEST']._serialized_start=3118
+  _globals['_RENAMEPROFILEREQUEST']._serialized_end=3175
+  _globals['_USEPROFILEREQUEST']._serialized_start=3177
+  _globals['_USEPROFILEREQUEST']._serialized_end=3231
+  _globals['_USEPROFILERESPONSE']._serialized_start=3233
+  _globals['_USEPROFILERESPONSE']._serialized_end=3288
+  _globals['_PROFILESSERVICE']._serialized_start=3392
+  _globals['_PROFILESSERVICE']._serialized_end=4503
 # @@protoc_insertion_point(module_scope)

@@ -450,7 +450,7 @@ class CreateProfileRequest(_message.Message):
 Global___CreateProfileRequest: _TypeAlias = CreateProfileRequest  # noqa: Y015
 
 @_typing.final
-class PlanProfileRequest(_message.Message):
+class PlanCreationRequest(_message.Message):
     """Asks what creating a profile would do."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -475,7 +475,7 @@ class PlanProfileRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___PlanProfileRequest: _TypeAlias = PlanProfileRequest  # noqa: Y015
+Global___PlanCreationRequest: _TypeAlias = PlanCreationRequest  # noqa: Y015
 
 @_typing.final
 class PlanStep(_message.Message):
@@ -538,7 +538,7 @@ class SharedCredential(_message.Message):
 Global___SharedCredential: _TypeAlias = SharedCredential  # noqa: Y015
 
 @_typing.final
-class ProfilePlan(_message.Message):
+class CreationPlan(_message.Message):
     """What creating a profile would do."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -579,7 +579,7 @@ class ProfilePlan(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ProfilePlan: _TypeAlias = ProfilePlan  # noqa: Y015
+Global___CreationPlan: _TypeAlias = CreationPlan  # noqa: Y015
 
 @_typing.final
 class MeasureProfileRequest(_message.Message):
@@ -830,30 +830,30 @@ class SetDisplayNameRequest(_message.Message):
 Global___SetDisplayNameRequest: _TypeAlias = SetDisplayNameRequest  # noqa: Y015
 
 @_typing.final
-class DescribeProfileRequest(_message.Message):
+class SetDescriptionRequest(_message.Message):
     """Says what a profile is for."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PROFILE_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     """Name of the profile. Required."""
-    text: _builtins.str
+    description: _builtins.str
     """What it is for, one line. "" clears it."""
     def __init__(
         self,
         *,
         profile: _builtins.str = ...,
-        text: _builtins.str = ...,
+        description: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "profile", b"profile"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___DescribeProfileRequest: _TypeAlias = DescribeProfileRequest  # noqa: Y015
+Global___SetDescriptionRequest: _TypeAlias = SetDescriptionRequest  # noqa: Y015
 
 @_typing.final
 class GenerateDescriptionRequest(_message.Message):

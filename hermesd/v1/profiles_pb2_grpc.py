@@ -51,10 +51,10 @@ class ProfilesServiceStub:
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.CreateProfileRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
-        self.PlanProfile = channel.unary_unary(
-                '/hermesd.v1.ProfilesService/PlanProfile',
-                request_serializer=hermesd_dot_v1_dot_profiles__pb2.PlanProfileRequest.SerializeToString,
-                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.ProfilePlan.FromString,
+        self.PlanCreation = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/PlanCreation',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.PlanCreationRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.CreationPlan.FromString,
                 _registered_method=True)
         self.SetUpProfile = channel.unary_unary(
                 '/hermesd.v1.ProfilesService/SetUpProfile',
@@ -86,9 +86,9 @@ class ProfilesServiceStub:
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.MeasureProfileRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_profiles__pb2.DiskUsage.FromString,
                 _registered_method=True)
-        self.DescribeProfile = channel.unary_unary(
-                '/hermesd.v1.ProfilesService/DescribeProfile',
-                request_serializer=hermesd_dot_v1_dot_profiles__pb2.DescribeProfileRequest.SerializeToString,
+        self.SetDescription = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/SetDescription',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.SetDescriptionRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_profiles__pb2.Profile.FromString,
                 _registered_method=True)
         self.GenerateDescription = channel.unary_unary(
@@ -140,7 +140,7 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def PlanProfile(self, request, context):
+    def PlanCreation(self, request, context):
         """Says what CreateProfile would do with the same request, and refuses what it
         would refuse. Changes nothing.
         """
@@ -196,7 +196,7 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def DescribeProfile(self, request, context):
+    def SetDescription(self, request, context):
         """Writes what a profile is for, where its agent's task boards read it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -253,10 +253,10 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     request_deserializer=hermesd_dot_v1_dot_profiles__pb2.CreateProfileRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
             ),
-            'PlanProfile': grpc.unary_unary_rpc_method_handler(
-                    servicer.PlanProfile,
-                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.PlanProfileRequest.FromString,
-                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.ProfilePlan.SerializeToString,
+            'PlanCreation': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanCreation,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.PlanCreationRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.CreationPlan.SerializeToString,
             ),
             'SetUpProfile': grpc.unary_unary_rpc_method_handler(
                     servicer.SetUpProfile,
@@ -288,9 +288,9 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     request_deserializer=hermesd_dot_v1_dot_profiles__pb2.MeasureProfileRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_profiles__pb2.DiskUsage.SerializeToString,
             ),
-            'DescribeProfile': grpc.unary_unary_rpc_method_handler(
-                    servicer.DescribeProfile,
-                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.DescribeProfileRequest.FromString,
+            'SetDescription': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDescription,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.SetDescriptionRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_profiles__pb2.Profile.SerializeToString,
             ),
             'GenerateDescription': grpc.unary_unary_rpc_method_handler(
@@ -407,7 +407,7 @@ class ProfilesService:
             _registered_method=True)
 
     @staticmethod
-    def PlanProfile(request,
+    def PlanCreation(request,
             target,
             options=(),
             channel_credentials=None,
@@ -420,9 +420,9 @@ class ProfilesService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/hermesd.v1.ProfilesService/PlanProfile',
-            hermesd_dot_v1_dot_profiles__pb2.PlanProfileRequest.SerializeToString,
-            hermesd_dot_v1_dot_profiles__pb2.ProfilePlan.FromString,
+            '/hermesd.v1.ProfilesService/PlanCreation',
+            hermesd_dot_v1_dot_profiles__pb2.PlanCreationRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.CreationPlan.FromString,
             options,
             channel_credentials,
             insecure,
@@ -596,7 +596,7 @@ class ProfilesService:
             _registered_method=True)
 
     @staticmethod
-    def DescribeProfile(request,
+    def SetDescription(request,
             target,
             options=(),
             channel_credentials=None,
@@ -609,8 +609,8 @@ class ProfilesService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/hermesd.v1.ProfilesService/DescribeProfile',
-            hermesd_dot_v1_dot_profiles__pb2.DescribeProfileRequest.SerializeToString,
+            '/hermesd.v1.ProfilesService/SetDescription',
+            hermesd_dot_v1_dot_profiles__pb2.SetDescriptionRequest.SerializeToString,
             hermesd_dot_v1_dot_profiles__pb2.Profile.FromString,
             options,
             channel_credentials,

@@ -45,7 +45,7 @@ class ProfilesServiceStub:
     at all. PROFILE_EXISTS, PROFILE_NAME_INVALID; PROFILE_NOT_FOUND if there is
     nothing to clone.
     """
-    PlanProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.PlanProfileRequest, _profiles_pb2.ProfilePlan]
+    PlanCreation: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.PlanCreationRequest, _profiles_pb2.CreationPlan]
     """Says what CreateProfile would do with the same request, and refuses what it
     would refuse. Changes nothing.
     """
@@ -71,7 +71,7 @@ class ProfilesServiceStub:
     """
     MeasureProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.MeasureProfileRequest, _profiles_pb2.DiskUsage]
     """Measures what a profile takes on disk, by walking it."""
-    DescribeProfile: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.DescribeProfileRequest, _profiles_pb2.Profile]
+    SetDescription: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SetDescriptionRequest, _profiles_pb2.Profile]
     """Writes what a profile is for, where its agent's task boards read it."""
     GenerateDescription: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GenerateDescriptionRequest, _operations_pb2.Operation]
     """Has the profile's own agent and model write what it is for. A description
@@ -103,7 +103,7 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     at all. PROFILE_EXISTS, PROFILE_NAME_INVALID; PROFILE_NOT_FOUND if there is
     nothing to clone.
     """
-    PlanProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.PlanProfileRequest, _profiles_pb2.ProfilePlan]  # type: ignore[assignment]
+    PlanCreation: _aio.UnaryUnaryMultiCallable[_profiles_pb2.PlanCreationRequest, _profiles_pb2.CreationPlan]  # type: ignore[assignment]
     """Says what CreateProfile would do with the same request, and refuses what it
     would refuse. Changes nothing.
     """
@@ -129,7 +129,7 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     """
     MeasureProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.MeasureProfileRequest, _profiles_pb2.DiskUsage]  # type: ignore[assignment]
     """Measures what a profile takes on disk, by walking it."""
-    DescribeProfile: _aio.UnaryUnaryMultiCallable[_profiles_pb2.DescribeProfileRequest, _profiles_pb2.Profile]  # type: ignore[assignment]
+    SetDescription: _aio.UnaryUnaryMultiCallable[_profiles_pb2.SetDescriptionRequest, _profiles_pb2.Profile]  # type: ignore[assignment]
     """Writes what a profile is for, where its agent's task boards read it."""
     GenerateDescription: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GenerateDescriptionRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Has the profile's own agent and model write what it is for. A description
@@ -178,11 +178,11 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def PlanProfile(
+    def PlanCreation(
         self,
-        request: _profiles_pb2.PlanProfileRequest,
+        request: _profiles_pb2.PlanCreationRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_profiles_pb2.ProfilePlan, _abc.Awaitable[_profiles_pb2.ProfilePlan]]:
+    ) -> _typing.Union[_profiles_pb2.CreationPlan, _abc.Awaitable[_profiles_pb2.CreationPlan]]:
         """Says what CreateProfile would do with the same request, and refuses what it
         would refuse. Changes nothing.
         """
@@ -246,9 +246,9 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
         """Measures what a profile takes on disk, by walking it."""
 
     @_abc_1.abstractmethod
-    def DescribeProfile(
+    def SetDescription(
         self,
-        request: _profiles_pb2.DescribeProfileRequest,
+        request: _profiles_pb2.SetDescriptionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profiles_pb2.Profile, _abc.Awaitable[_profiles_pb2.Profile]]:
         """Writes what a profile is for, where its agent's task boards read it."""

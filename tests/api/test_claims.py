@@ -63,7 +63,7 @@ async def test_every_field_is_told_and_no_digest(
         ClaimView(
             bot,
             (
-                ClaimUse(UseState.HELD, "coder", "T", pid=7, wanted_since_s=5.0),
+                ClaimUse(UseState.HELD, "coder", "T", pid=7, wanted_since_s=5.0, file=".env"),
                 ClaimUse(UseState.WAITING, "worker", "platforms.telegram.token", wanted_since_s=9.5),
             ),
         ),
@@ -84,6 +84,7 @@ async def test_every_field_is_told_and_no_digest(
                         "source": "T",
                         "pid": 7,
                         "wanted_since": "1970-01-01T00:00:05Z",
+                        "file": ".env",
                     },
                     {
                         "profile": "worker",

@@ -14,7 +14,7 @@ from tests.api.test_server import refusal
 pytestmark = [pytest.mark.fast, pytest.mark.api]
 
 Create = profiles_pb2.CreateProfileRequest
-Plan = profiles_pb2.PlanProfileRequest
+Plan = profiles_pb2.PlanCreationRequest
 
 REFUSALS = [
     (Create(profile=""), "PROFILE_REQUIRED", grpc.StatusCode.INVALID_ARGUMENT),
@@ -44,7 +44,7 @@ async def test_the_plan_and_the_deed_are_refused_alike(
 ) -> None:
     """With the same code and reason."""
     stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
-    for call in (stub.CreateProfile(request_), stub.PlanProfile(Plan(profile=request_.profile, create=request_))):
+    for call in (stub.CreateProfile(request_), stub.PlanCreation(Plan(profile=request_.profile, create=request_))):
         found, info = await refusal(call)
         assert (found, info.reason, info.domain) == (code, reason, "hermesd")
 
@@ -52,8 +52,8 @@ async def test_the_plan_and_the_deed_are_refused_alike(
 async def test_a_plan_names_one_profile(served: Served) -> None:
     """The request may leave its name out, and must not name another one."""
     stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
-    assert (await stub.PlanProfile(Plan(profile="writer", create=Create()))).profile == "writer"
-    _, info = await refusal(stub.PlanProfile(Plan(profile="writer", create=Create(profile="poet"))))
+    assert (await stub.PlanCreation(Plan(profile="writer", create=Create()))).profile == "writer"
+    _, info = await refusal(stub.PlanCreation(Plan(profile="writer", create=Create(profile="poet"))))
     assert info.reason == "ARGUMENT_INVALID"
 
 
@@ -69,7 +69,7 @@ async def test_a_clone_is_planned_and_made(served: Served) -> None:
         model="m",
         description="Writes",
     )
-    plan = await stub.PlanProfile(Plan(profile="writer", create=wanted))
+    plan = await stub.PlanCreation(Plan(profile="writer", create=wanted))
     assert MessageToDict(plan) == {
         "profile": "writer",
         "path": "/nowhere/.hermes/profiles/writer",
@@ -100,7 +100,7 @@ async def test_a_login_that_would_be_shared_is_planned_and_shown(served: Served)
     stub = profiles_pb2_grpc.ProfilesServiceStub(served.channel)
     everything = profiles_pb2.CLONE_EXTENT_EVERYTHING
     wanted = Create(profile="writer", clone_from="coder", clone_extent=everything)
-    (told,) = (await stub.PlanProfile(Plan(profile="writer", create=wanted))).grants
+    (told,) = (await stub.PlanCreation(Plan(profile="writer", create=wanted))).grants
     assert (told.provider, told.source, told.masked) == ("anthropic", "auth.json", "sha256:abab…ab")
     assert told.profiles == ["coder"]
     assert told.consequence.startswith("whichever profile renews it first logs the others out")

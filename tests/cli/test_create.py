@@ -78,13 +78,13 @@ def test_the_defaults_can_be_typed(run: Run, daemon: FakeDaemon, world: World) -
 def test_a_dry_run_asks_for_nothing_else(run: Run, daemon: FakeDaemon, world: World) -> None:
     """Also with --start."""
     assert run("profile create work --clone-from coder --start --dry-run").code == 0
-    assert [method for method, _ in world.calls] == ["PlanProfile"]
+    assert [method for method, _ in world.calls] == ["PlanCreation"]
 
 
 def test_a_blank_profile_needs_no_plan(run: Run, daemon: FakeDaemon, world: World) -> None:
     """One question less."""
     run("profile create work")
-    assert "PlanProfile" not in [method for method, _ in world.calls]
+    assert "PlanCreation" not in [method for method, _ in world.calls]
 
 
 def test_a_clone_that_cannot_be_made_shows_no_plan(run: Run, daemon: FakeDaemon, world: World) -> None:

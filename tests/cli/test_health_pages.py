@@ -80,7 +80,7 @@ def ward(world: World) -> World:
         ),
         up("leaver", g.GATEWAY_STATE_DRAINING, TELEGRAM, detail="it finishes its turns and takes no new ones"),
         gateway("waiter", g.GATEWAY_STATE_PARKED, wish=g.WISH_UP, detail="nothing could reach it", since=at(41)),
-        gateway("guest", g.GATEWAY_STATE_FOREIGN, foreign_pid=4132, foreign=FOREIGN),
+        gateway("guest", g.GATEWAY_STATE_FOREIGN, foreign=FOREIGN),
     ):
         channels = [Channel(platform="telegram", variable="T")] if one.profile == "waiter" else []
         world.profiles[one.profile] = profile(

@@ -520,7 +520,7 @@ def test_trouble_of_every_kind_is_shown(run: Run, daemon: FakeDaemon, world: Wor
         if value:
             name = number.removeprefix("GATEWAY_STATE_").lower()
             fields = (
-                {"foreign_pid": 99}
+                {"foreign": g.ForeignGateway(pid=99)}
                 if name == "foreign"
                 else {"detail": "port 8643 is taken"}
                 if name == "parked"

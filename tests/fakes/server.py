@@ -384,9 +384,9 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
             "profile.create", request.profile, lambda: self.world.profiles.update({request.profile: made})
         )
 
-    def PlanProfile(
-        self, request: profiles_pb2.PlanProfileRequest, context: grpc.ServicerContext
-    ) -> profiles_pb2.ProfilePlan:
+    def PlanCreation(
+        self, request: profiles_pb2.PlanCreationRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.CreationPlan:
         self.world.enter(context, request)
         wanted, name = request.create, request.profile
         if wanted.clone_from:
@@ -403,7 +403,7 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
         shared = profiles_pb2.SharedCredential(
             platform="telegram", variable="BOT_TOKEN", profiles=[wanted.clone_from]
         )
-        return profiles_pb2.ProfilePlan(
+        return profiles_pb2.CreationPlan(
             profile=name,
             path=f"{ROOT}/profiles/{name}",
             steps=[profiles_pb2.PlanStep(verb=verb, what=what) for verb, what in steps],
@@ -486,12 +486,12 @@ class Profiles(_Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
 
         return self.world.begin("profile.rename", request.profile, effect)
 
-    def DescribeProfile(
-        self, request: profiles_pb2.DescribeProfileRequest, context: grpc.ServicerContext
+    def SetDescription(
+        self, request: profiles_pb2.SetDescriptionRequest, context: grpc.ServicerContext
     ) -> profiles_pb2.Profile:
         self.world.enter(context, request)
         found = self.world.find(context, request.profile)
-        found.description, found.description_is_generated = request.text, False
+        found.description, found.description_is_generated = request.description, False
         return found
 
     def GenerateDescription(

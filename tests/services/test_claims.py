@@ -343,7 +343,8 @@ async def test_everybody_who_uses_a_claim_is_shown(house: House) -> None:
         (f"telegram {OTHER_BOT.masked}", [("idle", "idle")]),
     ]
     (view,) = await house.services.claim_views.all("8643")
-    assert (view.uses[0].pid, view.uses[0].source) == ((await house.process("coder")).pid, "API_SERVER_PORT")
+    (use,) = view.uses
+    assert (use.pid, use.source, use.file) == ((await house.process("coder")).pid, "API_SERVER_PORT", ".env")
     assert [name for name, _ in await shown(house, "sha256:abab")] == [f"telegram {BOT.masked}"]
     assert len(await shown(house, "idle")) == 2
     assert len(await shown(house, "telegram")) == 2
