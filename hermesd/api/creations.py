@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 
-from hermesd.api import convert
+from hermesd.api import convert, profile_messages
 from hermesd.api.requests import requester
 from hermesd.domain.cloning import CloneOrder, Extent
 from hermesd.domain.creation import CreationPlan, NewProfile
@@ -77,5 +77,5 @@ def _plan(plan: CreationPlan) -> profiles_pb2.CreationPlan:
             )
             for one in plan.shared
         ],
-        grants=[convert.shared_grant(one, plan.name) for one in plan.grants],
+        grants=[profile_messages.shared_grant(one, plan.name) for one in plan.grants],
     )

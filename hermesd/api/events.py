@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 
 from hermesd.api import convert
+from hermesd.domain.operation import Happening
 from hermesd.services.events import Events
 from hermesd.v1 import events_pb2, events_pb2_grpc
 
@@ -33,7 +34,7 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
             until_s=convert.seconds(request.until) if request.HasField("until") else None,
             before=min(request.before_token, LARGEST_TOKEN) or None,
         )
-        return events_pb2.ListEventsResponse(events=[convert.event(one) for one in recent])
+        return events_pb2.ListEventsResponse(events=[_event(one) for one in recent])
 
     async def WatchEvents(
         self, request: events_pb2.WatchEventsRequest, context: Context
@@ -45,4 +46,16 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
             if isinstance(item, int):
                 yield events_pb2.WatchEventsResponse(gap=events_pb2.Gap(next_token=item))
             else:
-                yield events_pb2.WatchEventsResponse(event=convert.event(item))
+                yield events_pb2.WatchEventsResponse(event=_event(item))
+
+
+def _event(happening: Happening) -> events_pb2.Event:
+    """An event."""
+    return events_pb2.Event(
+        token=happening.token,
+        kind=happening.kind,
+        profile=happening.profile,
+        message=happening.message,
+        facts=happening.facts,
+        at=convert.timestamp(happening.at_s),
+    )

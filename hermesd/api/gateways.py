@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from hermesd.api import convert
+from hermesd.api import convert, gateway_messages
 from hermesd.api.requests import requester
 from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.fleet import Verb
@@ -34,10 +34,10 @@ class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
         self, request: gateways_pb2.ListGatewaysRequest, context: Context
     ) -> gateways_pb2.ListGatewaysResponse:
         views = await self._views.all()
-        return gateways_pb2.ListGatewaysResponse(gateways=[convert.gateway(view) for view in views])
+        return gateways_pb2.ListGatewaysResponse(gateways=[gateway_messages.gateway(view) for view in views])
 
     async def GetGateway(self, request: gateways_pb2.GetGatewayRequest, context: Context) -> gateways_pb2.Gateway:
-        return convert.gateway(await self._views.get(ProfileName.parse(request.profile)))
+        return gateway_messages.gateway(await self._views.get(ProfileName.parse(request.profile)))
 
     async def StartGateway(
         self, request: gateways_pb2.StartGatewayRequest, context: Context
@@ -84,19 +84,21 @@ class GatewaysServicer(gateways_pb2_grpc.GatewaysServiceServicer):
         name = ProfileName.parse(request.profile)
         order = request.start_order if request.HasField("start_order") else None
         view = await self._gateways.enable(name, is_enabled=True, start_order=order, requester=requester(context))
-        return convert.gateway(view)
+        return gateway_messages.gateway(view)
 
     async def DisableGateway(
         self, request: gateways_pb2.DisableGatewayRequest, context: Context
     ) -> gateways_pb2.Gateway:
         name = ProfileName.parse(request.profile)
-        return convert.gateway(await self._gateways.enable(name, is_enabled=False, requester=requester(context)))
+        return gateway_messages.gateway(
+            await self._gateways.enable(name, is_enabled=False, requester=requester(context))
+        )
 
     async def ExplainGateway(
         self, request: gateways_pb2.ExplainGatewayRequest, context: Context
     ) -> gateways_pb2.GatewayExplanation:
         explanation = await self._views.explain(ProfileName.parse(request.profile))
-        return convert.explanation(explanation)
+        return gateway_messages.explanation(explanation)
 
     async def ReadGatewayLog(
         self, request: gateways_pb2.ReadGatewayLogRequest, context: Context

@@ -4,22 +4,23 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesd.api import convert
-from hermesd.domain.logs import Level, Source, Wanted
+from hermesd.domain.logs import Level, Record, Source, Wanted
 from hermesd.domain.profile import ProfileName
 from hermesd.services.logs import Batch, Logs, Notice, Question
 from hermesd.v1 import logs_pb2, logs_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-SOURCES = {
-    logs_pb2.LOG_SOURCE_AGENT: Source.AGENT,
-    logs_pb2.LOG_SOURCE_ERRORS: Source.ERRORS,
-    logs_pb2.LOG_SOURCE_GATEWAY: Source.GATEWAY,
-    logs_pb2.LOG_SOURCE_DAEMON: Source.DAEMON,
+LOG_LEVELS: dict[Level | None, logs_pb2.LogLevel.ValueType] = {
+    None: logs_pb2.LOG_LEVEL_UNSPECIFIED,
+    **{level: logs_pb2.LogLevel.Value(f"LOG_LEVEL_{level.name}") for level in Level},
 }
-LEVELS: dict[int, Level] = {number: level for level, number in convert.LOG_LEVELS.items() if level is not None}
+LOG_SOURCES = {source: logs_pb2.LogSource.Value(f"LOG_SOURCE_{source.name}") for source in Source}
+SOURCES: dict[int, Source] = {number: source for source, number in LOG_SOURCES.items()}
+LEVELS: dict[int, Level] = {number: level for level, number in LOG_LEVELS.items() if level is not None}
 
 
 class LogsServicer(logs_pb2_grpc.LogsServiceServicer):
@@ -55,7 +56,7 @@ def _question(request: logs_pb2.ReadLogsRequest) -> Question:
 
 def _response(batch: Batch) -> logs_pb2.ReadLogsResponse:
     return logs_pb2.ReadLogsResponse(
-        records=map(convert.log_record, batch.records),
+        records=map(_record, batch.records),
         notices=map(_notice, batch.notices),
         is_caught_up=batch.is_caught_up,
     )
@@ -63,3 +64,18 @@ def _response(batch: Batch) -> logs_pb2.ReadLogsResponse:
 
 def _notice(notice: Notice) -> logs_pb2.LogNotice:
     return logs_pb2.LogNotice(profile=notice.profile, message=notice.message, is_gap=notice.is_gap)
+
+
+def _record(record: Record) -> logs_pb2.LogRecord:
+    """A record of a log. There may be millions of them, so the message is made in one call."""
+    whole_s = int(record.at_s)
+    return logs_pb2.LogRecord(
+        profile=record.profile,
+        source=LOG_SOURCES[record.source],
+        at=Timestamp(seconds=whole_s, nanos=min(999_999, round((record.at_s - whole_s) * 1e6)) * 1000),
+        is_rough=record.is_rough,
+        level=LOG_LEVELS[record.level],
+        logger=record.logger,
+        session=record.session,
+        text=record.text,
+    )

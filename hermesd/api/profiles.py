@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 
-from hermesd.api import convert
+from hermesd.api import convert, profile_messages
 from hermesd.api.creations import CreationsServicer
 from hermesd.api.requests import requester
 from hermesd.domain.agent import ModelEndpoint, Setup
@@ -49,12 +49,12 @@ class ProfilesServicer(CreationsServicer):
         views = await self._profiles.all()
         ignored = await self._profiles.ignored()
         return profiles_pb2.ListProfilesResponse(
-            profiles=[convert.profile(view) for view in views],
+            profiles=[profile_messages.profile(view) for view in views],
             ignored=[profiles_pb2.IgnoredEntry(path=one.path, why=one.why) for one in ignored],
         )
 
     async def GetProfile(self, request: profiles_pb2.GetProfileRequest, context: Context) -> profiles_pb2.Profile:
-        return convert.profile(await self._profiles.get(ProfileName.parse(request.profile)))
+        return profile_messages.profile(await self._profiles.get(ProfileName.parse(request.profile)))
 
     async def SetUpProfile(
         self, request: profiles_pb2.SetUpProfileRequest, context: Context
@@ -81,19 +81,21 @@ class ProfilesServicer(CreationsServicer):
         self, request: profiles_pb2.PlanDeletionRequest, context: Context
     ) -> profiles_pb2.DeletionPlan:
         plan = await self._deletion_plans.of(ProfileName.parse(request.profile), purge=request.purge)
-        return convert.deletion_plan(plan)
+        return profile_messages.deletion_plan(plan)
 
     async def MeasureProfile(
         self, request: profiles_pb2.MeasureProfileRequest, context: Context
     ) -> profiles_pb2.DiskUsage:
         limit_s = convert.seconds(request.limit) if request.HasField("limit") else None
-        return convert.disk_usage(await self._usage.of(ProfileName.parse(request.profile), limit_s=limit_s))
+        return profile_messages.disk_usage(
+            await self._usage.of(ProfileName.parse(request.profile), limit_s=limit_s)
+        )
 
     async def SetDisplayName(
         self, request: profiles_pb2.SetDisplayNameRequest, context: Context
     ) -> profiles_pb2.Profile:
         name = ProfileName.parse(request.profile)
-        return convert.profile(
+        return profile_messages.profile(
             await self._profiles.set_display_name(name, request.display_name, requester(context))
         )
 
@@ -108,7 +110,7 @@ class ProfilesServicer(CreationsServicer):
     ) -> profiles_pb2.Profile:
         name = ProfileName.parse(request.profile)
         await self._descriptions.describe(name, request.description, requester(context))
-        return convert.profile(await self._profiles.get(name))
+        return profile_messages.profile(await self._profiles.get(name))
 
     async def GenerateDescription(
         self, request: profiles_pb2.GenerateDescriptionRequest, context: Context
@@ -118,12 +120,12 @@ class ProfilesServicer(CreationsServicer):
         return convert.operation(begun)
 
     async def GetSoul(self, request: profiles_pb2.GetSoulRequest, context: Context) -> profiles_pb2.Soul:
-        return convert.soul(await self._souls.get(ProfileName.parse(request.profile)))
+        return profile_messages.soul(await self._souls.get(ProfileName.parse(request.profile)))
 
     async def SetSoul(self, request: profiles_pb2.SetSoulRequest, context: Context) -> profiles_pb2.Soul:
         revision = request.revision if request.HasField("revision") else None
         name, asked_by = ProfileName.parse(request.profile), requester(context)
-        return convert.soul(await self._souls.set(name, request.text, revision, asked_by))
+        return profile_messages.soul(await self._souls.set(name, request.text, revision, asked_by))
 
     async def UseProfile(
         self, request: profiles_pb2.UseProfileRequest, context: Context

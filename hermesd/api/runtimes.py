@@ -25,7 +25,7 @@ class RuntimesServicer(runtimes_pb2_grpc.RuntimesServiceServicer):
     ) -> runtimes_pb2.ListRuntimesResponse:
         current = await self._runtimes.current()
         return runtimes_pb2.ListRuntimesResponse(
-            runtimes=[convert.runtime(found, is_current=found == current) for found in await self._runtimes.all()],
+            runtimes=[_runtime(found, is_current=found == current) for found in await self._runtimes.all()],
             installable_versions=self._runtimes.installable_versions(),
         )
 
@@ -43,4 +43,16 @@ class RuntimesServicer(runtimes_pb2_grpc.RuntimesServiceServicer):
         return self._in_use(await self._runtimes.use(request.name, {"requester": requester(context)}))
 
     def _in_use(self, runtime: Runtime) -> runtimes_pb2.Runtime:
-        return convert.runtime(runtime, is_current=True)
+        return _runtime(runtime, is_current=True)
+
+
+def _runtime(found: Runtime, *, is_current: bool) -> runtimes_pb2.Runtime:
+    """A runtime."""
+    return runtimes_pb2.Runtime(
+        name=found.name,
+        kind=found.kind,
+        version=found.version,
+        executable=str(found.executable),
+        is_managed=found.is_managed,
+        is_current=is_current,
+    )

@@ -7,6 +7,7 @@ import grpc
 from hermesd.api import convert
 from hermesd.api.environments import foreign_secrets
 from hermesd.domain.profile import ProfileName
+from hermesd.domain.terminal import Terminal
 from hermesd.services.terminals import Caller, Terminals
 from hermesd.v1 import terminals_pb2, terminals_pb2_grpc
 
@@ -42,4 +43,17 @@ class TerminalsServicer(terminals_pb2_grpc.TerminalsServiceServicer):
         self, request: terminals_pb2.ListTerminalsRequest, context: Context
     ) -> terminals_pb2.ListTerminalsResponse:
         found = await self._terminals.all(request.profile)
-        return terminals_pb2.ListTerminalsResponse(terminals=[convert.terminal(one) for one in found])
+        return terminals_pb2.ListTerminalsResponse(terminals=[_terminal(one) for one in found])
+
+
+def _terminal(opened: Terminal) -> terminals_pb2.Terminal:
+    """A terminal."""
+    return terminals_pb2.Terminal(
+        id=opened.id,
+        profile=opened.profile.text,
+        verb=opened.verb,
+        pid=opened.process.pid,
+        working_directory=opened.working_directory,
+        tty=opened.tty,
+        started_at=convert.timestamp(opened.started_at_s),
+    )
