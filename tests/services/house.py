@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hermesd.app import Services, services_on
 from hermesd.domain.errors import HermesError
 from hermesd.domain.gateway import State
 from hermesd.domain.operation import Operation, OperationState
@@ -22,6 +21,7 @@ from hermesd.domain.record import GatewayRecord
 from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
 from hermesd.domain.settings import Settings
 from hermesd.services.healthviews import HealthView
+from hermesd.services.wiring import Services, services_on
 from tests.fakes.agent import ScriptedAgent
 from tests.fakes.aliases import MemoryAliases
 from tests.fakes.backend import ScriptedBackend
