@@ -12,8 +12,10 @@ from hermesctl.client.places import Places
 from hermesd.v1 import gateways_pb2 as g
 from hermesd.v1.doctor_pb2 import SEVERITY_ERROR, SEVERITY_WARNING, Finding
 from hermesd.v1.profiles_pb2 import Soul
-from tests.fakes.server import FakeDaemon, World, alias, at, finding, gateway, profile, runtime
+from tests.fakes.contract import alias, at, finding, gateway, profile, runtime
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import World
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from hermesctl import cli
 from hermesctl.client.places import Places
 from hermesctl.terminal import Program
 from hermesd.v1 import terminals_pb2
-from tests.fakes.server import FakeDaemon, World, at
+from tests.fakes.contract import at
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import Executed, FakeTerminal
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

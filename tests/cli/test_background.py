@@ -18,8 +18,9 @@ from hermesctl.client.places import Places
 from hermesctl.commands import daemon as commands
 from hermesctl.terminal import NeedsOwnProcess
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, World
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import Executed, FakeTerminal
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -12,7 +12,9 @@ from hermesd.v1 import gateways_pb2 as g
 from hermesd.v1.profiles_pb2 import SharedGrant
 from tests.cli.conftest import Run
 from tests.cli.transcripts import compare, transcript
-from tests.fakes.server import FakeDaemon, Refusal, World, at, claim, claim_use, gateway, profile
+from tests.fakes.contract import at, claim, claim_use, gateway, profile
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

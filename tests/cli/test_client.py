@@ -15,7 +15,8 @@ from hermesctl.client.places import Places, start_ticks_of
 from hermesctl.errors import HermesError
 from hermesd.v1 import gateways_pb2, operations_pb2, profiles_pb2
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, Refusal, World
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

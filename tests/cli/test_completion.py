@@ -21,7 +21,9 @@ from hermesctl.refusals import REFUSED
 from hermesd.domain.alias import render
 from hermesd.domain.profile import ProfileName
 from tests.cli.conftest import Ended, Run
-from tests.fakes.server import FakeDaemon, Refusal, World, profile, runtime
+from tests.fakes.contract import profile, runtime
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

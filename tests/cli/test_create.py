@@ -4,7 +4,8 @@ import pytest
 
 from hermesd.v1 import profiles_pb2 as v1
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, Refusal, World
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -9,8 +9,9 @@ from hermesctl import cli
 from hermesctl.client.places import Places
 from hermesctl.terminal import NeedsOwnProcess
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, Refusal, World
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

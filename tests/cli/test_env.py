@@ -8,7 +8,8 @@ import pytest
 from hermesd.v1 import environments_pb2 as v1
 from tests.cli.conftest import Run
 from tests.cli.transcripts import compare, transcript
-from tests.fakes.server import FakeDaemon, World
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

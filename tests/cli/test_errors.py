@@ -10,8 +10,9 @@ from hermesctl.errors import EXIT_CODES, ExitCode, Fix, HermesError, from_metada
 from hermesctl.report import report
 from hermesd.v1 import errors_pb2
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, Refusal, World
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

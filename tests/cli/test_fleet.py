@@ -8,8 +8,9 @@ from hermesctl import cli
 from hermesctl.errors import ExitCode
 from hermesd.v1 import gateways_pb2 as v1
 from tests.cli.conftest import Ended, Run
-from tests.fakes.server import FakeDaemon, World
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

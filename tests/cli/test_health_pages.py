@@ -11,7 +11,9 @@ from hermesd.v1.profiles_pb2 import Channel
 from hermesd.v1.samples_pb2 import Sample
 from tests.cli.conftest import Run
 from tests.cli.transcripts import compare, transcript
-from tests.fakes.server import FakeDaemon, World, at, gateway, profile
+from tests.fakes.contract import at, gateway, profile
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -13,8 +13,10 @@ from hermesctl.logview import LogView
 from hermesd.v1 import logs_pb2 as v1
 from tests.cli.conftest import Run
 from tests.cli.transcripts import compare, transcript
-from tests.fakes.server import NOW_S, FakeDaemon, World, at
+from tests.fakes.contract import NOW_S, at
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -16,7 +16,8 @@ from hermesctl.client.places import Places
 from hermesctl.errors import HermesError
 from hermesd.v1 import gateways_pb2, profiles_pb2
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, Refusal, World
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
@@ -24,7 +25,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 MORTAL = f"""
 import os, sys
 sys.path.insert(0, {str(PROJECT)!r})
-from tests.fakes.server import FakeDaemon, World, profile
+from tests.fakes.contract import profile
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import World
 from hermesctl.client.places import Places
 class Mortal(World):
     def enter(self, context, request):

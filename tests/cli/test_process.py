@@ -11,7 +11,8 @@ from typing import IO
 import pytest
 
 from tests.cli.workers import ORDINARY_SIGNALS
-from tests.fakes.server import FakeDaemon, World
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

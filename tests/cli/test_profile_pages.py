@@ -12,7 +12,9 @@ from hermesd.v1 import profiles_pb2 as v1
 from hermesd.v1 import terminals_pb2
 from tests.cli.conftest import Run
 from tests.cli.transcripts import compare, transcript
-from tests.fakes.server import FakeDaemon, Refusal, World, at, gateway, usage
+from tests.fakes.contract import at, gateway, usage
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -13,8 +13,10 @@ from hermesctl import editing
 from hermesctl.terminal import NeedsOwnProcess
 from hermesd.v1 import profiles_pb2 as v1
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, Refusal, World, alias
+from tests.fakes.contract import alias
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -8,8 +8,9 @@ import pytest
 
 from hermesctl import cli, progress
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, World
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
@@ -77,7 +78,7 @@ def test_another_failure_of_the_watch_keeps_its_reason(
     run: Run, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only an absent daemon gets the words for one."""
-    from tests.fakes.server import Refusal
+    from tests.fakes.world import Refusal
 
     daemon.world.refused["WatchOperation"] = Refusal("NOT_FOUND", "forgotten", code=grpc.StatusCode.NOT_FOUND)
     ended = run("gateway start worker -q")

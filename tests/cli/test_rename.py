@@ -8,7 +8,8 @@ from hermesctl.errors import ExitCode
 from hermesd.v1 import gateways_pb2 as g
 from hermesd.v1.operations_pb2 import Operation
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, World
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

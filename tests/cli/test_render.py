@@ -11,8 +11,10 @@ from hermesctl.tables import Column, Layout, page, table
 from hermesctl.terminal import ColourChoice, Terminal
 from hermesd.v1 import errors_pb2, gateways_pb2, operations_pb2, profiles_pb2
 from tests.cli.conftest import Run
-from tests.fakes.server import FakeDaemon, World, at
+from tests.fakes.contract import at
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal, Screen
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -18,8 +18,10 @@ from hermesd.v1 import gateways_pb2 as g
 from hermesd.v1.samples_pb2 import Sample
 from tests.cli.conftest import Run
 from tests.cli.transcripts import compare, transcript
-from tests.fakes.server import FakeDaemon, World, at, gateway, profile
+from tests.fakes.contract import at, gateway, profile
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -16,8 +16,10 @@ from hermesctl.commands import agent
 from hermesd.v1 import gateways_pb2 as g
 from tests.cli.conftest import Run
 from tests.cli.transcripts import GOLDEN, compare, transcript
-from tests.fakes.server import FakeDaemon, Refusal, World, at, gateway, profile, runtime, trashed
+from tests.fakes.contract import at, gateway, profile, runtime, trashed
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import Refusal, World
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 

@@ -19,7 +19,8 @@ from hermesctl.client.places import Places
 from hermesd.v1 import runtimes_pb2
 from tests.cli import syscalls
 from tests.cli.workers import COLD, LAUNCH, ORDINARY_SIGNALS, Workers, call, ended, is_alive
-from tests.fakes.server import FakeDaemon, World
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import World
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]

@@ -14,7 +14,8 @@ from hermesctl.client.places import Places
 from tests.cli.conftest import fleet
 from tests.cli.test_transcripts import FAILURES, READING, SCENES
 from tests.cli.workers import COLD, LAUNCH, Workers, call, ended
-from tests.fakes.server import FakeDaemon, Refusal
+from tests.fakes.server import FakeDaemon
+from tests.fakes.world import Refusal
 from tests.tiers import sampled
 
 pytestmark = pytest.mark.cli

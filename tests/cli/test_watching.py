@@ -16,8 +16,10 @@ from hermesd.v1 import events_pb2 as v1
 from hermesd.v1 import gateways_pb2 as g
 from tests.cli.conftest import Run
 from tests.cli.transcripts import compare, transcript
-from tests.fakes.server import NOW_S, FakeDaemon, Refusal, World, at, gateway, profile
+from tests.fakes.contract import NOW_S, at, gateway, profile
+from tests.fakes.server import FakeDaemon
 from tests.fakes.terminal import FakeTerminal
+from tests.fakes.world import Refusal, World
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]

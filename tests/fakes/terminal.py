@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hermesctl.terminal import Program, Terminal
-from tests.fakes.server import NOW_S
+from tests.fakes.contract import NOW_S
 
 
 class Executed(BaseException):
