@@ -5,7 +5,7 @@ Owns: turning them into the contract's, and the failure where one is none. Must 
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from hermesctl.errors import Fix, usage
+from hermesctl.errors import Fix, HermesError, usage
 from hermesctl.times import parse_moment
 
 
@@ -17,10 +17,15 @@ def moment_given(option: str, text: str | None, now_s: float, command: str) -> T
     """
     if text is None:
         return None
-    try:
-        at_s = parse_moment(text, now_s)
-    except ValueError as error:
-        raise usage(f"'{option}': {error}", fixes=[Fix(f"hermesctl {command} --help")]) from error
     moment = Timestamp()
-    moment.FromMilliseconds(round(at_s * 1000))
+    try:
+        moment.FromMilliseconds(round(parse_moment(text, now_s) * 1000))
+    except OverflowError as error:
+        raise _refused(option, f"'{text}' is longer ago than there are dates", command) from error
+    except ValueError as error:
+        raise _refused(option, str(error), command) from error
     return moment
+
+
+def _refused(option: str, why: str, command: str) -> HermesError:
+    return usage(f"'{option}': {why}", fixes=[Fix(f"hermesctl {command} --help")])

@@ -9,11 +9,14 @@ import unicodedata
 
 SEQUENCES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor movement
-    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # titles, links, clipboard
-    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)"  # device and application strings
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x90-\x9f]*(?:\x07|\x1b\\|\x9c)"  # titles, links, clipboard
+    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x90-\x9f]*(?:\x1b\\|\x9c)"  # device and application strings
     r"|\x1b[ -/]+[0-~]"  # character sets
 )
-"""Complete terminal sequences. What is left of broken ones is shown, not obeyed."""
+"""Complete terminal sequences. What is left of broken ones is shown, not obeyed.
+
+No string of one holds what begins another, or a line of beginnings would be read as often as it has any.
+"""
 
 SPACES = str.maketrans({"\t": "    ", "\n": " ", "\r": " ", "\v": " ", "\f": " ", "\x85": " "})
 

@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 
+LONGEST_SPAN = 64
+"""Characters of a span. No more are needed, and hundreds of digits make infinity."""
+
 UNITS = ("d", "h", "m", "s")
 DAYS = {"today": 0, "yesterday": 1}
 TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?(z|[+-]\d\d:\d\d)?")
@@ -61,10 +64,9 @@ def parse_span(text: str) -> float:
         ValueError: the text is not a span.
     """
     folded = text.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", folded):
-        return float(folded)
-    found = DURATION.fullmatch(folded)
-    if not folded or found is None:
+    plain = re.fullmatch(r"\d+(\.\d+)?", folded)
+    found = DURATION.fullmatch(f"{folded}s" if plain else folded)
+    if not folded or found is None or len(folded) > LONGEST_SPAN:
         raise ValueError(f"'{text}' is not a span of time such as 90s, 10m or 1h30m")
     days, hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
     return days * 86400 + hours * 3600 + minutes * 60 + seconds + milliseconds / 1000

@@ -89,7 +89,7 @@ def read_note(path: Path) -> tuple[ClaimNote, ProcessIdentity | None] | None:
             said = json.loads(file.read(_MOST_BYTES).partition(b"\n")[0])
         process = said.pop("process")
         return ClaimNote(**said), None if process is None else ProcessIdentity(**process)
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):  # gone, or being written
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):  # gone, or being written
         return None
 
 

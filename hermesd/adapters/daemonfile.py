@@ -58,7 +58,7 @@ def read_daemon_file(path: Path) -> DaemonNotice | None:
     """What the last daemon said, or `None` if there is nothing that can be read."""
     try:
         return DaemonNotice(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):  # absent, cut off, or of another version
+    except (OSError, ValueError, TypeError, RecursionError):  # absent, cut off, or of another version
         return None
 
 

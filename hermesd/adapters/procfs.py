@@ -20,6 +20,9 @@ from hermesd.domain.process import HOME_VARIABLE, SPAWN_ID_VARIABLE, ProcessIden
 PROC = Path("/proc")
 DEAD_STATES = frozenset("ZXx")
 READ_BYTES = 1 << 16
+MOST_PID = 1 << 22
+"""No process has a greater one (the kernel's PID_MAX_LIMIT); what files say of pids may be any number."""
+
 _CONSOLES, _FIRST_SERIAL, _PSEUDO_TERMINALS = 4, 64, range(136, 144)
 """Device numbers of terminals, as Linux has always given them out."""
 _DELETED = " (deleted)"
@@ -309,6 +312,8 @@ def pids() -> Iterator[int]:
 
 def _read(pid: int, name: str) -> bytes | None:
     """A whole file of a process, read without the layers of a `Path`: it is done for every process there is."""
+    if pid > MOST_PID:
+        return None
     try:
         fd = os.open(f"{PROC}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError, PermissionError):

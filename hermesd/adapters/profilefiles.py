@@ -27,7 +27,10 @@ _MODE = 0o600
 
 def description_in(about: Data) -> Description:
     """What profile.yaml says, as hermes-agent takes it: anything but nothing counts as a text or a yes."""
-    text = str(about.get("description") or "").strip()
+    try:
+        text = str(about.get("description") or "").strip()
+    except (ValueError, RecursionError):  # a number of thousands of digits, which the agent cannot write either
+        text = ""
     return Description(text, bool(text) and bool(about.get("description_auto")))
 
 

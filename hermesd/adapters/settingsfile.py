@@ -4,8 +4,8 @@ Owns: which keys there are, of what type, and what is said of a wrong one. Must 
 """
 
 import dataclasses
-import math
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -59,6 +59,8 @@ def read_settings(path: Path) -> Settings:
         raise _invalid(path, "", f"it cannot be read ({error.strerror})") from error
     except ValueError as error:  # no UTF-8, or no TOML
         raise _invalid(path, "", f"it is not TOML: {error}") from error
+    except RecursionError as error:
+        raise _invalid(path, "", "it is not TOML that can be understood: it is nested too deeply") from error
     _refuse_unknown(path, "", document, (DAEMON, ENVIRONMENT, GATEWAY, PROFILE))
     variables = _table(path, ENVIRONMENT, document.get(ENVIRONMENT, {}))
     policy = _policy(path, _table(path, GATEWAY, document.get(GATEWAY, {})))
@@ -170,7 +172,7 @@ def _table(path: Path, key: str, value: object) -> Mapping[str, object]:
 
 
 def _number(path: Path, key: str, value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= sys.float_info.max:
         return float(value)
     raise _invalid(path, key, "it must be a number, 0 or more")
 

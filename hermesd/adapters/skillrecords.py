@@ -70,7 +70,7 @@ class SkillRecords:
         if path not in self._known:
             try:
                 self._known[path] = _parse(json.loads(path.read_bytes()))
-            except (OSError, ValueError, LookupError, TypeError):
+            except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 return HomeRecord()
         return self._known[path]
 

@@ -84,7 +84,16 @@ def _read(path: Path) -> TrashNote | None:
             str(document["description"]),
             tuple(str(alias) for alias in document["aliases"]),
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, HermesError):
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        HermesError,
+    ):
         return None
 
 

@@ -68,9 +68,7 @@ def with_values(text: str, values: Mapping[tuple[str, ...], Scalar], path: Path)
             text = with_value(text, keys, value)
         except (NotEditable, yaml.YAMLError) as error:
             raise _by_hand(path) from error
-    # Representations tell 1 from true, keep the order, and of a number that is none say that it equals itself.
-    if repr(parse_yaml(text, path)) != repr(wanted):
-        raise _by_hand(path)
+    _check(parse_yaml(text, path), wanted, path)
     return text
 
 
@@ -89,9 +87,21 @@ def without(text: str, entries: Iterable[tuple[str, ...]], path: Path) -> str:
             text = without_entry(text, keys)
         except (NotEditable, yaml.YAMLError) as error:
             raise _by_hand(path) from error
-    if repr(parse_yaml(text, path)) != repr(wanted):
-        raise _by_hand(path)
+    _check(parse_yaml(text, path), wanted, path)
     return text
+
+
+def _check(found: Data, wanted: Data, path: Path) -> None:
+    """Refuses what does not mean what was wanted, or cannot be told from it, as a number of thousands of digits.
+
+    Representations tell 1 from true, keep the order, and of a number that is none say that it equals itself.
+    """
+    try:
+        is_same = repr(found) == repr(wanted)
+    except (ValueError, RecursionError) as error:
+        raise _by_hand(path) from error
+    if not is_same:
+        raise _by_hand(path)
 
 
 def _pruned(data: Data, keys: tuple[str, ...]) -> Data:

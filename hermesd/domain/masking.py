@@ -49,20 +49,20 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 """What stands in an address as it is (RFC 3986)."""
 
 _BEGIN = r"(?<![A-Za-z0-9])"
-_LIKELY = r"(?=[A-Za-z_.~+/=-]*\d)"
-"""Words joined by dashes have no digit."""
+_LIKELY = r"(?=[A-Za-z_.~+/=-]{0,512}\d)"
+"""Words joined by dashes have no digit. Each place in a line is looked from, so none may look at all of it."""
 
 _KNOWN = re.compile(
     rf"(?P<shown>{_BEGIN}sk-){_LIKELY}[A-Za-z0-9_-]{{20,}}"
     rf"|(?P<slack>{_BEGIN}(?:xox[a-z](?:\.xox[a-z])?|xapp)-){_LIKELY}[A-Za-z0-9-]{{10,}}"
-    rf"|(?P<jwt>{_BEGIN}eyJ)[A-Za-z0-9_-]{{10,}}\.eyJ[A-Za-z0-9_-]{{6,}}(?:\.[A-Za-z0-9_-]*)?"
+    rf"|(?P<jwt>{_BEGIN}eyJ)[A-Za-z0-9_-]{{10,2048}}+\.eyJ[A-Za-z0-9_-]{{6,}}(?:\.[A-Za-z0-9_-]*)?"
     rf"|(?P<bearer>\b[Bb]earer +){_LIKELY}[A-Za-z0-9._~+/=-]{{20,}}"
     rf"|(?P<aws>{_BEGIN}(?:AKIA|ASIA))[A-Z0-9]{{16}}(?![A-Za-z0-9])"
     rf"|(?P<google>{_BEGIN}AIza)[A-Za-z0-9_-]{{35}}"
     rf"|(?P<github>{_BEGIN}(?:gh[oprsu]_|github_pat_))[A-Za-z0-9_]{{30,}}"
 )
 _TELEGRAM_NEEDLE = re.compile(r":[A-Za-z0-9_-]{30}")
-_TELEGRAM = re.compile(r"(\d{4,}(?::|%3[Aa]))(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{30,}")
+_TELEGRAM = re.compile(r"((?<!\d)\d{4,}(?::|%3[Aa]))(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{30,}")
 """The digits name the bot and are public. Behind them a UUID, a hash or a session would have no capital letter."""
 
 _DISCORD_NEEDLE = re.compile(r"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}")

@@ -61,4 +61,7 @@ def _fits(noted_s: float, process: ProcessIdentity) -> bool:
 
 
 def _number(said: object) -> float | None:
-    return float(said) if isinstance(said, int | float) else None
+    try:
+        return float(said) if isinstance(said, int | float) else None
+    except OverflowError:
+        return None

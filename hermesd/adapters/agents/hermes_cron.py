@@ -45,7 +45,10 @@ def adapt_jobs(home: Path, move: Move, *, keeps_active: bool) -> int:
             paused += 1
     move_paths(move, {"jobs": jobs})
     if jobs:
-        write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+        # Half a character, which JSON can name and UTF-8 cannot hold, is written as JSON names it.
+        write_atomic(
+            path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+        )
     return paused
 
 
@@ -54,7 +57,7 @@ def _read(path: Path) -> Any:
     text = read_text(path).removeprefix(_BYTE_ORDER_MARK)
     try:
         data = json.loads(text, strict=False) if text else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise invalid(path, "it is not JSON") from error
     if not isinstance(data, dict | list):
         raise invalid(path, "it is not a list of jobs")

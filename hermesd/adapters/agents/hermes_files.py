@@ -59,7 +59,9 @@ def read_model(config: Data) -> Model:
 
 def variables(config: Data, env: Mapping[str, str]) -> dict[str, str]:
     """What the agent finds in its environment: single values of the configuration, overridden by `.env`."""
-    bridged = {str(key): text_of(value) for key, value in config.items() if isinstance(value, str | int | float)}
+    bridged = {
+        text_of(key): text_of(value) for key, value in config.items() if isinstance(value, str | int | float)
+    }
     return bridged | dict(env)
 
 
@@ -110,5 +112,5 @@ def count_skills(directory: Path) -> int:
 
 def first(section: Mapping[str, Any], *keys: str) -> str:
     """The first of these keys that says something, as text."""
-    said = (section.get(key) for key in keys)
-    return next((str(value).strip() for value in said if isinstance(value, str | int | float) and str(value)), "")
+    said = (text_of(section.get(key)) for key in keys)
+    return next((text.strip() for text in said if text), "")

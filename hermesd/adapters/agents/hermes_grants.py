@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from hermesd.adapters.agents.hermes_sources import read_json
+from hermesd.adapters.filenames import readable
 from hermesd.domain.channels import section
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.grants import Grant, Renewal
@@ -47,7 +48,8 @@ def _stored(home: Path) -> Iterator[Grant]:
 
 def _of_provider(provider: object, entry: object) -> Iterator[Grant]:
     if isinstance(provider, str) and isinstance(entry, dict):
-        yield from _grant(provider, _STORE, entry.get("refresh_token"), ("auth", "add", provider))
+        name = readable(provider)
+        yield from _grant(name, _STORE, entry.get("refresh_token"), ("auth", "add", name))
 
 
 def _of_anthropic(home: Path) -> Iterator[Grant]:
@@ -57,8 +59,8 @@ def _of_anthropic(home: Path) -> Iterator[Grant]:
 
 def _of_servers(home: Path) -> Iterator[Grant]:
     for path in _files(home / _MCP):
-        token = _json(path).get("refresh_token")
-        yield from _grant(f"mcp {path.stem}", f"{_MCP}/{path.name}", token, ("mcp", "login", path.stem))
+        token, server = _json(path).get("refresh_token"), readable(path.stem)
+        yield from _grant(f"mcp {server}", f"{_MCP}/{readable(path.name)}", token, ("mcp", "login", server))
 
 
 def _files(directory: Path) -> Iterable[Path]:

@@ -54,7 +54,7 @@ def change_json(path: Path, change: Callable[[dict[str, Any]], list[str]]) -> li
     try:
         text = read_text(path)
         data = json.loads(text) if text else None
-    except (ConfigInvalid, ValueError):
+    except (ConfigInvalid, ValueError, RecursionError):
         return [f"{path} cannot be read, and may still name the profile as before"]
     if not isinstance(data, dict):
         return []
@@ -62,7 +62,9 @@ def change_json(path: Path, change: Callable[[dict[str, Any]], list[str]]) -> li
     told = change(data)
     if json.dumps(data) != unchanged:
         mode = stat.S_IMODE(path.stat().st_mode)
-        write_atomic(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(), mode)
+        written = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        # Half a character, which JSON can name and UTF-8 cannot hold, is written as JSON names it.
+        write_atomic(path, written.encode(errors="backslashreplace"), mode)
     return told
 
 

@@ -183,11 +183,11 @@ def _count(said: Any) -> int:
 
 def _epoch_s(said: Any) -> float:
     """A time as the agent writes it: ISO text, or a number since the epoch."""
-    if isinstance(said, int | float):
-        return float(said)
     try:
+        if isinstance(said, int | float):
+            return float(said)
         moment = datetime.fromisoformat(str(said))
-    except ValueError:
+    except (ValueError, OverflowError):  # a number beyond all bounds is no moment
         return 0.0
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
