@@ -13,6 +13,7 @@ from hermesd.adapters.agents.hermes_grants import read_grants
 from hermesd.adapters.agents.hermes_holdings import JOBS
 from hermesd.adapters.agents.hermes_moves import Move, change_json
 from hermesd.adapters.agents.hermes_state import read_report
+from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.errors import ConfigInvalid
 from hermesd.domain.masking import mask
 from hermesd.domain.notice import parse_notice
@@ -26,7 +27,8 @@ MOVE = Move(ProfileName("a"), Path("/a"), ProfileName("b"), Path("/b"))
 
 
 @target(
-    b'{"pid": 11, "start_time": 22, "gateway_state": "running", "exit_reason": "x", "active_agents": 1, "platforms": '
+    b'{"pid": 11, "start_time": 22, "gateway_state": "running", '
+    b'"exit_reason": "x", "active_agents": 1, "platforms": '
     b'{"telegram": {"state": "fatal", "error_message": "1111:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc", "updated_at": '
     b'"9026-01-01T00:00:00+00:00"}, "b": {"updated_at": 99999999999}}}'
 )
@@ -58,11 +60,12 @@ def gateway_pid(data: bytes) -> None:
 def agents_lock(data: bytes) -> None:
     """Who has a lock of the agent's, or nobody."""
     with home_with("a.lock", data) as home:
-        hermes_locks._owner([home], "a.lock")  # noqa: SLF001 - all else of it walks over /proc
+        hermes_locks._owner([home], "a.lock")
 
 
 @target(
-    b'{"providers": {"nous": {"refresh_token": "r", "tokens": {"refresh_token": "s"}}}, "credential_pool": {"openai": '
+    b'{"providers": {"nous": {"refresh_token": "r", "tokens": {"refresh_token": "s"}}}, '
+    b'"credential_pool": {"openai": '
     b'[{"refresh_token": "t"}]}}'
 )
 def logins(data: bytes) -> None:
@@ -96,7 +99,8 @@ def shared_json(data: bytes) -> None:
 
 
 @target(
-    b"model: {default: x, provider: openai}\nplatforms:\n  telegram: {enabled: true, token: '${T}', extra: {port: 80}}\n"
+    b"model: {default: x, provider: openai}\nplatforms:\n  telegram: {enabled: true, token: '${T}', extra: {"
+    b"port: 80}}\n"
     b"gateway: {multiplex_profiles: false}\nwebhook:\n  port: 8644\nagent: {restart_drain_timeout: 5}\n",
     b"model: x\napi_server: {port: 0x10}\n",
 )
@@ -124,7 +128,7 @@ def agents_env(data: bytes) -> None:
 def model(data: bytes) -> None:
     """The model and the patience of a home."""
     with home_with("config.yaml", data) as home, suppress(ConfigInvalid):
-        found = hermes_sources.yamlfile.read_yaml(home / "config.yaml")
+        found = read_yaml(home / "config.yaml")
         hermes_files.read_key_env(hermes_files.read_model(found), {})
         assert hermes_files.read_drain_s(found, {}) >= 0
 

@@ -58,9 +58,13 @@ def log(data: bytes) -> None:
 
 
 @target(
-    b"token 1111:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc and sk-abcdefghijklmnopqrstu1", b"Bearer abcdefghijklmnopqrstuvwx1",
-    b"-eyJhbGciOiJI.eyJzdWIiOi.x", b"12345678%3AAAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc", b"-sk-sk", b"xoxb-1234567890-abc",
-)  # fmt: skip
+    b"token 1111:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc and sk-abcdefghijklmnopqrstu1",
+    b"Bearer abcdefghijklmnopqrstuvwx1",
+    b"-eyJhbGciOiJI.eyJzdWIiOi.x",
+    b"12345678%3AAAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc",
+    b"-sk-sk",
+    b"xoxb-1234567890-abc",
+)
 def mask(data: bytes) -> None:
     """What is masked stays so, and a secret of the settings is gone in each of its spellings."""
     said = data.decode(errors="replace")
