@@ -55,7 +55,7 @@ _LIKELY = r"(?=[A-Za-z_.~+/=-]{0,512}\d)"
 _KNOWN = re.compile(
     rf"(?P<shown>{_BEGIN}sk-){_LIKELY}[A-Za-z0-9_-]{{20,}}"
     rf"|(?P<slack>{_BEGIN}(?:xox[a-z](?:\.xox[a-z])?|xapp)-){_LIKELY}[A-Za-z0-9-]{{10,}}"
-    rf"|(?P<jwt>{_BEGIN}eyJ)[A-Za-z0-9_-]{{10,2048}}+\.eyJ[A-Za-z0-9_-]{{6,}}(?:\.[A-Za-z0-9_-]*)?"
+    rf"|(?P<jwt>{_BEGIN}eyJ)[A-Za-z0-9_-]{{10,4096}}+\.eyJ[A-Za-z0-9_-]{{6,}}(?:\.[A-Za-z0-9_-]*)?"
     rf"|(?P<bearer>\b[Bb]earer +){_LIKELY}[A-Za-z0-9._~+/=-]{{20,}}"
     rf"|(?P<aws>{_BEGIN}(?:AKIA|ASIA))[A-Z0-9]{{16}}(?![A-Za-z0-9])"
     rf"|(?P<google>{_BEGIN}AIza)[A-Za-z0-9_-]{{35}}"

@@ -1,6 +1,7 @@
-"""Every parser holds what it promises for what failed once, and for a few inputs of this run's seed."""
+"""Every parser holds what it promises for what failed once, and for a few inputs that are always the same.
 
-import random
+The search for more is `python -m tests.fuzz`: what it finds is nobody's fault who changed something else.
+"""
 
 import pytest
 
@@ -14,8 +15,7 @@ FEW = 25
 
 
 @pytest.mark.parametrize("chosen", TARGETS.values(), ids=TARGETS)
-def test_a_parser_holds_what_it_promises(chosen: Target, rng: random.Random) -> None:
+def test_a_parser_holds_what_it_promises(chosen: Target) -> None:
     """Its seeds, its corpus, and what is made of them."""
-    seed = rng.randrange(1 << 48)
-    for data in (*chosen.seeds, *chosen.replayed(), *(chosen.made(seed + one) for one in range(FEW))):
+    for data in (*chosen.seeds, *chosen.replayed(), *(chosen.made(one) for one in range(FEW))):
         chosen.check(data)
