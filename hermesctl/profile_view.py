@@ -116,8 +116,10 @@ def detail_page(
 
 
 def created(profile: v1.Profile, took: str) -> str:
-    """What was made."""
-    return _lines([f"✓ created {clean(profile.name)} in {took}", *_places(profile)])
+    """What was made, and what comes next: an agent without a model can say nothing."""
+    command = profile.aliases[0] if profile.aliases else f"hermesctl -p {profile.name}"
+    following = f"  next   {clean(command)} {'chat' if profile.model else 'setup'}"
+    return _lines([f"✓ created {clean(profile.name)} in {took}", *_places(profile), following])
 
 
 def renamed(before: v1.Profile, after: v1.Profile, took: str) -> str:
