@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC
+from itertools import pairwise
 
 from hermesctl import arguments, literals, text, times
 from hermesctl.errors import HermesError as ClientError
@@ -50,7 +51,7 @@ def log(data: bytes) -> None:
         starts = parser.starts(data)
         assert starts == sorted(set(starts))
         assert not data or starts[0] == 0
-        for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+        for start, end in pairwise([*starts, len(data)]):
             parser.parse(data, start, end, 1.0)
         logs.last_start(data)
         logs.first_start(data, is_timed=is_timed)
