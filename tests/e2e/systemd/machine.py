@@ -122,9 +122,15 @@ def host_state() -> dict[str, object]:
     """What a machine must leave as it was: settings of the kernel, mounts, control groups."""
     return {
         "settings": _settings(),
-        "mounts": Path("/proc/self/mounts").read_text(),
+        "mounts": _mounts(),
         "groups": sorted(str(path) for path in Path("/sys/fs/cgroup").rglob("hermes-e2e-*")),
     }
+
+
+def _mounts() -> list[tuple[str, str, str, str]]:
+    """What is mounted where, and whether it can be written; a size, for one, is its owner's to change."""
+    lines = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return [(device, place, kind, options.split(",")[0]) for device, place, kind, options, *_ in lines]
 
 
 def _settings() -> dict[str, bytes]:
