@@ -18,7 +18,7 @@ PRIMARY_CODE = 0xFF
 REFUSED = {
     sqlite3.SQLITE_PERM: "permission denied",
     sqlite3.SQLITE_AUTH: "permission denied",
-    sqlite3.SQLITE_CANTOPEN: "permission denied",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
     sqlite3.SQLITE_READONLY: "it is read-only",
     sqlite3.SQLITE_BUSY: "another program has it open",
     sqlite3.SQLITE_LOCKED: "another program has it open",

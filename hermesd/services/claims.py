@@ -222,6 +222,8 @@ class Claims:
             self._stirred.clear()
             try:
                 await self._wake()
+            except HermesError as error:
+                log.warning("those that wait for claims are looked after later: %s", error.message)
             except Exception:
                 log.exception("those that wait for claims were not looked after")
             await self._until_worth_a_look()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hermesd.domain.agent import Agent
+from hermesd.domain.errors import HermesError
 from hermesd.domain.health import due
 from hermesd.domain.policy import Policy
 from hermesd.domain.ports import Ports
@@ -146,16 +147,17 @@ class Rounds:
             await self._take(finding)
 
     def _ask_all(self, visits: Sequence[Visit]) -> list[Finding]:
-        """Runs in a thread. One whose asking fails by a defect is left out; the others are still looked at."""
+        """Runs in a thread. One whose asking fails is left out this time; the others are still looked at."""
         found = []
         for visit in visits:
             begun_s = self._clock.monotonic_s()
             try:
                 probe = visit.agent.probe(visit.home, visit.vitals.process)
+            except (HermesError, OSError) as error:
+                log.warning("profile=%s could not be looked at: %s", visit.home.name, error)
+                continue
             except Exception:
-                log.exception(
-                    "profile=%s pid=%d could not be looked at", visit.home.name, visit.vitals.process.pid
-                )
+                log.exception("profile=%s could not be looked at", visit.home.name)
                 continue
             at_s = self._clock.monotonic_s()
             found.append(Finding(visit, probe, at_s, at_s - begun_s))

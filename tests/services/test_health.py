@@ -1,6 +1,7 @@
 """The health of gateways that are up: what is told, what is restarted, and above all what is let be."""
 
 import asyncio
+import errno
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -404,22 +405,30 @@ async def test_who_answers_slowly_is_asked_apart() -> None:
     await ward.close()
 
 
-async def test_a_defect_in_one_look_hinders_no_other(ward: Ward, caplog: pytest.LogCaptureFixture) -> None:
-    """Nor the next ones at the same gateway."""
+@pytest.mark.parametrize(
+    ("failure", "level"),
+    [(ZeroDivisionError(), "ERROR"), (OSError(errno.EMFILE, "Too many open files"), "WARNING")],
+)
+async def test_a_failure_of_one_look_hinders_no_other(
+    ward: Ward, caplog: pytest.LogCaptureFixture, failure: Exception, level: str
+) -> None:
+    """Nor the next ones at the same gateway; only a defect is told with its traceback."""
     ward.homes.add("writer")
     await ward.start("writer")
     probe, is_broken = ward.patient.probe, True
 
     def breaking(home: Home, process: ProcessIdentity) -> Probe:
         if home.name.text == "writer" and is_broken:
-            raise ZeroDivisionError
+            raise failure
         return probe(home, process)
 
     ward.patient.probe = breaking  # type: ignore[method-assign]
     ward.patient.is_frozen = True
     await ward.clock.advance(HANG_S)
     assert await conditions(ward) == ["hung"]
-    assert "profile=writer" in caplog.text
+    looks = [one for one in caplog.records if "could not be looked at" in one.getMessage()]
+    assert {(one.levelname, "profile=writer" in one.getMessage()) for one in looks} == {(level, True)}
+    assert all((one.exc_info is not None) == (level == "ERROR") for one in looks)
     is_broken = False
     await ward.clock.advance(HANG_S)
     assert len(await told(ward, "hung", "writer")) == 1
