@@ -173,7 +173,7 @@ class Person:
         if code == 0 and words[:2] == ("profile", "create"):
             try:
                 self.stage.furnish(words[2])
-            except FileNotFoundError:  # somebody else was faster
+            except OSError:  # somebody else was faster, or the disk is full
                 return
 
 
