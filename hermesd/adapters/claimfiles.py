@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from hermesd.adapters import locks
+from hermesd.adapters import jsontext, locks
 from hermesd.adapters.locks import FileLock
 from hermesd.domain.claims import ClaimLock, ClaimNote, in_use
 from hermesd.domain.errors import ProfileBusy
@@ -86,10 +86,10 @@ def read_note(path: Path) -> tuple[ClaimNote, ProcessIdentity | None] | None:
     """For whom a claim was taken last, and the process that it was given to; `None` if that cannot be read."""
     try:
         with path.open("rb") as file:
-            said = json.loads(file.read(_MOST_BYTES).partition(b"\n")[0])
+            said = jsontext.parse(file.read(_MOST_BYTES).partition(b"\n")[0])
         process = said.pop("process")
         return ClaimNote(**said), None if process is None else ProcessIdentity(**process)
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):  # gone, or being written
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):  # gone, or being written
         return None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hermesd.adapters import locks, procfs
+from hermesd.adapters import jsontext, locks, procfs
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.oserrors import translating
 from hermesd.domain.errors import ProfileBusy
@@ -57,8 +57,8 @@ def write_daemon_file(path: Path, *, socket: Path, root: Path, version: str) -> 
 def read_daemon_file(path: Path) -> DaemonNotice | None:
     """What the last daemon said, or `None` if there is nothing that can be read."""
     try:
-        return DaemonNotice(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError):  # absent, cut off, or of another version
+        return DaemonNotice(**jsontext.parse(path.read_bytes()))
+    except (OSError, ValueError, TypeError):  # absent, cut off, or of another version
         return None
 
 

@@ -5,7 +5,6 @@ process, and only ever asked for names of functions, files and lines: values of 
 answer in words begins with the command line, so that it is asked for JSON. Must not know whose process it is.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -13,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from hermesd.adapters import procfs
+from hermesd.adapters import jsontext, procfs
 
 PROGRAM = "py-spy"
 LIMIT_S = 5.0
@@ -53,9 +52,9 @@ def python_stacks(pid: int, search_path: str) -> list[str]:
     if child.returncode != 0:
         return [f"none: {program} failed: {_reason(complaint) or f'it ended with {child.returncode}'}"]
     try:
-        threads = json.loads(said)[::-1]  # the main one, which is the oldest, comes last
+        threads = jsontext.parse(said)[::-1]  # the main one, which is the oldest, comes last
         return [line for thread in threads for line in _thread(thread)]
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError):
         return [f"none: what {program} says is not understood"]
 
 

@@ -5,13 +5,13 @@ Must not know what becomes of a skill. Names and formats are those of hermes-age
 """
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from hermesd.adapters import jsontext
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.skilltrees import name_of, skills_below
 from hermesd.adapters.yamlfile import Data, read_yaml
@@ -72,7 +72,7 @@ class SkillHome:
     def from_hub(self) -> frozenset[str]:
         """Names of skills that were installed from a registry."""
         try:
-            installed = json.loads(_read(self.skills / HUB_LOCK) or b"{}").get("installed", {})
+            installed = jsontext.parse(_read(self.skills / HUB_LOCK) or b"{}").get("installed", {})
             return frozenset(installed) | {_folder(entry) for entry in installed.values()}
         except (ValueError, AttributeError, TypeError):  # damaged: hermes-agent too takes it for empty
             return frozenset()

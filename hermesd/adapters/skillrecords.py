@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from hermesd.adapters import jsontext
 from hermesd.adapters.ids import new_id
 from hermesd.adapters.oserrors import translating
 from hermesd.adapters.syscalls import identify, sync_file_system_of
@@ -69,8 +70,8 @@ class SkillRecords:
         path = self._path(home)
         if path not in self._known:
             try:
-                self._known[path] = _parse(json.loads(path.read_bytes()))
-            except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+                self._known[path] = _parse(jsontext.parse(path.read_bytes()))
+            except (OSError, ValueError, LookupError, TypeError, AttributeError):
                 return HomeRecord()
         return self._known[path]
 

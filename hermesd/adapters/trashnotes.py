@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from hermesd.adapters import jsontext
 from hermesd.adapters.atomic import TEMPORARY_SUFFIX, write_atomic
 from hermesd.adapters.syscalls import identify
 from hermesd.domain.errors import HermesError
@@ -75,7 +76,7 @@ def litter(trash: Path) -> list[Path]:
 def _read(path: Path) -> TrashNote | None:
     """A note; `None` if it is gone or is not one: the home is worth more than what is known of it."""
     try:
-        document = json.loads(path.read_bytes())
+        document = jsontext.parse(path.read_bytes())
         return TrashNote(
             str(document["id"]),
             ProfileName.parse(document["name"]),
@@ -84,16 +85,7 @@ def _read(path: Path) -> TrashNote | None:
             str(document["description"]),
             tuple(str(alias) for alias in document["aliases"]),
         )
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-        HermesError,
-    ):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, HermesError):
         return None
 
 

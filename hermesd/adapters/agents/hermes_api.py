@@ -5,11 +5,11 @@ settings are changed, nor who has a port.
 """
 
 import errno
-import json
 import socket
 from collections.abc import Mapping
 from typing import Any
 
+from hermesd.adapters import jsontext
 from hermesd.domain.agent import ApiServer
 
 ENABLED = "API_SERVER_ENABLED"
@@ -90,7 +90,7 @@ def is_answering(api: ApiServer) -> bool:
     try:
         connection.request("GET", "/health")
         answer = connection.getresponse()
-        said = json.loads(answer.read(_ANSWER_BYTES)) if answer.status == http.HTTPStatus.OK else {}
+        said = jsontext.parse(answer.read(_ANSWER_BYTES)) if answer.status == http.HTTPStatus.OK else {}
     except (OSError, http.client.HTTPException, ValueError):
         return False
     finally:

@@ -4,11 +4,11 @@ Owns: how `cron/jobs.json` says that a job is active or paused (hermes-agent 0.1
 `enabled`, the list of jobs only at `state`). Must not know why jobs are paused.
 """
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hermesd.adapters import jsontext
 from hermesd.adapters.agents.hermes_moves import JOBS, Move, move_paths
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.textfile import invalid, read_text
@@ -45,10 +45,7 @@ def adapt_jobs(home: Path, move: Move, *, keeps_active: bool) -> int:
             paused += 1
     move_paths(move, {"jobs": jobs})
     if jobs:
-        # Half a character, which JSON can name and UTF-8 cannot hold, is written as JSON names it.
-        write_atomic(
-            path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
-        )
+        write_atomic(path, jsontext.rendered(data))
     return paused
 
 
@@ -56,8 +53,8 @@ def _read(path: Path) -> Any:
     """The document as the agent reads it, which forgives raw control characters."""
     text = read_text(path).removeprefix(_BYTE_ORDER_MARK)
     try:
-        data = json.loads(text, strict=False) if text else {}
-    except (ValueError, RecursionError) as error:
+        data = jsontext.parse(text, is_strict=False) if text else {}
+    except ValueError as error:
         raise invalid(path, "it is not JSON") from error
     if not isinstance(data, dict | list):
         raise invalid(path, "it is not a list of jobs")

@@ -4,7 +4,6 @@ Owns: where conversations, jobs and secrets are (hermes-agent 0.18.2 and 0.19.0)
 installs (0.19.0). Nothing is changed, and no database is opened in this process. Must not know when it is asked.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -12,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from hermesd.adapters import jsontext
 from hermesd.adapters.agents.hermes_files import ENV
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.textfile import read_text
@@ -83,8 +83,8 @@ def _count_sessions(home: Path) -> int | None:
 def _count_jobs(home: Path) -> int | None:
     try:
         text = read_text(home / JOBS)
-        data = json.loads(text) if text else {}
-    except (ConfigInvalid, ValueError, RecursionError):
+        data = jsontext.parse(text) if text else {}
+    except (ConfigInvalid, ValueError):
         return None
     jobs = data.get("jobs", []) if isinstance(data, dict) else data
     return len(jobs) if isinstance(jobs, list) else None

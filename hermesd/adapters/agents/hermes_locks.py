@@ -4,13 +4,12 @@ Owns: where those files lie and what proves that one is somebody's (hermes-agent
 read: the agent takes, replaces and removes them. Must not know whose gateways are whose.
 """
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hermesd.adapters import procfs
+from hermesd.adapters import jsontext, procfs
 from hermesd.domain.claims import Claim
 
 DIRECTORY_VARIABLE = "HERMES_GATEWAY_LOCK_DIR"
@@ -75,6 +74,6 @@ def _living(record: Any) -> int | None:
 def _read_json(path: Path) -> Any:
     """What a file says; `None` for one that is missing, half written or not for us."""
     try:
-        return json.loads(path.read_bytes()) if path.is_file() else None
-    except (OSError, ValueError, RecursionError):
+        return jsontext.parse(path.read_bytes()) if path.is_file() else None
+    except (OSError, ValueError):
         return None

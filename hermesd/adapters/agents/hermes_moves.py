@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hermesd.adapters import jsontext
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.textfile import read_text
@@ -53,18 +54,15 @@ def change_json(path: Path, change: Callable[[dict[str, Any]], list[str]]) -> li
     """Changes a JSON file if there is anything to change, keeping its mode; says what stood in the way."""
     try:
         text = read_text(path)
-        data = json.loads(text) if text else None
-    except (ConfigInvalid, ValueError, RecursionError):
+        data = jsontext.parse(text) if text else None
+    except (ConfigInvalid, ValueError):
         return [f"{path} cannot be read, and may still name the profile as before"]
     if not isinstance(data, dict):
         return []
     unchanged = json.dumps(data)
     told = change(data)
     if json.dumps(data) != unchanged:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        written = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        # Half a character, which JSON can name and UTF-8 cannot hold, is written as JSON names it.
-        write_atomic(path, written.encode(errors="backslashreplace"), mode)
+        write_atomic(path, jsontext.rendered(data), stat.S_IMODE(path.stat().st_mode))
     return told
 
 

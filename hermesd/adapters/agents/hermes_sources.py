@@ -5,7 +5,6 @@ Owns: the agent's own reading rules (hermes-agent 0.19.0): which file yields to 
 out. Must not know what a setting means.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 from dotenv.variables import parse_variables
 
-from hermesd.adapters import dotenvfile, yamlfile
+from hermesd.adapters import dotenvfile, jsontext, yamlfile
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, text_of, variables
 from hermesd.adapters.textfile import invalid, read_text
 from hermesd.domain import exclusivity
@@ -126,8 +125,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def parse_json(text: str, path: Path) -> dict[str, Any]:
     """Like `read_json`, of a text that was read from `path`."""
     try:
-        data = json.loads(text) if text else {}
-    except (ValueError, RecursionError) as error:
+        data = jsontext.parse(text) if text else {}
+    except ValueError as error:
         raise invalid(path, "it is not JSON") from error
     return data if isinstance(data, dict) else {}
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hermesd.adapters import procfs
+from hermesd.adapters import jsontext, procfs
 from hermesd.adapters.atomic import write_atomic
 from hermesd.domain.gateway import Event
 from hermesd.domain.masking import Masking, mask
@@ -150,8 +150,8 @@ def explain_exit(home: Path, process: ProcessIdentity, status: ExitStatus, maski
 def read_json(path: Path) -> Any:
     """What a file says; `None` for one that is missing, half written or not for us."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return jsontext.parse(path.read_bytes())
+    except (OSError, ValueError):
         return None
 
 
