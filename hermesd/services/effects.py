@@ -178,7 +178,9 @@ class Effects:
                 log.error("profile=%s pid=%d not asked to end: %s", home.name, process.pid, error.message)
                 return
             except HermesError as error:
-                log.warning("profile=%s pid=%d asked to end later: %s", home.name, process.pid, error.message)
+                log.warning(
+                    "profile=%s pid=%d could not be asked to end: %s", home.name, process.pid, error.message
+                )
             else:
                 return
             await self._ports.clock.sleep_s(ASK_AGAIN_S)

@@ -99,15 +99,14 @@ def shared_json(data: bytes) -> None:
 
 
 @target(
-    b"model: {default: x, provider: openai}\nplatforms:\n  telegram: {enabled: true, token: '${T}', extra: {"
-    b"port: 80}}\n"
+    b"model: {default: x, provider: openai}\nplatforms:\n  telegram: {enabled: true, token: '${T}', extra: "
+    b"{port: 80}}\n"
     b"gateway: {multiplex_profiles: false}\nwebhook:\n  port: 8644\nagent: {restart_drain_timeout: 5}\n",
     b"model: x\napi_server: {port: 0x10}\n",
 )
 def config(data: bytes) -> None:
     """What a home says is read, and what cannot be read says nothing."""
     with home_with("config.yaml", data) as home:
-        read_claims(home)
         read_facts(home)
         for claim in read_claims(home):
             claim.source.encode()

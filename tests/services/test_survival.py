@@ -238,7 +238,7 @@ async def test_a_gateway_that_could_not_be_asked_to_end_is_asked_again(
         assert (await house.stop("coder")).state is OperationState.RUNNING
     await house.clock.advance(3)
     assert await house.state("coder") is State.STOPPED
-    assert "asked to end later: hermesd has too many files open" in caplog.text
+    assert "could not be asked to end: hermesd has too many files open" in caplog.text
 
 
 async def test_a_gateway_that_may_not_be_ended_is_not_asked_for_ever(

@@ -84,7 +84,7 @@ class Person:
             words = draw(self)
             if words[0] == FOLLOWING:
                 self._follow(words[1:])
-            elif words:
+            else:
                 self._do(words)
 
     def name(self) -> str:

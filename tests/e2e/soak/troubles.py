@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 
+from hermesd.adapters import pidfd
 from tests.e2e.accidents import cut_power
 from tests.e2e.census import members
 from tests.e2e.soak.stage import DISK_MIB, Stage, flags_of
@@ -25,6 +25,8 @@ ONLY = frozenset(filter(None, os.environ.get("HERMESD_SOAK_TROUBLES", "").split(
 """Names of the only kinds that are made; empty for all."""
 
 DAY_S = 86_400.0
+DEADLY = (*3 * (signal.SIGKILL,), signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT)
+"""How gateways are ended: mostly without a chance."""
 REBOUND_S = 35.0
 """How long a daemon may take to see that its socket was taken away."""
 
@@ -108,8 +110,7 @@ class Troubles:
         found = members(self.stage.machine)
         count = self.rng.choice((1, 1, 2, 5, len(found) // 2, len(found)))
         for member in self.rng.sample(found, min(count, len(found))):
-            with suppress(psutil.NoSuchProcess):
-                psutil.Process(member.process.pid).send_signal(self.rng.choice((9, 9, 9, 15, 11, 6)))
+            pidfd.send(member.process, self.rng.choice(DEADLY))
 
     def pause_gateways(self) -> None:
         """Some stand still: long enough that they hang, or not."""
@@ -117,10 +118,7 @@ class Troubles:
         paused = self.rng.sample(found, min(self.rng.randint(1, 5), len(found)))
         for number in (signal.SIGSTOP, signal.SIGCONT):
             for member in paused:
-                with suppress(psutil.NoSuchProcess):
-                    process = psutil.Process(member.process.pid)
-                    if members_still(member.process.start_ticks, process):
-                        process.send_signal(number)
+                pidfd.send(member.process, number)
             if number == signal.SIGSTOP:
                 time.sleep(self.rng.choice((self.rng.uniform(0, 5), self.rng.uniform(20, 60))))
 
@@ -189,14 +187,6 @@ KINDS: Sequence[Kind] = (
     Kind("take socket", Troubles.take_socket, 0.5),
     Kind("change gateways", Troubles.change_gateways, 2, is_of_daemon=False),
 )
-
-
-def members_still(start_ticks: int, process: psutil.Process) -> bool:
-    """Whether a process is the one that began then, and not another one of its pid."""
-    with suppress(psutil.Error, OSError):
-        text = Path(f"/proc/{process.pid}/stat").read_text()
-        return int(text.rpartition(")")[2].split()[19]) == start_ticks
-    return False
 
 
 def _words(process: psutil.Process) -> str:
