@@ -10,6 +10,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from hermesd.adapters import jsontext
 from hermesd.adapters.oserrors import translating
 from hermesd.domain.process import ProcessIdentity
 from hermesd.domain.profile import ProfileName
@@ -52,13 +53,13 @@ class TerminalFiles:
             return _parse(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, OverflowError):
             file.unlink(missing_ok=True)
             return None
 
 
 def _parse(text: str) -> Terminal:
-    fields = json.loads(text)
+    fields = jsontext.parse(text)
     return Terminal(
         id=fields["id"],
         profile=ProfileName(fields["profile"]["text"]),
@@ -66,5 +67,5 @@ def _parse(text: str) -> Terminal:
         process=ProcessIdentity(**fields["process"]),
         working_directory=fields["working_directory"],
         tty=fields["tty"],
-        started_at_s=fields["started_at_s"],
+        started_at_s=float(fields["started_at_s"]),
     )

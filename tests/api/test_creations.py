@@ -8,7 +8,7 @@ from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.cloning import CloneOrder, Extent
 from hermesd.domain.grants import Grant, Renewal
 from hermesd.v1 import operations_pb2, operations_pb2_grpc, profiles_pb2, profiles_pb2_grpc
-from tests.api.conftest import Served
+from tests.api.serving import Served
 from tests.api.test_server import refusal
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]

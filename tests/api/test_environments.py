@@ -11,7 +11,7 @@ from hermesd.domain.environment import Removal
 from hermesd.services.environments import Origin
 from hermesd.v1 import environments_pb2 as v1
 from hermesd.v1 import environments_pb2_grpc, terminals_pb2, terminals_pb2_grpc
-from tests.api.conftest import Served
+from tests.api.serving import Served
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]
 

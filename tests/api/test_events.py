@@ -10,7 +10,7 @@ from hermesd.services.events import MOST_LISTED
 from hermesd.v1 import events_pb2 as v1
 from hermesd.v1 import gateways_pb2, gateways_pb2_grpc
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
-from tests.api.conftest import Served
+from tests.api.serving import Served
 
 if TYPE_CHECKING:
     from hermesd.v1.events_pb2_grpc import EventsServiceAsyncStub

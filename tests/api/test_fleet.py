@@ -9,7 +9,7 @@ from hermesd.domain.process import Phase, Probe
 from hermesd.v1 import errors_pb2, operations_pb2, operations_pb2_grpc
 from hermesd.v1 import gateways_pb2 as v1
 from hermesd.v1.gateways_pb2_grpc import GatewaysServiceStub
-from tests.api.conftest import Served
+from tests.api.serving import Served
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]
 

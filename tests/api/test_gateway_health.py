@@ -8,7 +8,7 @@ from hermesd.domain.health import Condition, assess
 from hermesd.domain.process import Phase, Probe, Sign
 from hermesd.v1 import gateways_pb2 as v1
 from hermesd.v1 import gateways_pb2_grpc
-from tests.api.conftest import Served
+from tests.api.serving import Served
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]
 

@@ -6,7 +6,7 @@ from hermesd.domain.process import ExitCause, Foreign
 from hermesd.domain.profile import ProfileName
 from hermesd.v1 import gateways_pb2, gateways_pb2_grpc
 from tests.adapters.hermes_homes import myself
-from tests.api.conftest import Served
+from tests.api.serving import Served
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]
 

@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesd.v1 import logs_pb2 as v1
 from hermesd.v1 import logs_pb2_grpc
-from tests.api.conftest import Served
+from tests.api.serving import Served
 from tests.waiting import until
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]

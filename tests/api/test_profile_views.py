@@ -9,7 +9,7 @@ from hermesd.domain.cloning import Credential
 from hermesd.domain.usage import Holdings, Leftover
 from hermesd.v1 import profiles_pb2 as v1
 from hermesd.v1 import profiles_pb2_grpc
-from tests.api.conftest import Served
+from tests.api.serving import Served
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]
 

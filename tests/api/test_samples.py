@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesd.v1 import gateways_pb2, gateways_pb2_grpc, samples_pb2_grpc
 from hermesd.v1 import samples_pb2 as v1
-from tests.api.conftest import Served
+from tests.api.serving import Served
 from tests.waiting import until
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]

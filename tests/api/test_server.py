@@ -33,7 +33,8 @@ from hermesd.v1 import (
     trash_pb2,
     trash_pb2_grpc,
 )
-from tests.api.conftest import Served
+from tests.api.serving import Served
+from tests.waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.fast, pytest.mark.api]
 
@@ -308,7 +309,7 @@ async def test_events_are_listed_and_watched(served: Served) -> None:
     listed = await stub.ListEvents(events_pb2.ListEventsRequest(profile="coder"))
     first = listed.events[0]
     watch = stub.WatchEvents(events_pb2.WatchEventsRequest(resume_token=first.token))
-    item = await asyncio.wait_for(anext(aiter(watch)), 5)
+    item = await asyncio.wait_for(anext(aiter(watch)), DEADLINE_S)
     assert item.event.token == first.token + 1
     watch.cancel()
 
@@ -319,7 +320,7 @@ async def test_a_slow_watcher_of_the_api_gets_a_gap(served: Served) -> None:
         await served.house.services.events.record("test.fact", "fact")
     stub = events_pb2_grpc.EventsServiceStub(served.channel)
     watch = stub.WatchEvents(events_pb2.WatchEventsRequest(resume_token=1))
-    item = await asyncio.wait_for(anext(aiter(watch)), 5)
+    item = await asyncio.wait_for(anext(aiter(watch)), DEADLINE_S)
     assert item.gap.next_token > 2
     watch.cancel()
 
@@ -331,7 +332,7 @@ async def test_the_daemon_says_who_it_is_and_ends_on_request(served: Served) -> 
     assert daemon.root.endswith(".hermes")
     stopped = await stub.StopDaemon(daemon_pb2.StopDaemonRequest(gateways=True))
     assert stopped.pid == daemon.pid
-    await asyncio.wait_for(served.ending.wait(), 1)
+    await asyncio.wait_for(served.ending.wait(), DEADLINE_S)
     assert served.ending.drain
 
 

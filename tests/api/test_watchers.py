@@ -8,9 +8,9 @@ import pytest
 
 from hermesd.v1 import events_pb2 as v1
 from hermesd.v1.events_pb2_grpc import EventsServiceStub
-from tests.api.conftest import Served
+from tests.api.serving import Served
 from tests.tiers import sampled
-from tests.waiting import until
+from tests.waiting import DEADLINE_S, until
 
 if TYPE_CHECKING:
     import grpc
@@ -72,7 +72,7 @@ async def test_a_watcher_that_never_reads_hinders_nobody(served: Served, flood: 
             await events.record("test.fact", f"{number} {TEXT}")
         await events.record("gateway.ready", "", profile="coder")
         await reader.has(group * GROUP)
-        assert await service.ListEvents(v1.ListEventsRequest(page_size=1), timeout=5.0)
+        assert await service.ListEvents(v1.ListEventsRequest(page_size=1), timeout=DEADLINE_S)
     for other in others:
         await other.has(flood // GROUP)
         assert other.tokens == [*range(last + GROUP, last + flood + 1, GROUP)]

@@ -12,11 +12,11 @@ import time
 import traceback
 from types import FrameType
 
-from tests.fuzz import agentfiles, files, words
+from tests.fuzz import agentfiles, calls, files, words
 from tests.fuzz.target import TARGETS, Target
 
 LIMIT_S = 10
-SOURCES = (files, agentfiles, words)
+SOURCES = (files, agentfiles, calls, words)
 
 
 class TooSlow(Exception):

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hermesd.adapters import dotenvfile, profilefiles, trashnotes, yamlfile
+from hermesd.adapters import dotenvfile, profilefiles, skilltrees, trashnotes, yamlfile
 from hermesd.adapters.claimfiles import read_note
 from hermesd.adapters.daemonfile import read_daemon_file
 from hermesd.adapters.settingsfile import read_settings
 from hermesd.adapters.skillrecords import SkillRecords
+from hermesd.adapters.terminalfiles import TerminalFiles
 from hermesd.domain.errors import ConfigInvalid
 from tests.fuzz.target import target
 
@@ -116,3 +117,25 @@ def skill_record(data: bytes) -> None:
         records = SkillRecords(home / "records")
         records._path(home).write_bytes(data)
         records.read(home)
+
+
+@target(
+    b'{"id": "a1", "profile": {"text": "coder"}, "verb": "chat", "process": {"boot_id": "b", "pid": 1, '
+    b'"start_ticks": 2, "spawn_id": ""}, "working_directory": "/", "tty": "", "started_at_s": 1.5}'
+)
+def terminal_record(data: bytes) -> None:
+    """Records can be put in order whatever one of them says; what is none is removed."""
+    with home_with("a.json", data) as home:
+        (home / "b.json").write_bytes(
+            b'{"id": "b", "profile": {"text": "b"}, "verb": "", "process": {"boot_id": "b", '
+            b'"pid": 1, "start_ticks": 2, "spawn_id": ""}, "working_directory": "", "tty": "", "started_at_s": 1}'
+        )
+        found = TerminalFiles(home).all()
+        assert len(found) == len(list(home.iterdir()))
+
+
+@target(b"---\nname: 'my skill'\ndescription: x\n---\n# text\n", b"name: x\n---\n")
+def front_matter(data: bytes) -> None:
+    """A skill has a name of one line, or its directory's."""
+    with home_with("SKILL.md", data) as home:
+        assert "\n" not in skilltrees.name_of(str(home))
