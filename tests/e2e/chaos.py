@@ -191,7 +191,8 @@ class Chaos:
             if process is None or record.profile_id == self._untouched_id or self.rng.random() < 0.3:
                 continue
             if procfs.is_alive(process):
-                psutil.Process(process.pid).kill()
+                with suppress(psutil.NoSuchProcess):
+                    psutil.Process(process.pid).kill()
             stranger = self.rng.choice(self.decoys).identity
             self._tell(f"  pid {process.pid} becomes that of {stranger.pid}")
             await store.save_gateway(replace(record, process=self._recycled(process, stranger)))

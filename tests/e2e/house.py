@@ -5,11 +5,14 @@ Owns: the environment that both programs run in, and the promise that nothing ou
 
 import json
 import os
+import secrets
 import socket
+import stat
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,15 +22,52 @@ import psutil
 BIN = Path(sys.executable).parent
 CLIENT = BIN / "hermesctl"
 COMMAND_LIMIT_S = 300.0
-ENDING_S = 3.0
+ENDING_S = 10.0
+"""What was killed may take a moment to go, and warm clients notice by themselves that their daemon is gone."""
+PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to whoever asks for any (32768 and up), or somebody could get one by chance
+between the moment it is chosen here and the one a gateway listens on it."""
+WORKERS = 12
+"""Each worker of a run draws from a share of its own; how many workers need one."""
+_drawn: set[int] = set()
 
 
 def free_port() -> int:
-    """A loopback port that the kernel just had to spare."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A loopback port that is free, and that nobody else gets who asks for one."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    while True:
+        port = secrets.choice(PORTS[worker::WORKERS])
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _drawn:
+                _drawn.add(port)
+                return port
+
+
+def entries(directory: Path) -> Iterator[Path]:
+    """A directory and whatever is below it; what goes while one looks is left out, or may be gone by now."""
+    yield directory
+    for place, directories, files in os.walk(directory):
+        yield from (Path(place, name) for name in (*directories, *files))
+
+
+def contents(directory: Path) -> dict[Path, bytes]:
+    """What is in each plain file below a directory that somebody may be working in; links are not followed."""
+    found = {}
+    for path in entries(directory):
+        with suppress(FileNotFoundError):
+            if stat.S_ISREG(path.lstat().st_mode):
+                found[path] = path.read_bytes()
+    return found
+
+
+def modes(directory: Path) -> dict[Path, int]:
+    """The mode of a directory that somebody may be working in, and of all that is below it."""
+    found = {}
+    for path in entries(directory):
+        with suppress(FileNotFoundError):
+            found[path] = stat.S_IMODE(path.lstat().st_mode)
+    return found
 
 
 @dataclass
@@ -107,7 +147,7 @@ class Machine:
         """Ends the daemon and its gateways, then names every process that is still here."""
         if (self.home / ".local" / "state" / "hermesd").exists():
             self.ctl("daemon", "stop", "--gateways")
-        _, left = psutil.wait_procs(self.processes(), timeout=ENDING_S)  # what was killed may take a moment to go
+        _, left = psutil.wait_procs(self.processes(), timeout=ENDING_S)
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=10)
@@ -122,6 +162,14 @@ class Machine:
                     found.append(process)
             except psutil.Error:
                 continue
+        return found
+
+    def command_lines(self) -> dict[int, list[str]]:
+        """The words of each of them, by pid; who ends while one looks is left out."""
+        found = {}
+        for process in self.processes():
+            with suppress(psutil.Error):
+                found[process.pid] = process.cmdline()
         return found
 
 

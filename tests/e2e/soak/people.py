@@ -35,6 +35,7 @@ EXPECTED = REFUSALS | {
     "PORT_IN_USE",
     "CHANGED_MEANWHILE",
     "PARTIAL",
+    "STILL_RUNNING",
 }
 """What somebody may be told of gateways that misbehave, and because others do things too."""
 

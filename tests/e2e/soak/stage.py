@@ -26,6 +26,8 @@ CANARY = "soakcanary"
 
 REAL = ("ana", "ben", "cleo")
 DISK_MIB = 2048
+ATTEMPTS = 20
+"""No disk is made smaller than what is on it, which grows while it is measured."""
 POLICY: Mapping[str, float] = {
     "start_limit_s": 90.0,
     "stable_s": 5.0,
@@ -146,8 +148,13 @@ class Stage:
 
     def resize(self, mib: int = 0) -> None:
         """Makes the disk so large; with 0, so small that nothing more fits."""
-        size = f"{mib}m" if mib else f"{_used_kib(self.machine.home)}k"
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(self.machine.home)], check=True)
+        for _ in range(ATTEMPTS):
+            size = f"{mib}m" if mib else f"{_used_kib(self.machine.home)}k"
+            command = ["mount", "-o", f"remount,size={size}", str(self.machine.home)]
+            done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+            if done.returncode == 0:
+                return
+        raise OSError(done.stderr)
 
     def _write_program(self) -> Path:
         """The program that both kinds of gateways run, in what looks like the real agent's installation."""
