@@ -141,6 +141,12 @@ class Agent(Protocol):
         Nothing that it says holds a secret of the home, as nothing that `explain_exit` does.
         """
 
+    def prepare_start(self, home: Home) -> None:
+        """Takes away what would make the agent believe that this home's gateway runs, though none does.
+
+        Called while nothing of the gateway runs. Once more changes nothing. Raises `DiskFull`, `NotPermitted`.
+        """
+
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Tells the agent that the coming SIGTERM is meant, so that it ends with 0."""
 

@@ -37,7 +37,7 @@ class DiskUsage:
 
 @dataclass(frozen=True)
 class Leftover:
-    """What stays when a profile is deleted, for it is not hermesd's, and would work for a profile that is gone."""
+    """What stays when a profile is deleted or renamed, for it is not hermesd's, and would work for nobody then."""
 
     message: str
     fix: str = ""

@@ -52,6 +52,10 @@ class Claimant(Protocol):
     def home(self) -> Home:
         """Where its profile is."""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it was taken down for a while, in which its home may be on its way to another place."""
+
     def find_claims_free(self) -> None:
         """Told that all it waits for was free a moment ago."""
 
@@ -179,11 +183,14 @@ class Claims:
         return ClaimTable([own, *others], seen.outsiders).denials(record.profile_id)
 
     def _returning(self) -> list[Claimant]:
-        """Gateways without a process that come back by themselves, with what they had."""
+        """Gateways without a process that come back by themselves, with what they had, and may want less by now.
+
+        Who is held keeps all of it: no file says what is wanted of a home that is on its way.
+        """
         return [
             one
             for one in self._claimants.values()
-            if one.record.claims and one.record.gateway.state not in LIVE and _comes_back(one)
+            if one.record.claims and one.record.gateway.state not in LIVE and _comes_back(one) and not one.is_held
         ]
 
     def _waiting(self) -> list[Claimant]:

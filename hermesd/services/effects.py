@@ -113,6 +113,7 @@ class Effects:
             HermesError: there is none now, for one of many reasons; see `not_started`.
         """
         await self._mark_output(home, record.profile_id)
+        await self._prepare_agent(home)
         spec = SpawnSpec(
             name=home.name.text,
             spawn_id=record.spawn_id,
@@ -136,6 +137,13 @@ class Effects:
         except ProfileBusy:  # something of an earlier start lives that no record tells of
             await self._clear(record)
             return await self._ports.backend.start(spec)
+
+    async def _prepare_agent(self, home: Home) -> None:
+        """Without it the agent may refuse to start, and says why."""
+        try:
+            await asyncio.to_thread(self.agent_of(home).prepare_start, home)
+        except HermesError as error:
+            log.warning("profile=%s start not prepared: %s", home.name, error.message)
 
     async def _mark_output(self, home: Home, profile_id: str) -> None:
         """Tells what the last process printed from what the next one will. Without it, times are less exact."""

@@ -194,6 +194,11 @@ class Keeper:
             await self._ledger.save(replace(self.record, is_enabled=is_enabled, start_order=order))
         self._ledger.wake()
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it was ended, to come back with a `release`."""
+        return self._is_halted
+
     async def hold(self) -> None:
         """Ends the process without changing the wish, and starts none until `release`.
 

@@ -119,7 +119,7 @@ class Renames:
             )
             await job.attempt(
                 self._gateways.release(known, job, is_up=plan.is_up),
-                f"renamed, but its gateway is not up; see hermesctl gateway why {plan.after}",
+                f"renamed, but its gateway is not up (see hermesctl gateway why {plan.after})",
             )
 
         return work
@@ -160,6 +160,8 @@ class Renames:
     async def _follow_in_agent(self, before: ProfileName, home: Home, job: Job) -> None:
         agent = self._runtimes.agent_of(home.name)
         earlier = Home(before, home.path.with_name(before.text), home.identity)
+        for service in await asyncio.to_thread(agent.leftovers, earlier):
+            job.warn(str(service))
         for leftover in await asyncio.to_thread(agent.follow_rename, earlier, home):
             job.warn(leftover)
 

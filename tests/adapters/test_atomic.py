@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_reader_sees_old_or_new_while_it_is_replaced(tmp_path: Path) -> None:
         write_atomic(path, b"new")
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new"
+
+
+def test_writers_at_the_same_time_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    """Each succeeds, whoever is last; a temporary name that several share would fail some of them."""
+    path, texts = tmp_path / "file", [f"writer {number}\n".encode() * 100 for number in range(4)]
+
+    def write(text: bytes) -> None:
+        for _ in range(50):
+            write_atomic(path, text)
+            assert path.read_bytes() in texts
+
+    with ThreadPoolExecutor(len(texts)) as pool:
+        list(pool.map(write, texts))
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_symlink_stays_and_its_target_is_written(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hermesd.domain.agent import ApiServer
 from hermesd.domain.errors import ConfigInvalid, Incompatible, PortInUse
 from hermesd.domain.gateway import Event
 from hermesd.domain.process import ExitCause, ExitStatus, Phase
-from hermesd.domain.profile import Home
+from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Runtime
 from tests.adapters.hermes_homes import answering, home_at, myself, platform, report, write_env
 
@@ -229,6 +230,13 @@ def test_a_gateway_is_started_under_supervision(home: Home) -> None:
     }
 
 
+def test_the_default_profile_is_named_like_any_other(home: Home) -> None:
+    """Where nobody is named, the agent takes whoever is the sticky default, even in the root's own home."""
+    default = replace(home, name=ProfileName("default"))
+    assert AGENT.launch(runtime(), default).argv[1:4] == ("-p", "default", "gateway")
+    assert AGENT.command(runtime(), default, ["-z", "hi"]).argv[1:] == ("-p", "default", "-z", "hi")
+
+
 @pytest.mark.parametrize(
     ("version", "is_flagged"), [("0.18.2", False), ("0.19.0", True), ("0.21.4", True), ("odd", True)]
 )
@@ -418,6 +426,15 @@ def test_a_stop_is_announced_to_this_very_process(home: Home) -> None:
     assert (said["target_pid"], said["target_start_time"]) == (os.getpid(), myself().start_ticks)
     assert {"stopper_pid", "written_at"} <= said.keys()
     assert marker.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_stop_is_announced_in_the_home_alone(home: Home, tmp_path: Path) -> None:
+    """A link in the marker's place leads wherever somebody wanted it to."""
+    (tmp_path / "theirs").write_text("theirs")
+    (home.path / ".gateway-planned-stop.json").symlink_to(tmp_path / "theirs")
+    AGENT.prepare_stop(home, myself())
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    assert "target_pid" in (home.path / ".gateway-planned-stop.json").read_text()
 
 
 @pytest.mark.parametrize(

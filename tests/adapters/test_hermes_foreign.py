@@ -9,16 +9,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from hermesd.adapters import heldlocks, procfs
-from hermesd.adapters.agents.hermes_foreign import foreign_gateway
+from hermesd.adapters.agents.hermes_foreign import disown, foreign_gateway
+from hermesd.domain.errors import DiskFull
 from hermesd.domain.process import Foreign
 from hermesd.domain.profile import Home
 from tests.adapters.hermes_homes import home_at, myself
 from tests.adapters.unprivileged import reachable_directory, said_by_nobody
+from tests.faults.injection import crash_at, fill_disk_at
 from tests.processes import ending
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
@@ -105,6 +109,63 @@ def test_the_gateway_of_the_original_is_not_that_of_its_copy(tmp_path: Path, hom
         (copy.path / name).write_bytes((home.path / name).read_bytes())
     assert foreign_gateway(copy.path, None) is None
     assert foreign_gateway(home.path, None) is not None
+
+
+def test_a_copy_forgets_the_gateway_of_the_original(tmp_path: Path, home: Home, holder: Holder) -> None:
+    """Or hermes-agent would not start its own; what else its report says stays, and the original's stays whole."""
+    copy = home_at(tmp_path / "copy")
+    record(home, holder.pid, "gateway_state.json", start_time=ticks(holder.pid), desired_state=1)
+    before = (home.path / "gateway_state.json").read_bytes()
+    (copy.path / "gateway_state.json").write_bytes(before)
+    for place in (home, copy):
+        disown(place.path)
+    assert (home.path / "gateway_state.json").read_bytes() == before
+    assert json.loads((copy.path / "gateway_state.json").read_text()) == {
+        "kind": "hermes-gateway",
+        "desired_state": 1,
+    }
+    assert (copy.path / "gateway_state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_who_is_gone_needs_no_forgetting(home: Home) -> None:
+    """The agent finds out by itself, and a report that it cannot read is its own to mend."""
+    for text in (json.dumps({"pid": os.getpid(), "start_time": 1}), json.dumps({"pid": 1 << 23}), "[", "7", "[]"):
+        (home.path / "gateway_state.json").write_text(text)
+        disown(home.path)
+        assert (home.path / "gateway_state.json").read_text() == text
+
+
+def test_forgetting_that_is_cut_off_leaves_the_old_report_or_the_new(
+    tmp_path: Path, home: Home, holder: Holder
+) -> None:
+    """At any step, and on a full disk."""
+    copy = home_at(tmp_path / "copy").path / "gateway_state.json"
+    record(home, holder.pid, copy.name, start_time=ticks(holder.pid))
+    old = (home.path / copy.name).read_bytes()
+    new = json.dumps({"kind": "hermes-gateway"}).encode()
+    for is_crash in (True, False):
+        copy.write_bytes(old)
+        for step in count(1):
+            work = partial(disown, copy.parent)
+            if not (crash_at(step, work) if is_crash else fill_disk_at(step, work, DiskFull)):
+                break
+            assert copy.read_bytes() in (old, new)
+            copy.write_bytes(old)
+        assert step > 3
+        assert copy.read_bytes() == new
+
+
+def test_a_copy_whose_report_is_a_link_does_not_write_into_the_original(
+    tmp_path: Path, home: Home, holder: Holder
+) -> None:
+    """As of a home that was copied as links."""
+    copy = home_at(tmp_path / "copy").path / "gateway_state.json"
+    record(home, holder.pid, copy.name, start_time=ticks(holder.pid))
+    copy.symlink_to(home.path / copy.name)
+    before = (home.path / copy.name).read_bytes()
+    disown(copy.parent)
+    assert (home.path / copy.name).read_bytes() == before
+    assert json.loads(copy.read_text()) == {"kind": "hermes-gateway"}
 
 
 def test_a_renamed_home_keeps_its_gateway(home: Home, holder: Holder) -> None:

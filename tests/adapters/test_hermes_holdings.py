@@ -188,11 +188,11 @@ def test_services_that_start_this_home_are_named(
     (tmp_path / "system" / name).write_bytes(b"\xff")
     assert agent.leftovers(home) == [
         Leftover(
-            f"the service {name} in {user} is hermes-agent's, and goes on starting it",
+            f"the service {name} in {user} is hermes-agent's, and goes on starting 'coder'",
             f"systemctl --user disable --now {name}",
         ),
         Leftover(
-            f"the service {name} in {tmp_path / 'system'} is hermes-agent's, and goes on starting it",
+            f"the service {name} in {tmp_path / 'system'} is hermes-agent's, and goes on starting 'coder'",
             f"sudo systemctl disable --now {name}",
         ),
     ]
@@ -201,6 +201,8 @@ def test_services_that_start_this_home_are_named(
     assert agent.leftovers(home) == []
     (user / name).write_text(f"[Service]\nWorkingDirectory={home.path}\n")
     assert HermesAgent().leftovers(home) == []
+    home.path.rename(home.path.with_name("moved"))
+    assert [one.fix for one in agent.leftovers(home)] == [f"systemctl --user disable --now {name}"]
 
 
 def test_a_pipe_in_place_of_the_database_is_not_opened(home: Home) -> None:

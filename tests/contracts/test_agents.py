@@ -30,6 +30,7 @@ from hermesd.domain.runtime import COMMAND, HERMES_AGENT, Runtime
 from hermesd.domain.soul import Soul
 from tests.adapters.hermes_homes import beat, home_at, myself, platform, report
 from tests.fakes.agent import ScriptedAgent
+from tests.faults.injection import snapshot
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -224,6 +225,15 @@ def test_a_launch_asks_for_no_notifications_unless_somebody_listens(subject: Sub
     launch = subject.agent.launch(subject.runtime, home)
     assert not launch.has_watchdog
     assert "NOTIFY_SOCKET" not in launch.environment
+
+
+def test_preparing_a_start_changes_nothing_in_a_home_at_rest(subject: Subject, home: Home) -> None:
+    """Nor the second time, which may be needed by the daemon after this one."""
+    report(home, "running", pid=1 << 23)
+    before = snapshot(home.path)
+    subject.agent.prepare_start(home)
+    subject.agent.prepare_start(home)
+    assert snapshot(home.path) == before
 
 
 def test_a_stop_can_be_announced_again(subject: Subject, home: Home) -> None:

@@ -79,6 +79,10 @@ class ScriptedAgent:
         """Where commands must start."""
         self.announced: list[tuple[str, ProcessIdentity]] = []
         """Every `prepare_stop`, in order."""
+        self.prepared: list[str] = []
+        """Every `prepare_start`, in order."""
+        self.preparing_refusal: HermesError | None = None
+        """What `prepare_start` raises."""
         self.setups: list[tuple[str, Setup]] = []
         """Every `set_up` that was not refused, in order."""
         self.renamed: list[tuple[str, str]] = []
@@ -188,6 +192,12 @@ class ScriptedAgent:
         if not script:
             return Probe(Phase.READY)
         return script.pop(0) if len(script) > 1 else script[0]
+
+    def prepare_start(self, home: Home) -> None:
+        """Remembers that a start was prepared, or fails as it is set to."""
+        self.prepared.append(home.name.text)
+        if self.preparing_refusal is not None:
+            raise self.preparing_refusal
 
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Remembers that the stop was announced."""

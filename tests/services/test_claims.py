@@ -72,6 +72,20 @@ async def test_a_second_gateway_with_the_same_bot_waits_and_nothing_of_it_runs(h
     assert (await house.record("coder")).claims == (BOT,)
 
 
+async def test_a_bot_that_came_to_a_running_gateway_is_said_to_wait_for_a_restart(house: House) -> None:
+    """Whoever wrote a token and starts what is up already would be told that all is ready, and hear nothing."""
+    claim(house, coder=[PORT])
+    await house.start("coder")
+    assert not (await house.start("coder")).warnings
+    claim(house, coder=[PORT, BOT])
+    (said,) = (await house.start("coder")).warnings
+    assert said == (
+        "TELEGRAM_BOT_TOKEN changed since the start; takes effect after: hermesctl gateway restart coder"
+    )
+    await house.restart("coder")
+    assert not (await house.start("coder")).warnings
+
+
 async def test_who_waits_starts_by_itself_when_the_holder_is_stopped(house: House) -> None:
     """At once, and the one that is stopped is not in line."""
     claim(house, coder=[BOT], worker=[BOT])
@@ -97,15 +111,32 @@ async def test_who_wished_first_is_first(house: House) -> None:
     assert await states(house, "coder", "zoe", "ann") == [State.STOPPED, State.STOPPED, State.RUNNING]
 
 
+async def test_who_is_held_keeps_its_bot_though_no_file_names_it(house: House) -> None:
+    """As while a home is given another name: whoever waits must not get the bot in between."""
+    claim(house, coder=[BOT], worker=[BOT])
+    await house.start("coder")
+    await house.start("worker")
+    coder = (await house.services.profiles.get(ProfileName("coder"))).known
+    keeper = await house.services.keepers.of(coder)
+    await keeper.hold()
+    claim(house, coder=[])
+    await house.clock.advance(LOOK_S * 3)
+    assert failure(await house.start("worker")) == "TOKEN_IN_USE"
+    claim(house, coder=[BOT])
+    await keeper.release()
+    await house.clock.settle()
+    assert await states(house, "coder", "worker") == [State.RUNNING, State.PARKED]
+
+
 async def test_another_token_lets_it_start(house: House) -> None:
-    """Without a word from anybody."""
+    """Without a word from anybody, within the five seconds that people are promised."""
     claim(house, coder=[BOT], worker=[BOT])
     await house.start("coder")
     await house.start("worker")
     await house.clock.advance(LOOK_S * 3)
     assert await house.state("worker") is State.PARKED
     claim(house, worker=[OTHER_BOT])
-    await house.clock.advance(LOOK_S)
+    await house.clock.advance(5.0)
     assert await states(house, "coder", "worker") == [State.RUNNING, State.RUNNING]
 
 
@@ -116,6 +147,7 @@ async def test_a_crash_hands_the_bot_to_nobody(house: House) -> None:
     await house.start("worker")
     for _ in range(4):
         await exit_of(house, "coder", ExitStatus(signal=9))
+        assert failure(await house.start("worker")) == "TOKEN_IN_USE"
         assert await states(house, "coder", "worker") == [State.BACKOFF, State.PARKED]
         await house.clock.advance(LOOK_S / 2)
         assert failure(await house.start("worker")) == "TOKEN_IN_USE"

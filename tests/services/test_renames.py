@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.creation import NewProfile
 from hermesd.domain.errors import ConfigInvalid, DiskFull, GatewayForeign, HermesError, NotPermitted
 from hermesd.domain.gateway import State
@@ -12,6 +13,7 @@ from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.process import ExitStatus, Phase, Probe
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.settings import ProfileSettings, Settings
+from hermesd.domain.usage import Leftover
 from hermesd.services.terminals import Caller
 from tests.services.house import REQUESTER, House, failure
 
@@ -170,6 +172,19 @@ async def test_a_gateway_that_leaves_something_behind_is_started_where_it_was(ho
     assert await house.state("coder") is State.RUNNING
 
 
+async def test_turns_are_finished_before_the_home_moves(house: House) -> None:
+    """In the profile's own time for it, and the grace on top."""
+    house.agent.known_facts["coder"] = ProfileFacts(drain_s=100.0)
+    await house.start("coder")
+    house.backend.ends_on_terminate = None
+    begun = await house.services.renames.rename(CODER, WRITER, REQUESTER)
+    await house.clock.advance(129)
+    assert (house.backend.killed, names(house)) == ([], ["default", "coder"])
+    await house.clock.advance(2)
+    assert (len(house.backend.killed), names(house)) == (1, ["default", "writer"])
+    assert (await house.now(begun)).state is OperationState.SUCCEEDED
+
+
 @pytest.mark.parametrize("error", [DiskFull("no space left"), NotPermitted("not permitted")])
 async def test_a_move_that_fails_leaves_everything_as_it_was(house: House, error: HermesError) -> None:
     """The gateway is ready again under its old name."""
@@ -267,6 +282,13 @@ async def test_what_cannot_follow_is_told_and_hinders_nothing(house: House) -> N
         "config.yaml still names /coder",
         "aliases: no space left",
     )
+
+
+async def test_what_goes_on_starting_the_old_name_is_named(house: House) -> None:
+    """A service of the agent's own is not ours to change, and would be tried for ever where nothing is left."""
+    service = "hermes-gateway-coder.service"
+    house.agent.known_leftovers["coder"] = [Leftover(f"the service {service} is not ours", "systemctl disable")]
+    assert (await rename(house)).warnings == (f"the service {service} is not ours: systemctl disable",)
 
 
 async def test_commands_that_run_are_named(house: House) -> None:

@@ -105,6 +105,9 @@ class CommandAgent:
         """Ready while it lives."""
         return Probe(Phase.READY) if procfs.is_alive(process) else Probe(Phase.STARTING, "its process has ended")
 
+    def prepare_start(self, home: Home) -> None:
+        """Nothing: what it believes is its own matter."""
+
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Nothing: the signal must say it all."""
 

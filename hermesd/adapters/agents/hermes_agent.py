@@ -146,6 +146,10 @@ class HermesAgent:
         """By the gateway's own report, its heartbeat and its API's answer."""
         return self._looks.look(home.path, process)
 
+    def prepare_start(self, home: Home) -> None:
+        """By its report, which came along if the home is a copy of one whose gateway runs."""
+        hermes_foreign.disown(home.path)
+
     def prepare_stop(self, home: Home, process: ProcessIdentity) -> None:
         """Writes the marker of a planned stop. Raises `DiskFull`, `NotPermitted`."""
         hermes_state.announce_stop(home.path, process)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hermesd.adapters import procfs
+from hermesd.adapters.agents.hermes_state import replace_link
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.oserrors import translating
 
@@ -32,8 +33,7 @@ def request_drain(home: Path) -> None:
         "suppress_notification": False,
     }
     path = home / REQUEST
-    if path.is_symlink():  # it would be followed to wherever it leads
-        withdraw_drain(home)
+    replace_link(path)
     with suppress(FileNotFoundError):  # the home, for the file need not be there
         write_atomic(path, json.dumps(request).encode())
 

@@ -6,18 +6,20 @@ process and is copied with a home. Asking hermes-agent itself is no way: it trie
 just starting may fail for that. Must not know what is done about one.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hermesd.adapters import heldlocks, procfs
-from hermesd.adapters.agents.hermes_state import read_json
+from hermesd.adapters.agents.hermes_state import REPORT, read_json, replace_link
+from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.heldlocks import Evidence
 from hermesd.adapters.origins import origin_of
 from hermesd.domain.process import Foreign, ProcessIdentity
 
 LOCK = "gateway.lock"
-RECORDS = ("gateway.pid", LOCK, "gateway_state.json")
+RECORDS = ("gateway.pid", LOCK, REPORT)
 """The first two go if somebody asks hermes-agent at the wrong moment whether the gateway runs (0.19.0)."""
 
 Record = tuple[int, int | None]
@@ -34,6 +36,22 @@ def foreign_gateway(home: Path, own: ProcessIdentity | None) -> Foreign | None:
             gateway, is_proven = found
             return _described(gateway, is_proven=is_proven)
     return None
+
+
+def disown(home: Path) -> None:
+    """Takes out of a home's report a process that lives and is not its gateway; all else in it stays.
+
+    A home that was copied while its gateway ran names the original's. hermes-agent (0.18.2 and 0.19.0) takes any
+    living gateway that a report names for that home's own, and refuses to start another; a stop with it would end
+    the original. Raises `DiskFull`, `NotPermitted`.
+    """
+    said = read_json(home / REPORT)
+    record = _parse(said) if isinstance(said, dict) else None
+    if record is None or not _is_alive(*record) or foreign_gateway(home, None) is not None:
+        return
+    kept = {name: value for name, value in said.items() if name not in ("pid", "start_time")}
+    replace_link(home / REPORT)
+    write_atomic(home / REPORT, json.dumps(kept).encode())
 
 
 def _seen_as_is(pid: int, start_ticks: int | None, lock: Path) -> tuple[int, bool] | None:

@@ -54,7 +54,7 @@ def service_units(home: Home, user_home: Path | None) -> Iterator[Leftover]:
         places.insert(0, (user_home / USER_UNITS, "systemctl --user"))
     for directory, command in places:
         if os.path.lexists(directory / name) and _is_for(home, directory / name):
-            message = f"the service {name} in {directory} is hermes-agent's, and goes on starting it"
+            message = f"the service {name} in {directory} is hermes-agent's, and goes on starting '{home.name}'"
             yield Leftover(message, f"{command} disable --now {name}")
 
 

@@ -15,11 +15,12 @@ from typing import Any
 
 from hermesd.adapters import jsontext, procfs
 from hermesd.adapters.atomic import write_atomic
+from hermesd.adapters.oserrors import translating
 from hermesd.domain.gateway import Event
 from hermesd.domain.masking import Masking, mask
 from hermesd.domain.process import ExitCause, ExitReport, ExitStatus, ProcessIdentity
 
-_REPORT = "gateway_state.json"
+REPORT = "gateway_state.json"
 _DATABASE = "state.db"
 _STOP_MARKER = ".gateway-planned-stop.json"
 _RESTART_CODE = 75
@@ -82,7 +83,7 @@ def read_report(home: Path, process: ProcessIdentity, masking: Masking) -> Repor
 
     It tells no secret that `masking` hides, although the agent does.
     """
-    said = read_json(home / _REPORT)
+    said = read_json(home / REPORT)
     if (
         not isinstance(said, dict)
         or said.get("pid") != process.pid
@@ -113,7 +114,7 @@ def is_lived_in(home: Path) -> bool:
 
     Both are only looked for, never opened.
     """
-    return any(os.path.exists(home / name) for name in (_DATABASE, _REPORT))  # noqa: PTH110 - it never raises
+    return any(os.path.exists(home / name) for name in (_DATABASE, REPORT))  # noqa: PTH110 - it never raises
 
 
 def announce_stop(home: Path, process: ProcessIdentity) -> None:
@@ -129,7 +130,18 @@ def announce_stop(home: Path, process: ProcessIdentity) -> None:
         "stopper_pid": os.getpid(),
         "written_at": datetime.now(UTC).isoformat(),
     }
+    replace_link(home / _STOP_MARKER)
     write_atomic(home / _STOP_MARKER, json.dumps(marker).encode())
+
+
+def replace_link(path: Path) -> None:
+    """Makes room for a file of the home's own where there is a link, which would be followed to wherever it leads.
+
+    Raises `NotPermitted`.
+    """
+    with translating(path, "remove"):
+        if path.is_symlink():
+            path.unlink(missing_ok=True)
 
 
 def explain_exit(home: Path, process: ProcessIdentity, status: ExitStatus, masking: Masking) -> ExitReport:
