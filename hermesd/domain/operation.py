@@ -1,5 +1,6 @@
 """Operations and events as values. Owns their shape; must not know who runs or records them."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -66,6 +67,14 @@ class Operation:
     finished_at_s: float | None = None
     elapsed_s: float = 0.0
     """By a clock that never jumps; while it runs, as of the last change."""
+
+    @property
+    def tally(self) -> str:
+        """How many of several profiles were done, skipped and failed; empty for work on one."""
+        counts = Counter(
+            "failed" if one.error is not None else "skipped" if one.is_skipped else "done" for one in self.results
+        )
+        return ", ".join(f"{counts[word]} {word}" for word in ("done", "skipped", "failed") if counts[word])
 
 
 @dataclass(frozen=True)

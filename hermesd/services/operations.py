@@ -45,8 +45,10 @@ class Job:
         self._changed(replace(self.operation, progress=progress))
 
     def warn(self, text: str) -> None:
-        """Adds what the person should know although the work goes on."""
-        self._changed(replace(self.operation, warnings=(*self.operation.warnings, mask(text))))
+        """Adds a sentence that whoever waits should see; once, also where a step is repeated after a death."""
+        warning = mask(text)
+        if warning not in self.operation.warnings:
+            self._changed(replace(self.operation, warnings=(*self.operation.warnings, warning)))
 
     async def attempt(self, work: Awaitable[object], what: str = "") -> None:
         """Does what must not undo the work when it fails: then that is told, and the work goes on."""
@@ -310,7 +312,7 @@ class Operations:
             await self._ports.store.save_operation(finished)
             await self._events.record(
                 f"operation.{finished.state}",
-                f"{finished.kind} {finished.state}" + (f": {failure.message}" if failure else ""),
+                _ended(finished),
                 profile=finished.profile,
                 work=finished.kind,
                 **asked(finished),
@@ -369,6 +371,12 @@ class Operations:
 def asked(operation: Operation) -> Mapping[str, str]:
     """Who asked for an operation, as facts of an event."""
     return {"requester": operation.requester, "operation": operation.id}
+
+
+def _ended(operation: Operation) -> str:
+    """What is told of an end: why it failed, or what became of how many."""
+    detail = operation.error.message if operation.error is not None else operation.tally
+    return f"{operation.kind} {operation.state}" + (f": {detail}" if detail else "")
 
 
 def _never(_: Operation) -> None:

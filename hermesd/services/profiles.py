@@ -263,10 +263,9 @@ class Profiles:
         return work
 
     async def _warn_of_leftovers(self, known: Identified, job: Job) -> None:
-        """Before the home goes, while it is known; a daemon that died may have done so already."""
+        """Before the home goes, while it is known."""
         for leftover in await self._leftovers.of(known):
-            if str(leftover) not in job.operation.warnings:
-                job.warn(str(leftover))
+            job.warn(str(leftover))
 
     async def _take_away(self, known: Identified, job: Job, *, purge: bool) -> None:
         """Ends the gateway and takes the home out of the tree. A failure leaves both as they were."""

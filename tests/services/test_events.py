@@ -13,6 +13,7 @@ from hermesd.domain.ports import EVENTS_KEPT
 from hermesd.services.events import BACKLOG, LONGEST_TEXT, MOST_LISTED, Events
 from tests.fakes.store import MemoryStore
 from tests.services.house import House
+from tests.waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]
 
@@ -38,7 +39,7 @@ async def newest(events: Events) -> int:
 
 async def take(watch: Watch, count: int) -> list[Happening | int]:
     """The next `count` items of a watch."""
-    return [await asyncio.wait_for(anext(watch), 1) for _ in range(count)]
+    return [await asyncio.wait_for(anext(watch), DEADLINE_S) for _ in range(count)]
 
 
 async def tokens(watch: Watch, count: int) -> list[int]:
@@ -160,7 +161,7 @@ async def test_a_hundred_watchers_of_whom_one_never_reads(house: House, events: 
     assert all(into == [*range(last + 1, last + 1202)] for into in heard)
     assert isinstance((await take(sleeper, 1))[0], int)
     events.close()
-    await asyncio.wait_for(asyncio.gather(*readers), 1)
+    await asyncio.wait_for(asyncio.gather(*readers), DEADLINE_S)
 
 
 async def test_nothing_is_lost_or_doubled_where_history_and_news_meet(house: House) -> None:
@@ -224,7 +225,7 @@ async def test_an_event_whose_teller_was_cancelled_is_told(house: House, events:
     telling = asyncio.create_task(events.record("test.fact", "told"))
     await asyncio.sleep(0)
     telling.cancel()
-    assert isinstance(await asyncio.wait_for(waiting, 1), Happening)
+    assert isinstance(await asyncio.wait_for(waiting, DEADLINE_S), Happening)
     assert telling.cancelled()
 
 

@@ -8,6 +8,7 @@ from hermesd.domain.errors import Cancelled, DiskFull, HermesError
 from hermesd.domain.operation import Operation, OperationState, Progress
 from hermesd.services.operations import KEPT_IN_MEMORY, Job, Request
 from tests.services.house import REQUESTER, House, failure
+from tests.waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]
 
@@ -35,7 +36,7 @@ async def test_a_watcher_sees_each_change_and_the_end(house: House) -> None:
     watching = asyncio.create_task(watch())
     await house.clock.settle()
     go.set()
-    await asyncio.wait_for(watching, 1)
+    await asyncio.wait_for(watching, DEADLINE_S)
     assert seen[0].state is OperationState.RUNNING
     assert seen[-1].state is OperationState.SUCCEEDED
     assert seen[-1].progress == Progress("download", "aiohttp", 3, 94)
@@ -150,3 +151,14 @@ async def test_an_unknown_operation_is_not_found(house: House) -> None:
     with pytest.raises(HermesError) as caught:
         await house.services.operations.get("000000000000")
     assert caught.value.reason == "NOT_FOUND"
+
+
+async def test_a_warning_is_told_once(house: House) -> None:
+    """A step that a daemon's death has repeated warns of the same thing again."""
+
+    async def work(job: Job) -> None:
+        for text in ("a disk is full", "a disk is full", "a cable is loose"):
+            job.warn(text)
+
+    done = await house.now(await house.services.operations.start(Request("test.warn"), REQUESTER, work))
+    assert done.warnings == ("a disk is full", "a cable is loose")
