@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
+from hermesd.domain.claims import distinct
 from hermesd.domain.errors import HermesError
+from hermesd.domain.findings import listed
 from hermesd.domain.fleet import NO_CHANNEL
-from hermesd.domain.gateway import LIVE, Event
+from hermesd.domain.gateway import LIVE, Event, State
 from hermesd.domain.operation import Operation, OperationState
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
@@ -208,6 +210,8 @@ class Gateways:
     async def _start_for_person(self, keeper: Keeper, job: Job) -> None:
         """A person who starts a gateway wants it to take turns, and to be told if none can come."""
         await job.attempt(self._drains.end(keeper, job))
+        if keeper.record.gateway.state is State.RUNNING:
+            await self._warn_of_news(keeper, job)
         await keeper.command(Event.START, job.asked)
         await self._warn_of_silence(keeper, job)
         await until_ready(keeper, job)
@@ -216,6 +220,17 @@ class Gateways:
         agent = self._runtimes.agent_of(keeper.home.name)
         if not (await asyncio.to_thread(agent.facts, keeper.home)).channels:
             job.warn(NO_CHANNEL)
+
+    async def _warn_of_news(self, keeper: Keeper, job: Job) -> None:
+        """Who adds a bot and starts what runs already would wait for that bot for ever."""
+        agent = self._runtimes.agent_of(keeper.home.name)
+        held = {claim.key for claim in keeper.record.claims}
+        named = await asyncio.to_thread(agent.claims, keeper.home)
+        if fresh := [claim.source for claim in distinct(named) if claim.key not in held]:
+            name = keeper.home.name
+            job.warn(
+                f"{listed(fresh)} changed since the start; takes effect after: hermesctl gateway restart {name}"
+            )
 
     async def _start(self, keeper: Keeper, job: Job) -> None:
         await keeper.command(Event.START, job.asked)

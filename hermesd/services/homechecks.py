@@ -159,7 +159,10 @@ class HomeChecks:
     async def _alias(self, known: Identified, around: Surroundings) -> list[Found]:
         told = []
         for alias in around.aliases:
-            if alias.profile != known.home.name or not alias.is_ours:
+            if alias.profile != known.home.name:
+                continue
+            if not alias.is_ours:
+                told.append(_passing_by(alias))
                 continue
             if await asyncio.to_thread(self._ports.aliases.is_current, alias):
                 continue
@@ -244,6 +247,16 @@ class HomeChecks:
         except RuntimeMissing as error:
             return [Found("missing", Severity.ERROR, error.message, error.metadata.get("fix", ""))]
         return await check_runtime(choice)
+
+
+def _passing_by(alias: Alias) -> Found:
+    """A command of the agent's own for a profile, as hermes-agent 0.19.0 writes with each that it makes."""
+    what = (
+        f"the command '{alias.name}' is not hermesctl's: its 'gateway' and 'profile' verbs know nothing of hermesd"
+    )
+    path, profile = shlex.quote(str(alias.path)), alias.profile.text
+    named = "" if alias.name == profile else f" --name {alias.name}"
+    return Found(alias.name, Severity.WARNING, what, f"rm {path} && hermesctl profile alias {profile}{named}")
 
 
 def _owner(home: Home, condition: HomeCondition) -> list[Found]:

@@ -200,6 +200,19 @@ async def test_aliases_are_brought_up_to_date_or_removed(house: House) -> None:
     assert [alias.name for alias in house.aliases.scan()] == ["coder", "theirs"]
 
 
+async def test_a_command_of_the_agents_own_is_told_to_go_past_the_daemon(house: House) -> None:
+    """As hermes-agent makes one for each of its profiles; a person may want it, so that it stays."""
+    house.aliases.add_upstream("coder", "coder")
+    house.aliases.add_upstream("c", "coder")
+    found = [one for one in wrong(await examine(house, "coder", fix=True)) if one.check == "alias"]
+    path = {alias.name: alias.path for alias in house.aliases.scan()}
+    assert [(one.severity, one.is_fixed) for one in found] == [(Severity.WARNING, False)] * 2
+    assert {one.fix for one in found} == {
+        f"rm {path['coder']} && hermesctl profile alias coder",
+        f"rm {path['c']} && hermesctl profile alias coder --name c",
+    }
+
+
 async def test_one_bot_of_two_profiles_is_told_of_both(house: House) -> None:
     """Without its token; as an error once both gateways are wanted."""
     token = Claim(ClaimKind.BOT, "telegram", "TELEGRAM_BOT_TOKEN", "0123456789ab")

@@ -131,6 +131,8 @@ async def test_one_that_fails_hinders_no_other(fleet: House) -> None:
         "b": "GATEWAY_CRASHED",
         "c": "ready, stopped in 0.0 s, started in 0.0 s",
     }
+    events = await fleet.store.events(after=0, profile="", limit=99, kinds=["operation.succeeded"])
+    assert events[-1].message == "gateways.restart succeeded: 1 done, 2 failed"
 
 
 async def test_what_somebody_else_started_is_let_be(fleet: House) -> None:

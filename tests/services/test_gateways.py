@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.errors import (
     ConfigInvalid,
     DiskFull,
@@ -228,6 +229,15 @@ async def test_a_part_that_does_not_work_degrades_the_gateway_and_keeps_it(house
     assert (await house.health("coder")).detail == ""
 
 
+async def test_each_start_is_prepared_and_made_even_if_it_cannot_be(house: House) -> None:
+    """A full disk must not silence a bot whose agent would start as it is."""
+    house.agent.preparing_refusal = DiskFull("no space left")
+    assert (await house.start("coder")).state is OperationState.SUCCEEDED
+    house.agent.preparing_refusal = None
+    await house.restart("coder")
+    assert house.agent.prepared == ["coder", "coder"]
+
+
 async def test_a_stop_is_announced_and_ends_with_the_process(house: House) -> None:
     """The planned stop is announced before SIGTERM; the operation ends once the process is gone."""
     await house.start("coder")
@@ -253,6 +263,19 @@ async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(house: H
     house.backend.ends_on_terminate = None
     begun = await house.stop("coder")
     await house.clock.advance(29)
+    assert house.backend.killed == []
+    await house.clock.advance(2)
+    assert len(house.backend.killed) == 1
+    assert (await house.now(begun)).state is OperationState.SUCCEEDED
+
+
+async def test_the_profiles_own_time_to_finish_turns_comes_on_top_of_the_grace(house: House) -> None:
+    """Or a supervisor kills, in the middle of a turn, what was told that it may finish it."""
+    house.agent.known_facts["coder"] = ProfileFacts(drain_s=100.0)
+    await house.start("coder")
+    house.backend.ends_on_terminate = None
+    begun = await house.stop("coder")
+    await house.clock.advance(129)
     assert house.backend.killed == []
     await house.clock.advance(2)
     assert len(house.backend.killed) == 1
