@@ -139,11 +139,13 @@ def _by_verb(
     argv: Sequence[str], at: int, profile: NamedProfile, ours: list[str], nouns: Collection[str]
 ) -> OwnCommand | AgentCommand:
     verb, rest = argv[at], argv[at + 1 :]
+    if verb == "help" and verb not in rest:
+        return split([*argv[:at], *rest, "--help"], nouns)
     own = _first_word(rest)
     if verb in GATEWAY_NOUNS and own in REFUSED_GATEWAY_VERBS | AGENT_GATEWAY_VERBS:
         return _for_agent(["gateway", *rest], profile, ours)
     if verb in PROFILE_NOUNS and own in REFUSED_PROFILE_VERBS:
-        refuse(["profile", own], "")
+        refuse(["profile", *plain_words(rest[rest.index(own) :])], "")
     if verb == SKILLS and own not in OUR_SKILLS_VERBS and (own or not HELP & set(rest)):
         return _for_agent([verb, *rest], profile, ours)
     if verb in nouns or verb == "--":
@@ -159,9 +161,11 @@ def _unknown_verb(verb: str, rest: Sequence[str], profile: NamedProfile, nouns: 
     name, words = _extract_profile(rest, profile)
     plain = takewhile(lambda word: not word.startswith("-"), [verb, *words])
     named = f" -p {shlex.quote(name)}" if name else ""
-    passed = Fix(f"hermesctl hermes{named} -- {shlex.join(plain)}")
+    passed = Fix(f"hermesctl hermes{named} -- {shlex.join(plain)}", "if a plugin of the agent adds it")
     return usage(
-        f"'{verb}' is not a command", why=suggestion(verb, known), fixes=[Fix("hermesctl --help"), passed]
+        f"'{verb}' is not a command",
+        why=suggestion(verb, known),
+        fixes=[Fix("hermesctl --help", "see all commands"), passed],
     )
 
 

@@ -22,7 +22,7 @@ from hermesctl.progress import follow
 from hermesctl.results import failed, many_exit_code, phrase, reason_of, warn_of_failures
 from hermesctl.session import Session
 from hermesctl.tables import Colour, paint
-from hermesctl.text import clean, pad, width
+from hermesctl.text import clean, fold, pad, width
 from hermesd.v1 import gateways_pb2 as v1
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ DONE_WORDS = {
     v1.GATEWAY_VERB_DRAIN: "draining",
     v1.GATEWAY_VERB_UNDRAIN: "taking turns",
 }
+
+WIDEST = 24
+"""Columns for names, so that a long one does not push away what is told of the others."""
 
 ENDING = frozenset({v1.GATEWAY_VERB_STOP, v1.GATEWAY_VERB_RESTART})
 """Verbs by which gateways end."""
@@ -150,7 +153,7 @@ def change(
 
 def told(session: Session, verb: v1.GatewayVerb.ValueType, results: "Sequence[TargetResult]") -> str:
     """A line for each, then how many were done, skipped and failed."""
-    size = max(width(clean(one.profile)) for one in results)
+    size = min(max(width(clean(one.profile)) for one in results), WIDEST)
     lines = [line for one in results for line in _lines(session, one, size)]
     counts = Counter(_outcome(verb, one) for one in results)
     ranked = sorted(counts.items(), key=lambda item: (item[0] == "failed", item[0] == "skipped"))
@@ -164,12 +167,13 @@ def _lines(session: Session, one: "TargetResult", size: int) -> list[str]:
         ("✗", Colour.RED) if failed(one) else ("○", Colour.DIM) if one.is_skipped else ("✓", Colour.GREEN)
     )
     mark = paint(symbol, colour, has_colour=has_colour)
-    lines = [f"{mark} {pad(clean(one.profile), size)}  {clean(phrase(one))}"]
+    columns = session.terminal.columns
+    lines = [f"{mark} {pad(clean(one.profile), size)}  {fold(clean(phrase(one)), columns, size + 4)}"]
     if failed(one):
         error = from_metadata(reason_of(one), one.error.message, dict(one.error.metadata))
-        reasons = (error.facts.get("why", ""), error.why.removeprefix(f"{one.error.message}; "))
-        why = "; ".join(part for part in reasons if part and part not in error.message)
-        lines += [f"    why: {clean(why)}"] if why else []
+        parts = (error.facts.get("why", ""), *error.why.split("; "))
+        why = "; ".join(part for part in parts if part and part not in one.error.message)
+        lines += [f"    why: {fold(clean(why), columns, 9)}"] if why else []
         lines += [f"    fix: {clean(session.runnable(fix.command))}" for fix in error.fixes[:1]]
     return lines
 

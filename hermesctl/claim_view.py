@@ -147,7 +147,8 @@ def _page(claim: v1.Claim, terminal: Terminal, root: Path) -> str:
         *(("Idle", _use(one)) for one in idle),
         ("Next", _next(use, waiting)),
     ]  # fmt: skip
-    return page(f"{mark} {clean(words(claim))} · {state}", fields) + _fix_lines(ways_out(claim, root), terminal)
+    text = page(f"{mark} {clean(words(claim))} · {state}", fields, columns=terminal.columns)
+    return text + _fix_lines(ways_out(claim, root), terminal)
 
 
 def summary(claim: v1.Claim, profile: str) -> str:
@@ -166,7 +167,7 @@ def _use(use: v1.ClaimUse) -> str:
 
 
 def _waiter(use: v1.ClaimUse, terminal: Terminal) -> str:
-    since = f"since {moment_long(terminal, use.wanted_since)}" if use.HasField("wanted_since") else ""
+    since = f"wanted since {moment_long(terminal, use.wanted_since)}" if use.HasField("wanted_since") else ""
     return " · ".join(part for part in (use.profile, since, use.source) if part)
 
 

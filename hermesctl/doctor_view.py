@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from hermesctl.session import Session
-from hermesctl.tables import Colour, paint
-from hermesctl.text import clean, pad, width
+from hermesctl.tables import GAP, Colour, paint
+from hermesctl.text import clean, fold, pad, width
 from hermesd.v1 import doctor_pb2 as v1
 
 MACHINE = "machine"
@@ -25,6 +25,8 @@ SHOWN = {
 }
 
 WORD_COLUMNS = max(len(word) for _, word, _ in SHOWN.values())
+HEAD_COLUMNS = len(GAP) + 2 + WORD_COLUMNS + len(GAP)
+"""Indentation, symbol and word."""
 
 
 def has_errors(findings: Sequence[v1.Finding]) -> bool:
@@ -46,12 +48,15 @@ def text(session: Session, findings: Sequence[v1.Finding]) -> str:
         for one in shown:
             lines.extend(_lines(session, one, columns))
         if fine and not session.is_quiet:
-            lines.append(f"  {_head(session, FINE)}  {', '.join(fine)}")
+            names = fold(", ".join(fine), session.terminal.columns, HEAD_COLUMNS)
+            lines.append(f"  {_head(session, FINE)}  {names}")
     return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(session: Session, found: v1.Finding, columns: int) -> list[str]:
-    head = f"  {_head(session, _kind(found))}  {pad(clean(found.check), columns)}  {clean(found.message)}"
+    indent = HEAD_COLUMNS + columns + len(GAP)
+    told = fold(clean(found.message), session.terminal.columns, indent)
+    head = f"  {_head(session, _kind(found))}  {pad(clean(found.check), columns)}  {told}"
     if not found.fix or found.is_fixed:
         return [head]
     terminal = session.terminal

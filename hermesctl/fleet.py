@@ -14,13 +14,16 @@ from hermesctl.errors import Fix
 from hermesctl.profile_view import label
 from hermesctl.session import Session
 from hermesctl.shapes import plain, seconds
-from hermesctl.tables import EMPTY, Column, fitting, hidden, table
-from hermesctl.text import clean, pad, width
+from hermesctl.tables import EMPTY, GAP, Column, fitting, hidden, table
+from hermesctl.text import clean, fold, pad, width
 from hermesctl.times import age
 from hermesd.v1 import daemon_pb2, profiles_pb2, runtimes_pb2
 
 ROOMY = 100
 """Columns from which on nothing has to be short."""
+
+WIDEST = 20
+"""Columns for names of what has a problem, where there is little room."""
 
 TAIL_LINES = 4
 """Lines of the screen that are neither profiles nor problems: headers, what is hidden, a blank, the footer."""
@@ -126,7 +129,8 @@ def screen(session: Session, fleet: Fleet, found: Sequence[Problem], height: int
     footer = _footer(session, fleet)
     most = len(fleet.profiles) if height is None else max(height - TAIL_LINES, 1)
     most_problems = len(found) if height is None else max(height // 3, most - len(fleet.profiles), 1)
-    problem_text = _problem_lines(session, found, most_problems)
+    columns = session.terminal.columns if height is None else None  # a screen is cut, and has a line for each
+    problem_text = _problem_lines(session, found, most_problems, columns)
     if height is not None:
         most = max(height - TAIL_LINES - problem_text.count("\n"), 1)
     shown = fitting(list(fleet.profiles), most, lambda one: gateway_view.look(one.gateway) is not None)
@@ -162,21 +166,22 @@ def _model(profile: profiles_pb2.Profile, columns: int | None) -> str:
     return (profile.model.rpartition("/")[2] if is_narrow else profile.model) or EMPTY
 
 
-def _problem_lines(session: Session, everything: Sequence[Problem], most: int) -> str:
+def _problem_lines(session: Session, everything: Sequence[Problem], most: int, columns: int | None) -> str:
+    """A line for each, or two where a terminal has no room: then its command has one to itself."""
     if not everything:
         return ""
     found = everything if len(everything) <= most else everything[: max(most - 1, 1)]
-    subjects, texts = ([clean(text) for text in column] for column in zip(*_problem_cells(found), strict=True))
-    widths = [max(width(text) for text in column) for column in (subjects, texts)]
+    rows = [[clean(one.subject), clean(one.fix.text), clean(session.runnable(one.fix.command))] for one in found]
+    sizes = [max(map(width, cells)) for cells in zip(*rows, strict=True)]
+    is_narrow = columns is not None and sum(sizes) + 3 * len(GAP) > columns
+    sizes[0] = min(sizes[0], WIDEST) if is_narrow else sizes[0]
+    indent = sizes[0] + 2 * len(GAP)
+    between = f"\n{' ' * indent}" if is_narrow else GAP
     lines = [f"{len(everything)} problem{'s' if len(everything) > 1 else ''}"]
-    for problem, subject, text in zip(found, subjects, texts, strict=True):
-        command = clean(session.runnable(problem.fix.command))
-        lines.append(f"  {pad(subject, widths[0])}  {pad(text, widths[1])}  {command}")
+    for subject, text, command in rows:
+        told = fold(text, columns, indent) if is_narrow else pad(text, sizes[1])
+        lines.append(f"{GAP}{pad(subject, sizes[0])}{GAP}{told}{between}{command}")
     return "".join(f"{line}\n" for line in lines) + hidden(len(everything) - len(found)) + "\n"
-
-
-def _problem_cells(found: Sequence[Problem]) -> list[tuple[str, str]]:
-    return [(one.subject, one.fix.text) for one in found]
 
 
 def _footer(session: Session, fleet: Fleet) -> str:

@@ -3,6 +3,8 @@
 Owns: the words, symbols and columns for gateways. Must not ask the daemon.
 """
 
+from collections.abc import Sequence
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hermesctl import health_view
@@ -68,6 +70,17 @@ WAITS = {
     v1.PARKED_FOR_CHANNEL: "a channel",
 }
 """What a parked gateway waits for, in short."""
+
+FRAME = frozenset(map(chr, range(0x2500, 0x2580)))
+"""Characters that boxes are drawn with."""
+
+TO_MEND = frozenset({v1.GATEWAY_STATE_DEGRADED, v1.GATEWAY_STATE_BACKOFF, v1.GATEWAY_STATE_FAILED})
+"""States in which something is wrong that a command alone does not mend."""
+ONCE_MENDED = "Once mended"
+"""What stands before the command then."""
+
+COMMANDS = frozenset({ONCE_MENDED, "Change it", "Or", "End it"})
+"""Labels before what can be run."""
 
 CLAIM_WAY_OUT = "hermesctl claims show {profile}"
 """Who has what it waits for, and what can be done."""
@@ -239,12 +252,15 @@ def detail_page(gateway: v1.Gateway, terminal: Terminal, tail: list[str]) -> str
     heading = f"{paint(symbol(gateway), colour(gateway), has_colour=has_colour)} {clean(gateway.profile)} · "
     heading += paint(state_word(gateway), colour(gateway), has_colour=has_colour)
     heading += f" since {moment_long(terminal, at)}" if at else ""
-    text = page(heading, _fields(gateway, terminal))
-    return text + ("  Log tail\n" + "".join(f"    {clean(line)}\n" for line in tail) if tail else "")
+    text = page(heading, _fields(gateway, terminal), columns=terminal.columns, whole=COMMANDS)
+    return text + _block("Log tail", _telling(tail))
 
 
-def why_page(told: v1.GatewayExplanation, terminal: Terminal) -> str:
-    """Why a gateway is as it is: what comes next, how to change it, its last ends and its last words."""
+def why_page(told: v1.GatewayExplanation, terminal: Terminal, problems: Sequence[str] = ()) -> str:
+    """Why a gateway is as it is: what comes next, how to change it, its last ends and its last words.
+
+    `problems` are those of its profile, which keep it from being started again.
+    """
     one = told.gateway
     has_colour = terminal.has_colour(terminal.stdout)
     state = paint(state_word(one), colour(one), has_colour=has_colour)
@@ -254,24 +270,30 @@ def why_page(told: v1.GatewayExplanation, terminal: Terminal) -> str:
         f"{budget.used_in_hour} of {budget.per_hour} this hour, {budget.used_in_day} of {budget.per_day} today"
     )
     fields = [
-        ("Because", trouble(one)),
+        *(("Because", because) for because in (trouble(one), *problems)),
         *health_view.foreign_fields(one, terminal)[:-1],
         *health_view.fields(one, terminal),
         ("Next", _next(one, terminal)),
-        ("Clear it", _way_out(one)),
+        (ONCE_MENDED if problems or one.state in TO_MEND else "Change it", _way_out(one)),
+        ("Or", WAYS_OUT[one.state].format(profile=one.profile) if _waits_for_channel(one) else ""),
         ("Failures", str(one.attempts) if one.attempts else ""),
         ("Starts", starts),
         ("With daemon", "" if one.enabled else f"no (hermesctl gateway enable {one.profile})"),
     ]
     ends = [f"{moment_long(terminal, end.at)}  {clean(exit_text(end))}" for end in told.exits]
     dumps = [health_view.dump_line(dump, moment_long(terminal, dump.at)) for dump in told.dumps]
-    lines = [clean(line) for line in told.last_lines]
-    blocks = [("Last exits", ends), ("Dumps", dumps), ("Last lines", lines)]
-    return page(heading, fields) + "".join(_block(*block) for block in blocks)
+    blocks = [("Last exits", ends), ("Dumps", dumps), ("Last lines", _telling(told.last_lines))]
+    text = page(heading, fields, columns=terminal.columns, whole=COMMANDS)
+    return text + "".join(_block(*block) for block in blocks)
 
 
 def _block(title: str, lines: list[str]) -> str:
     return f"  {title}\n" + "".join(f"    {line}\n" for line in lines) if lines else ""
+
+
+def _telling(lines: Sequence[str]) -> list[str]:
+    """Lines of a log, cleaned, without frames and blanks: the banner of hermes-agent 0.19.0 fills a page."""
+    return [clean(line) for line in lines if line.strip() and line.lstrip()[0] not in FRAME]
 
 
 def _waits_for_channel(gateway: v1.Gateway) -> bool:

@@ -11,7 +11,7 @@ from hermesctl.shapes import word
 from hermesctl.tables import EMPTY, Column, page
 from hermesctl.terminal import Terminal
 from hermesctl.text import clean
-from hermesd.v1 import claims_pb2, gateways_pb2, terminals_pb2
+from hermesd.v1 import aliases_pb2, claims_pb2, gateways_pb2, terminals_pb2
 from hermesd.v1 import profiles_pb2 as v1
 
 IGNORED = 10
@@ -87,7 +87,7 @@ def short_page(profile: v1.Profile, source: Source, terminal: Terminal) -> str:
     """The profile that is worked on, and why it; of one that does not exist, only that."""
     fields = _main_fields(profile, terminal, profile.path) if profile.path else []
     problems = [] if profile.path else profile.problems
-    return page(f"{clean(label(profile))} ({source})", fields) + _problem_lines(problems)
+    return page(f"{clean(label(profile))} ({source})", fields, columns=terminal.columns) + _problem_lines(problems)
 
 
 def used(answer: v1.UseProfileResponse) -> str:
@@ -103,16 +103,17 @@ def detail_page(
     usage: v1.DiskUsage,
     terminals: Sequence[terminals_pb2.Terminal],
     claims: Sequence[claims_pb2.Claim] = (),
+    aliases: Sequence[aliases_pb2.Alias] = (),
 ) -> str:
     """One profile in detail."""
     what = description(profile)
     title = f"{label(profile)} · {what}" if what else label(profile)
     path = f"{_short(profile.path, terminal)} ({disk_view.summary(usage)})"
-    fields = [*_main_fields(profile, terminal, path), *_further_fields(profile, terminal, claims)]
+    fields = [*_main_fields(profile, terminal, path), *_further_fields(profile, terminal, claims, aliases)]
     if terminals:
         at_work = " · ".join(f"{one.verb} (pid {one.pid})" for one in terminals)
         fields.insert(3, ("Terminals", at_work))
-    return page(clean(title), fields) + _problem_lines(profile.problems)
+    return page(clean(title), fields, columns=terminal.columns) + _problem_lines(profile.problems)
 
 
 def created(profile: v1.Profile, took: str) -> str:
@@ -160,7 +161,10 @@ def _main_fields(profile: v1.Profile, terminal: Terminal, path: str) -> list[tup
 
 
 def _further_fields(
-    profile: v1.Profile, terminal: Terminal, claims: Sequence[claims_pb2.Claim]
+    profile: v1.Profile,
+    terminal: Terminal,
+    claims: Sequence[claims_pb2.Claim],
+    aliases: Sequence[aliases_pb2.Alias],
 ) -> list[tuple[str, str]]:
     made = gateway_view.moment_long(terminal, profile.created_at) if profile.HasField("created_at") else ""
     return [
@@ -172,11 +176,16 @@ def _further_fields(
         (".env", _env(profile)),
         ("SOUL.md", "there" if profile.has_soul else "not there"),
         ("Runtime", profile.runtime or "none is installed"),
-        ("Alias", ", ".join(f"{alias} → hermesctl -p {profile.name}" for alias in profile.aliases)),
+        ("Alias", ", ".join(_alias(alias) for alias in aliases)),
         ("From", profile.distribution),
         ("Default", "plain commands work on it" if profile.is_sticky_default else ""),
         ("Created", made),
     ]
+
+
+def _alias(alias: aliases_pb2.Alias) -> str:
+    """A command for it, and whether it comes to us: hermes-agent makes commands of its own."""
+    return f"{alias.name} → hermesctl -p {alias.profile}" if alias.is_ours else f"{alias.name} (not hermesctl's)"
 
 
 def _gateway(profile: v1.Profile, terminal: Terminal) -> str:

@@ -27,11 +27,17 @@ TICK_S = 0.2
 
 
 def follow(
-    session: Session, operation: Operation, *, timeout_s: float | None = None, tells_results: bool = False
+    session: Session,
+    operation: Operation,
+    *,
+    timeout_s: float | None = None,
+    tells_results: bool = False,
+    tells_warnings: bool = True,
 ) -> Operation:
     """Waits until the operation succeeded, showing how far it is; its warnings are shown at the end.
 
-    With `tells_results`, what became of each profile is progress too, where progress is lines.
+    With `tells_results`, what became of each profile is progress too, where progress is lines. Without
+    `tells_warnings` the caller sees to them, or shows them itself.
 
     Raises:
         HermesError: the operation's own reason; STILL_RUNNING, the time is over; DAEMON_ABSENT, the daemon
@@ -56,7 +62,7 @@ def follow(
         line.clear()
     if failure := explain_operation(operation):
         raise failure
-    for message in operation.warnings:
+    for message in operation.warnings if tells_warnings else ():
         session.warn(message)
     return operation
 

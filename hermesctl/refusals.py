@@ -57,17 +57,13 @@ def refusal(verb: str, following: Sequence[str], profile: str) -> HermesError | 
         why = "hermesd runs the gateways, and a second one would fight over the same messages"
         return _refused(f"gateway {own}", why, f"gateway {instead}{named}")
     if verb == "profile" and own not in PASSED_PROFILE_VERBS:
-        why = "the agent's own would change profiles behind hermesd's back"
-        names = shlex.join(following[1:])
-        return _refused(
-            f"profile {own}",
-            why,
-            f"profile {own} {names}" if own in {"", *OUR_PROFILE_VERBS} else "profile --help",
-        )
+        is_ours = own in {"", *OUR_PROFILE_VERBS}
+        why = "it knows nothing of hermesd, and may change a profile whose gateway works"
+        insisting = "" if is_ours else "hermes --unsafe -- "
+        return _refused(f"profile {own}", why, f"{insisting}{shlex.join([verb, *following])}")
     return None
 
 
 def _refused(what: str, why: str, instead: str) -> HermesError:
-    return usage(
-        f"'{what.strip()}' is not passed to the agent", why=why, fixes=[Fix(f"hermesctl {instead}".strip())]
-    )
+    fixes = [Fix(f"hermesctl {instead}".strip())]
+    return usage(f"the agent's '{what.strip()}' is not run beside hermesd", why=why, fixes=fixes)

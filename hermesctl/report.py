@@ -9,9 +9,11 @@ from hermesctl.errors import Fix, HermesError
 from hermesctl.render import as_json
 from hermesctl.tables import Colour, paint
 from hermesctl.terminal import Terminal
-from hermesctl.text import clean, pad, width
+from hermesctl.text import clean, fold, pad, width
 
 LABELS = {"error": Colour.RED, "warning": Colour.YELLOW, "fix": Colour.GREEN}
+
+INDENTATION = len("  why: ")
 
 LOGGED_REASONS = frozenset({"GATEWAY_CRASHED", "GATEWAY_NOT_READY", "GATEWAY_MISCONFIGURED"})
 """The agent's own words about these are in its log."""
@@ -56,7 +58,7 @@ def see(error: HermesError) -> str:
 def _text(error: HermesError, terminal: Terminal, verbosity: int) -> str:
     lines = [f"{_label('error', terminal)} {clean(error.message)}"]
     if error.why:
-        lines.append(f"  why: {clean(error.why)}")
+        lines.append(f"  why: {fold(clean(error.why), terminal.stderr_columns, INDENTATION)}")
     lines.extend(_fix_lines(error.fixes, terminal))
     if pointer := see(error):
         lines.append(f"  see: {clean(runnable(pointer, terminal))}")

@@ -4,12 +4,12 @@ Owns: columns, alignment and what gives way when a terminal is narrow. Must not 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from hermesctl.text import clean, pad, shorten, width
+from hermesctl.text import clean, fold, pad, shorten, width
 
 Row = TypeVar("Row")
 
@@ -109,9 +109,24 @@ def hidden(count: int) -> str:
     return f"… {count} more\n" if count else ""
 
 
-def page(title: str, fields: Sequence[tuple[str, str]], *, label_width: int = 12) -> str:
-    """One thing in detail: a title, then a line for each label. Values are cleaned; empty ones left out."""
-    lines = [title] + [f"  {pad(label, label_width)}{clean(value)}" for label, value in fields if value]
+def page(
+    title: str,
+    fields: Sequence[tuple[str, str]],
+    *,
+    label_width: int = 12,
+    columns: int | None = None,
+    whole: Collection[str] = (),
+) -> str:
+    """One thing in detail: a title, then a line for each label. Values are cleaned; empty ones left out.
+
+    Of a terminal with `columns`, sentences take several lines, but for what stands at labels that are `whole`.
+    """
+    indent = len(GAP) + label_width
+    lines = [title]
+    for label, value in fields:
+        if value:
+            folded = fold(clean(value), None if label in whole else columns, indent)
+            lines.append(f"{GAP}{pad(label, label_width)}{folded}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -29,6 +29,9 @@ DELETE = "\x7f"
 
 ELLIPSIS = "…"
 
+LEAST_ROOM = 20
+"""Columns that a folded text has, however narrow the terminal is."""
+
 
 def clean(text: str) -> str:
     """One line that a terminal shows as it is.
@@ -72,6 +75,24 @@ def shorten(text: str, columns: int) -> str:
             break
         kept.append(char)
     return "".join(kept) + (ELLIPSIS if columns > 0 else "")
+
+
+def fold(text: str, columns: int | None, indent: int) -> str:
+    """A sentence, cleaned, in as many lines of a terminal as it needs; those after the first are indented.
+
+    The first is taken to begin there, too. A word is never broken, for it may be a path. Not for commands: what is
+    to be pasted stays in one line.
+    """
+    room = max((columns or 0) - indent, LEAST_ROOM)
+    if columns is None or width(text) <= room:
+        return text
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and width(lines[-1]) + 1 + width(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return f"\n{' ' * indent}".join(lines)
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:

@@ -11,13 +11,12 @@ from hermesctl.client import Client
 from hermesctl.client.failures import is_unsent
 from hermesctl.client.places import DaemonRecord
 from hermesctl.errors import ExitCode, Fix, HermesError
+from hermesctl.gateway_view import moment_long
 from hermesctl.options import Group, timeout_option
 from hermesctl.session import Session
-from hermesctl.shapes import plain, seconds
 from hermesctl.tables import page
 from hermesctl.terminal import Program
 from hermesctl.text import clean
-from hermesctl.times import age
 from hermesd.v1 import daemon_pb2 as v1
 
 STOP_LIMIT_S = 30.0
@@ -92,6 +91,9 @@ def status(session: Session) -> int:
     record = session.places.running()
     if record is None:
         _tell(session, {"running": False}, "○ hermesd · not running")
+        if session.form.is_text and not session.is_quiet:
+            start = session.runnable("hermesctl daemon start")
+            session.say(f"gateways that it started run on without it; to keep them again: {start}")
         return ExitCode.NEGATIVE
     with session.connect(any_version=True) as client:
         found = client.daemon.GetDaemon(v1.GetDaemonRequest())
@@ -140,10 +142,8 @@ def _tell(session: Session, data: dict[str, object], line: str) -> None:
 
 
 def _page(session: Session, found: v1.Daemon) -> str:
-    up = age(session.terminal.now_s() - seconds(found.started_at))
-    shown = plain(found)
     fields = [
-        ("Process", f"pid {found.pid}, up {up} (since {shown['started_at']})"),
+        ("Process", f"pid {found.pid}, up since {moment_long(session.terminal, found.started_at)}"),
         ("Version", found.version),
         ("Root", found.root),
         ("State", found.state_directory),

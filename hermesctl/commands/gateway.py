@@ -24,6 +24,7 @@ from hermesctl.text import clean
 from hermesctl.times import elapsed
 from hermesd.v1 import gateways_pb2 as v1
 from hermesd.v1.operations_pb2 import Operation
+from hermesd.v1.profiles_pb2 import GetProfileRequest
 
 TAIL_LINES = 10
 
@@ -106,8 +107,13 @@ def why(session: Session, name: str) -> None:
     """Say why the gateway is as it is, what happens next, and how to change it."""
     profile = session.select(name)
     told = session.client.gateways.ExplainGateway(v1.ExplainGatewayRequest(profile=profile))
+    problems = session.client.profiles.GetProfile(GetProfileRequest(profile=profile)).problems
     session.renderer.single(
-        "GatewayExplanation", told, name=profile, text=lambda: view.why_page(told, session.terminal)
+        "GatewayExplanation",
+        told,
+        name=profile,
+        text=lambda: view.why_page(told, session.terminal, problems),
+        extra={"problems": list(problems)},
     )
 
 

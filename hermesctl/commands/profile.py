@@ -25,6 +25,7 @@ from hermesctl.shapes import plain, span
 from hermesctl.text import clean
 from hermesctl.times import elapsed
 from hermesd.v1 import profiles_pb2 as v1
+from hermesd.v1.aliases_pb2 import ListAliasesRequest
 from hermesd.v1.claims_pb2 import Claim, ListClaimsRequest
 from hermesd.v1.terminals_pb2 import ListTerminalsRequest
 
@@ -93,11 +94,12 @@ def show(session: Session, name: str) -> None:
     usage = disk_view.measure(session, found.name, disk_view.PAGE_LIMIT)
     terminals = session.client.terminals.ListTerminals(ListTerminalsRequest(profile=found.name)).terminals
     claims = _claims(session, found.name)
+    aliases = session.client.aliases.ListAliases(ListAliasesRequest(profile=found.name)).aliases
     session.renderer.single(
         "Profile",
         found,
         name=found.name,
-        text=lambda: view.detail_page(found, session.terminal, usage, terminals, claims),
+        text=lambda: view.detail_page(found, session.terminal, usage, terminals, claims, aliases),
         extra={
             "disk": plain(usage),
             "terminals": [plain(one) for one in terminals],

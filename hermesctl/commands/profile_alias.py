@@ -90,7 +90,8 @@ def _remove(session: Session, name: str, alias_name: str) -> None:
 
 def _told(made: v1.Alias, *, is_new: bool) -> str:
     verb = "✓" if is_new else "✓ already:"
-    return f"{verb} {clean(made.name)} → hermesctl -p {clean(made.profile)}\n  path  {clean(made.path)}\n"
+    calls = f" → hermesctl -p {clean(made.profile)}" if made.is_ours else ", for the same profile"
+    return f"{verb} {clean(made.name)}{calls}\n  path  {clean(made.path)}\n"
 
 
 def _removal(found: v1.Alias) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from hermesctl import fleet, profile_view
+from hermesctl import fleet, gateway_view, profile_view
 from hermesctl.commands.runtime import register
 from hermesctl.errors import usage
 from hermesctl.options import Command
@@ -54,7 +54,7 @@ def quickstart(session: Session, model: str, base_url: str, api_key_env: str, ru
     _start_daemon(session)
     _install(session, wanted)
     before, is_new = _create(session, wanted)
-    is_changed = _set_up(session, wanted, before)
+    is_changed = _set_up(session, wanted, before, needs_api=is_new or not before.channels)
     _start(session, wanted, must_restart=is_changed and not is_new)
     _show(session, wanted)
 
@@ -102,35 +102,42 @@ def _create(session: Session, wanted: Wanted) -> tuple[profiles_pb2.Profile, boo
     return found, is_new
 
 
-def _set_up(session: Session, wanted: Wanted, before: profiles_pb2.Profile) -> bool:
-    """Sets the profile up; returns whether that changed how its gateway would start."""
-    request = profiles_pb2.SetUpProfileRequest(
-        profile=wanted.profile, enable_api_server=True, api_server_port=wanted.api_port
-    )
-    if any((wanted.model.model, wanted.model.base_url, wanted.model.key_env)):
-        request.model.CopyFrom(wanted.model)
-    follow(session, session.client.profiles.SetUpProfile(request))
+def _set_up(session: Session, wanted: Wanted, before: profiles_pb2.Profile, *, needs_api: bool) -> bool:
+    """Sets the profile up; returns whether that changed how its gateway would start.
+
+    A profile that a messaging platform reaches gets no HTTP API that nobody asked for.
+    """
+    is_api_wanted = needs_api or wanted.api_port > 0 or before.api_server.enabled
+    has_model = any((wanted.model.model, wanted.model.base_url, wanted.model.key_env))
+    if is_api_wanted or has_model:
+        request = profiles_pb2.SetUpProfileRequest(
+            profile=wanted.profile, enable_api_server=is_api_wanted, api_server_port=wanted.api_port
+        )
+        if has_model:
+            request.model.CopyFrom(wanted.model)
+        follow(session, session.client.profiles.SetUpProfile(request), tells_warnings=False)
     after = _profile(session, wanted)
-    was_enabled = before.api_server == after.api_server
-    _done(session, f"HTTP API {'already enabled' if was_enabled else 'enabled'}: {profile_view.api_url(after)}")
-    was_chosen = _model(before) == _model(after)
+    is_same = (before.api_server == after.api_server, _model(before) == _model(after))
+    if is_api_wanted:
+        _done(session, f"HTTP API {'already enabled' if is_same[0] else 'enabled'}: {profile_view.api_url(after)}")
     if after.model:
         endpoint = " ".join(part for part in _model(after) if part)
-        _done(session, f"model {'already chosen' if was_chosen else 'chosen'}: {endpoint}")
-    return not (was_enabled and was_chosen)
+        _done(session, f"model {'already chosen' if is_same[1] else 'chosen'}: {endpoint}")
+    return not all(is_same)
 
 
 def _start(session: Session, wanted: Wanted, *, must_restart: bool) -> None:
+    """Starts the gateway, or restarts one that runs with what is no longer so; what is told is what it became."""
     gateways = session.client.gateways
-    before = gateways.GetGateway(gateways_pb2.GetGatewayRequest(profile=wanted.profile))
-    was_ready = before.state == gateways_pb2.GATEWAY_STATE_READY
-    if must_restart and was_ready:
+    asked = gateways_pb2.GetGatewayRequest(profile=wanted.profile)
+    was_up = gateways.GetGateway(asked).HasField("process")
+    if must_restart and was_up:
         operation = gateways.RestartGateway(gateways_pb2.RestartGatewayRequest(profile=wanted.profile))
     else:
         operation = gateways.StartGateway(gateways_pb2.StartGatewayRequest(profile=wanted.profile))
     follow(session, operation)
-    word = "restarted, ready" if must_restart and was_ready else "already ready" if was_ready else "ready"
-    _done(session, f"gateway of {wanted.profile} {word}")
+    before = "restarted, " if must_restart and was_up else "already " if was_up else ""
+    _done(session, f"gateway of {wanted.profile} {before}{gateway_view.state_word(gateways.GetGateway(asked))}")
 
 
 def _show(session: Session, wanted: Wanted) -> None:
@@ -147,18 +154,20 @@ def _show(session: Session, wanted: Wanted) -> None:
 def _next_steps(session: Session, profile: profiles_pb2.Profile) -> str:
     """What the person can do now; every command can be pasted as it stands."""
     me = _command(session, profile)
-    env_file = f"{profile.path}/.env"
-    key = f"$(sed -n 's/^{KEY_VARIABLE}=//p' '{env_file}')"
     again = f"hermesctl quickstart -p {profile.name} --model MODEL --base-url URL"
     model = [] if profile.model else [("model", f"{me} setup"), ("or", session.runnable(again))]
-    steps = [
-        *model,
-        ("chat", f"{me} chat"),
-        ("look", session.runnable("hermesctl status")),
-        ("HTTP API", f'curl -H "Authorization: Bearer {key}" {profile_view.api_url(profile)}/v1/models'),
-        ("its key", f"{KEY_VARIABLE} in {env_file}"),
-    ]
+    steps = [*model, ("chat", f"{me} chat"), ("look", session.runnable("hermesctl status")), *_api_steps(profile)]
     return "\nnext\n" + "\n".join(f"  {label:<11} {clean(text)}" for label, text in steps)
+
+
+def _api_steps(profile: profiles_pb2.Profile) -> list[tuple[str, str]]:
+    """How to call the agent's HTTP API, where it is on."""
+    if not profile.api_server.enabled:
+        return []
+    env_file = f"{profile.path}/.env"
+    key = f"$(sed -n 's/^{KEY_VARIABLE}=//p' '{env_file}')"
+    call = f'curl -H "Authorization: Bearer {key}" {profile_view.api_url(profile)}/v1/models'
+    return [("HTTP API", call), ("its key", f"{KEY_VARIABLE} in {env_file}")]
 
 
 def _command(session: Session, profile: profiles_pb2.Profile) -> str:

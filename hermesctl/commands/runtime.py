@@ -53,9 +53,13 @@ def list_(session: Session) -> None:
 @click.pass_obj
 def install(session: Session, version: str, no_wait: bool, timeout_s: float | None) -> None:
     """Install hermes-agent, in the newest version that this hermesd was tested with or the one named."""
+    before = _names(session)
     operation = session.client.runtimes.InstallRuntime(v1.InstallRuntimeRequest(version=version))
     done = operation if no_wait else follow(session, operation, timeout_s=timeout_s)
-    told = f"operation {done.id}" if no_wait else f"✓ installed in {elapsed(span(done.elapsed))}"
+    fresh = [] if no_wait else [clean(name) for name in _names(session) if name not in before]
+    took = elapsed(span(done.elapsed))
+    told = f"✓ installed {', '.join(fresh)} in {took}" if fresh else "✓ already installed"
+    told = f"operation {done.id}" if no_wait else told
     session.renderer.single("Operation", done, name=done.id, text=lambda: "" if session.is_quiet else f"{told}\n")
 
 
@@ -86,6 +90,10 @@ def register(session: Session, path: str) -> v1.Runtime:
     executable = session.terminal.working_directory / path
     request = v1.RegisterRuntimeRequest(executable=str(executable))
     return session.client.runtimes.RegisterRuntime(request, timeout=PROBE_LIMIT_S)
+
+
+def _names(session: Session) -> list[str]:
+    return [one.name for one in session.client.runtimes.ListRuntimes(v1.ListRuntimesRequest()).runtimes]
 
 
 def _show(session: Session, found: v1.Runtime) -> None:

@@ -98,7 +98,7 @@ def test_the_agents_command_lines_lose_only_the_profile_flag(
 def test_every_verb_of_the_agent_is_ours_or_passed_on_or_refused_with_a_fix(verb: str) -> None:
     """No verb of hermes-agent 0.19.0 is unknown."""
     if verb in REFUSED:
-        with pytest.raises(HermesError, match="is not passed to the agent"):
+        with pytest.raises(HermesError, match="is not run beside hermesd"):
             split([verb], NOUNS)
     else:
         assert split([verb], NOUNS).arguments == (verb,)
@@ -154,9 +154,9 @@ def test_an_unknown_word_gets_a_suggestion(line: str, said: str) -> None:
         ("-p coder gateway install", "hermesctl gateway start -p coder"),
         ("gw run -p coder", "hermesctl gateway start -p coder"),
         ("gateway uninstall", "hermesctl gateway stop"),
-        ("profile export a", "hermesctl profile --help"),
+        ("profile export a", "hermesctl hermes --unsafe -- profile export a"),
         ("--cli profile rename a b", "hermesctl profile rename a b"),
-        ("-p coder p -o json export", "hermesctl profile --help"),
+        ("-p coder p -o json export", "hermesctl hermes --unsafe -- profile export"),
     ],
 )
 def test_verbs_that_would_fight_the_daemon_are_refused(line: str, command: str) -> None:
@@ -165,6 +165,19 @@ def test_verbs_that_would_fight_the_daemon_are_refused(line: str, command: str) 
         split(line.split(), NOUNS)
     assert caught.value.exit_code == 2
     assert [fix.command for fix in caught.value.fixes] == [command]
+
+
+@pytest.mark.parametrize(
+    ("line", "same"),
+    [
+        ("help", "--help"),
+        ("help gateway start", "gateway start --help"),
+        ("-p coder help chat", "-p coder chat --help"),
+    ],
+)
+def test_help_is_a_word_too(line: str, same: str) -> None:
+    """It is what people try first."""
+    assert split(line.split(), NOUNS) == split(same.split(), NOUNS)
 
 
 @pytest.mark.parametrize("line", ["-o json", "-q", "-p coder -o json", "-p", "--profile="])
@@ -201,13 +214,13 @@ def test_harmless_command_lines_of_the_agent_are_not_refused(line: str) -> None:
         ("gateway nonsense", "hermesctl gateway --help -p coder"),
         ("profile", "hermesctl profile"),
         ("profile create --no-alias 'my work'", "hermesctl profile create 'my work'"),
-        ("profile export coder", "hermesctl profile --help"),
+        ("profile export coder", "hermesctl hermes --unsafe -- profile export coder"),
         ("--profile=x dashboard --stop", "hermesctl status"),
     ],
 )
 def test_each_refusal_names_the_command_to_use(line: str, command: str) -> None:
     """With the profile that was named."""
-    with pytest.raises(HermesError, match="is not passed to the agent") as caught:
+    with pytest.raises(HermesError, match="is not run beside hermesd") as caught:
         refuse(shlex.split(line), "coder")
     assert [fix.command for fix in caught.value.fixes] == [command]
 

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import pytest
 
 from hermesctl.fullscreen import END, FullScreen
+from tests.waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
@@ -94,7 +95,7 @@ def test_keys_come_one_by_one(person: Person, screen: FullScreen) -> None:
         assert screen.wait(0.0) == []
         os.write(person.fd, b"c\x1b[A\x1bOB\x1b[6~ \x1b[5~\x1b[H\x1b[F\x1b[24~\xc3\xa9\x1b")
         found: list[str] = []
-        deadline_s = time.monotonic() + 5
+        deadline_s = time.monotonic() + DEADLINE_S
         while "escape" not in found and time.monotonic() < deadline_s:
             found += screen.wait(0.2)
     named = ["c", "up", "down", "page down", "space", "page up", "home", "last", "\x1b[24~", "é", "escape"]

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hermesctl.tables import Column, Layout, table
-from hermesctl.text import clean, escape_unsafe, is_unsafe, pad, shorten, size, width
+from hermesctl.text import clean, escape_unsafe, fold, is_unsafe, pad, shorten, size, width
 
 pytestmark = [pytest.mark.fast, pytest.mark.cli]
 
@@ -117,3 +117,17 @@ def test_a_table_of_hostile_cells_has_one_safe_line_per_row(rows: list[tuple[str
 def test_sizes_have_two_or_three_digits(count: int, text: str) -> None:
     """In units of a thousand."""
     assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (None, "one /two/three four five six seven"),
+        (80, "one /two/three four five six seven"),
+        (30, "one /two/three four five\n    six seven"),
+        (5, "one /two/three four\n    five six seven"),
+    ],
+)
+def test_a_sentence_takes_lines_of_its_own_column(columns: int | None, told: str) -> None:
+    """No word is broken, and what is too narrow for any has room for some."""
+    assert fold("one /two/three four five six seven", columns, 4) == told

@@ -371,6 +371,7 @@ SCENES = {
         "profile rename ghost b",
         "operations show ghost -v",
         "quickstart --api-key-env NO_SUCH_KEY",
+        "status worker",
     ],
     "help": [
         "",
@@ -395,6 +396,7 @@ SCENES = {
         "quickstart -o json -q",
         "quickstart -p coder --model m --base-url http://b/v1",
     ],
+    "quickstart-bots": ["quickstart"],
 }
 
 
@@ -404,6 +406,8 @@ def test_scripts_and_pipes_see_this(run: Run, daemon: FakeDaemon, world: World, 
     if name == "quickstart":
         del world.profiles["coder"], world.profiles["worker"]
         world.runtimes.clear()
+    if name == "quickstart-bots":
+        world.profiles["coder"].channels.add(platform="telegram", fingerprint="ab12" + "0" * 58 + "9f")
     if name == "fleet":
         world.changed["coder"] = "ready, stopped in 14.0 s, started in 2.3 s"
         world.skipped["default"] = "not running"
