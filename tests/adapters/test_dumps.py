@@ -89,7 +89,8 @@ def program(directory: Path, text: str) -> Path:
 async def test_a_dump_says_what_there_is_to_see(tmp_path: Path) -> None:
     """When, why, which process, its threads, descriptors and children, then its last lines."""
     with running(TREE) as process:
-        wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_SLEEPING, "it to read")
+        tree = [(parent := psutil.Process(process.pid)), *parent.children()]
+        wait_until(lambda: {one.status() for one in tree} == {psutil.STATUS_SLEEPING}, "both to wait")
         text = await dumped(tmp_path, process, "first", "last words")
     assert text.startswith(
         f"dump of process {process.pid}\nat: 2023-11-14T22:13:20+00:00\nwhy: hung: silent for 120 s"
@@ -210,7 +211,7 @@ def test_why_there_are_no_stacks_is_told_in_one_line(tmp_path: Path, script: str
 
 def test_a_py_spy_that_hangs_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of it is left."""
-    monkeypatch.setattr(pyspy, "LIMIT_S", 0.5)
+    monkeypatch.setattr(pyspy, "LIMIT_S", 2.0)
     script = f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/pid\nwait\n"
     (line,) = pyspy.python_stacks(os.getpid(), str(program(tmp_path / "bin", script)))
     assert "did not answer" in line

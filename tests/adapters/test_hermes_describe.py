@@ -16,6 +16,7 @@ from hermesd.domain.errors import AgentFailed, Cancelled, ConfigInvalid, HermesE
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import HERMES_AGENT, Runtime
 from tests.adapters.hermes_homes import home_at
+from tests.waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -123,7 +124,7 @@ def test_no_answer_is_a_failure_that_holds_no_secret(tmp_path: Path, home: Home,
 
 def test_an_agent_that_never_answers_is_ended(tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """With all that it started."""
-    monkeypatch.setattr(hermes_describe, "LIMIT_S", 0.2)
+    monkeypatch.setattr(hermes_describe, "LIMIT_S", 2.0)
     script = f"sleep 300 & echo $! > {tmp_path}/pid; sleep 300"
     assert "has not answered within" in refused(runtime_that(tmp_path, script), home).message
     assert_ended(int((tmp_path / "pid").read_text()))
@@ -131,17 +132,17 @@ def test_an_agent_that_never_answers_is_ended(tmp_path: Path, home: Home, monkey
 
 def test_who_cancels_ends_it(tmp_path: Path, home: Home) -> None:
     """At once."""
-    script = f"echo $$ > {tmp_path}/pid; sleep 300"
+    script = f"echo $$ > {tmp_path}/pid; touch {tmp_path}/told; sleep 300"
     runtime = runtime_that(tmp_path, script)
     with pytest.raises(Cancelled, match="describing 'coder'"):
-        HermesAgent().generate_description(runtime, home, ENVIRONMENT, (tmp_path / "pid").exists)
+        HermesAgent().generate_description(runtime, home, ENVIRONMENT, (tmp_path / "told").exists)
     assert_ended(int((tmp_path / "pid").read_text()))
 
 
 def assert_ended(pid: int) -> None:
     """A process is gone, or only waits to be reaped by whoever got it."""
     try:
-        assert psutil.Process(pid).wait(timeout=5) is None
+        assert psutil.Process(pid).wait(timeout=DEADLINE_S) is None
     except psutil.NoSuchProcess:
         return
 

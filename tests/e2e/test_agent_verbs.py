@@ -53,7 +53,7 @@ def test_every_command_is_ours_or_passed_on_or_refused(runtimes: dict[str, Path]
     for verb in AGENT_VERBS - REFUSED.keys():
         assert split([verb], NOUNS).arguments == (verb,)
     for verb in REFUSED:
-        with pytest.raises(HermesError, match="is not passed to the agent"):
+        with pytest.raises(HermesError, match="is not run beside hermesd"):
             split([verb], NOUNS)
 
 

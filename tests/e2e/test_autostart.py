@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from hermesctl.client.places import Places
+from hermesd.adapters import procfs
 from tests.e2e.census import end_all
 from tests.e2e.house import CLIENT, Machine
 from tests.processes import GATEWAY, PYTHON
@@ -44,9 +45,10 @@ def launch(machine: Machine, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def daemons(machine: Machine) -> list[int]:
-    """Pids of every daemon of this machine."""
-    found = [process for process in machine.processes() if process.cmdline()[1:] == ["-m", "hermesd"]]
-    return [process.pid for process in found]
+    """Pids of every daemon of this machine. A child is a copy of its parent until it becomes its own program."""
+    found = {pid for pid, words in machine.command_lines().items() if words[1:] == ["-m", "hermesd"]}
+    parents = {pid: procfs.stat(pid) for pid in found}
+    return [pid for pid, seen in parents.items() if seen is not None and seen.parent_pid not in found]
 
 
 def places(machine: Machine) -> Places:
@@ -85,8 +87,9 @@ def test_a_daemon_that_was_killed_is_started_by_the_next_command(machine: Machin
     """Its record and socket were left behind."""
     assert machine.ctl("gateway", "list").returncode == 0
     (first,) = daemons(machine)
-    os.kill(first, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(first)] if psutil.pid_exists(first) else [], timeout=20)
+    killed = psutil.Process(first)
+    killed.kill()
+    psutil.wait_procs([killed], timeout=20)
     done = machine.ctl("gateway", "list")
     (second,) = daemons(machine)
     assert (done.returncode, done.stderr.splitlines()[0]) == (0, f"{TOLD}{second})")

@@ -132,12 +132,12 @@ def test_a_crash_hands_a_bot_to_nobody_and_a_stop_to_the_first_who_wished(stage:
     stage.start()
     wait_until(lambda: stage.gateway("a").process.pid not in (0, second), "a to come back once more")
     until(stage, "a", READY)
-    assert waits(stage, "early")
-    assert waits(stage, "late")
+    for name in ("early", "late"):
+        wait_until(lambda name=name: waits(stage, name), f"{name} to wait")  # type: ignore[misc]
     stage.do("stop", "a")
     until(stage, "early", READY)
     stage.kill_and_start()
-    assert waits(stage, "late")
+    wait_until(lambda: waits(stage, "late"), "late to wait")
     wait_until(lambda: "'early'" in stage.gateway("late").detail, "it to be told on whom it waits now")
     stage.do("stop", "early")
     until(stage, "late", READY)

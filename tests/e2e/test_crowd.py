@@ -174,7 +174,7 @@ def check(daemon: Daemon, marks: Mapping[str, str], ledger: Ledger) -> None:
     sticky = machine.root / "active_profile"
     assert not sticky.exists() or sticky.read_text().strip() in profiles
     wanted = {name for name, one in profiles.items() if one.gateway.wish == gateways_pb2.WISH_UP}
-    assert {member.profile for member in members(machine)} == wanted
+    wait_until(lambda: {one.profile for one in members(machine)} == wanted, "those wanted to live alone")
     assert doubles(machine) == []
     for lock in (daemon.places.state / "locks").glob("*.lock"):
         assert lock.stem in {one.id for one in profiles.values()} or procfs.holders(lock) == []

@@ -2,12 +2,11 @@
 
 import json
 import os
-import stat
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.house import Machine
+from tests.e2e.house import Machine, modes
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e]
@@ -23,9 +22,8 @@ def test_everything_it_keeps_is_private(empty_machine: Machine) -> None:
     finally:
         os.umask(old)
     machine.ok("profile", "create", "coder")
-    kept = [machine.state, *machine.state.rglob("*")]
-    modes = {str(path): stat.S_IMODE(path.stat().st_mode) for path in kept}
-    assert {mode for mode in modes.values() if mode not in (0o700, 0o600)} == set(), modes
+    found = modes(machine.state)
+    assert set(found.values()) <= {0o700, 0o600}, found
 
 
 @pytest.mark.ci

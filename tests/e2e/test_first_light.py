@@ -1,13 +1,12 @@
 """The promise to the user: from nothing to an agent that answers, on the real hermes-agent."""
 
 import json
-import stat
 import urllib.error
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.house import CLIENT, Api, Machine, free_port, streamed_text
+from tests.e2e.house import CLIENT, Api, Machine, contents, free_port, modes, streamed_text
 from tests.fakes.model import ANSWER, MODEL, ModelServer
 
 pytestmark = pytest.mark.e2e
@@ -111,6 +110,11 @@ def test_a_daemon_that_is_killed_finds_its_gateway_again(machine: Machine, model
     assert machine.gateway("coder")["process"] != gateway
 
 
+def holders_of(secret: str, directory: Path) -> list[Path]:
+    """The files below a directory in which it stands."""
+    return [path for path, content in contents(directory).items() if secret.encode() in content]
+
+
 @pytest.mark.ci
 def test_the_key_of_a_model_stays_where_it_belongs(machine: Machine, model_server: ModelServer) -> None:
     """A key named by --api-key-env reaches the model and the profile's own .env, and nothing else."""
@@ -125,12 +129,8 @@ def test_the_key_of_a_model_stays_where_it_belongs(machine: Machine, model_serve
     assert f"Bearer {canary}" in model_server.authorizations
 
     home = machine.root / "profiles" / "coder"
-    holders = {path.name for path in home.rglob("*") if path.is_file() and canary.encode() in path.read_bytes()}
-    assert holders == {".env"}
-    outside = [
-        path for path in machine.state.rglob("*") if path.is_file() and canary.encode() in path.read_bytes()
-    ]
-    assert outside == []
+    assert holders_of(canary, home) == [home / ".env"]
+    assert holders_of(canary, machine.state) == []
     assert canary not in done.stdout + done.stderr
     pid = machine.gateway("coder")["process"]["pid"]
     assert canary.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
@@ -157,8 +157,7 @@ def test_a_new_profile_is_private_from_the_start(machine: Machine) -> None:
     machine.ok("daemon", "start")
     machine.ok("profile", "create", "writer")
     home = machine.root / "profiles" / "writer"
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [home, *home.rglob("*")]}
-    assert set(modes.values()) <= {0o700, 0o600}
+    assert set(modes(home).values()) <= {0o700, 0o600}
 
 
 @pytest.mark.full

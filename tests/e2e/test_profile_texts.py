@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.e2e.house import CLIENT, Machine
@@ -124,9 +123,9 @@ def test_a_soul_is_edited_beside_warm_clients(empty_machine: Machine) -> None:
     assert (failed.returncode, (home(machine) / "SOUL.md").read_text()) == (7, "From a pipe.")
 
 
-def describers(machine: Machine) -> list[psutil.Process]:
-    """Agents that are asked to describe something."""
-    return [one for one in machine.processes() if any("hermes_describer" in word for word in one.cmdline())]
+def describers(machine: Machine) -> list[int]:
+    """Pids of agents that are asked to describe something."""
+    return [pid for pid, words in machine.command_lines().items() if "hermes_describer" in " ".join(words)]
 
 
 @pytest.mark.full

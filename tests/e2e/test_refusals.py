@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.house import Machine, free_port
+from tests.e2e.house import Machine, contents, free_port
 
 pytestmark = [pytest.mark.ci, pytest.mark.e2e]
 
@@ -36,8 +36,8 @@ def refusal(machine: Machine, *arguments: str, exit_code: int, reason: str) -> A
 
 def tree(machine: Machine) -> dict[str, bytes]:
     """Every file of every profile, and every alias."""
-    files = [*machine.root.rglob("*"), *(machine.home / ".local" / "bin").glob("*")]
-    return {str(path): path.read_bytes() for path in files if path.is_file() and not path.is_socket()}
+    found = contents(machine.root) | contents(machine.home / ".local" / "bin")
+    return {str(path): content for path, content in found.items()}
 
 
 def commands_of(error: Any) -> list[list[str]]:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.e2e.house import Machine
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.ci, pytest.mark.e2e, pytest.mark.cli]
 
@@ -65,7 +66,4 @@ def test_the_daemon_removes_what_was_kept_long_enough(empty_machine: Machine) ->
     machine.ok("daemon", "stop")
     machine.settings.write_text('[daemon]\nbackend = "session"\ntrash_days = 0\n')
     machine.ok("daemon", "start")
-    for _ in range(50):
-        if not machine.json("profile", "trash", "list")["items"]:
-            return
-    raise AssertionError("it is still there")
+    wait_until(lambda: not machine.json("profile", "trash", "list")["items"], "it to be removed")

@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.ci, pytest.mark.e2e]
 def pool(machine: Machine) -> list[psutil.Process]:
     """The zygote first, then its workers; nothing while there is no daemon."""
     daemon = psutil.Process(machine.json("daemon", "status")["pid"])
-    return [one for one in daemon.children(recursive=True) if "hermesctl.warm" in one.cmdline()]
+    lines = machine.command_lines()
+    return [one for one in daemon.children(recursive=True) if "hermesctl.warm" in lines.get(one.pid, ())]
 
 
 def command_socket(machine: Machine) -> Path:
