@@ -3,6 +3,7 @@
 Owns: their processes. Must not know what is run.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,8 +25,14 @@ zygote.LOOK_S = 1.0
 __main__.main()
 """
 LIMIT_S = 20.0
-ORDINARY_SIGNALS = (1 << 31) - 1
-"""Those from 1 to 31; the two after them are the C library's, and what some Pythons start ignores them."""
+HANDED_DOWN = {
+    number
+    for number in range(1, 32)
+    if signal.getsignal(number) is signal.SIG_IGN and number not in {signal.SIGPIPE, signal.SIGXFSZ}
+}
+"""Signals that whoever started the tests ignores, as a shell does for its background; two are Python's own."""
+ORDINARY_SIGNALS = ((1 << 31) - 1) & ~sum(1 << (number - 1) for number in HANDED_DOWN)
+"""All others from 1 to 31; the two after them are the C library's, and what some Pythons start ignores them."""
 
 
 class Workers:
