@@ -9,6 +9,7 @@ import pytest
 
 from hermesctl import cli
 from hermesctl.client.places import Places
+from hermesctl.completion import live
 from hermesd.v1 import gateways_pb2 as g
 from hermesd.v1.doctor_pb2 import SEVERITY_ERROR, SEVERITY_WARNING, Finding
 from hermesd.v1.profiles_pb2 import Soul
@@ -35,6 +36,12 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no reason to offer less at a tab."""
+    monkeypatch.setattr(live, "LIMIT_S", 20.0)
 
 
 @pytest.fixture

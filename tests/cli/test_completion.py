@@ -31,12 +31,6 @@ pytestmark = [pytest.mark.fast, pytest.mark.cli]
 Ask = Callable[..., list[str]]
 
 
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine is no reason for another answer."""
-    monkeypatch.setattr(live, "LIMIT_S", 20.0)
-
-
 @pytest.fixture
 def ask(run: Run) -> Ask:
     """Puts the question of zsh's script: words, the last one unfinished. Returns the answer's lines."""
