@@ -49,7 +49,9 @@ class Life:
         return self.samples[-1].at_s - self.samples[0].at_s if self.samples else 0.0
 
     def growth(self, figure: Callable[[Sample], float]) -> float:
-        """Between the second and the last quarter."""
+        """Between the second and the last quarter; none of what was seen in one moment only."""
+        if not self.length_s:
+            return 0.0
         begin_s, quarter_s = self.samples[0].at_s, self.length_s / 4
         early = [figure(one) for one in self.samples if 1 <= (one.at_s - begin_s) / quarter_s < 2]
         late = [figure(one) for one in self.samples if (one.at_s - begin_s) / quarter_s >= 3]

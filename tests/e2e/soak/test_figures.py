@@ -43,3 +43,10 @@ def test_what_leaks_slowly_is_seen(figure: Callable[[int], tuple[float, int, int
     """30 MiB, 20 descriptors or 10 threads in an hour."""
     (told,) = life(figure).complaints(Tolerance())
     assert what in told
+
+
+def test_what_was_seen_once_has_not_grown() -> None:
+    """A daemon may end right after its first look."""
+    one = Life("daemon 1", [Sample(5.0, 60 * MEBI, 30, 15, 0)])
+    assert one.complaints(Tolerance()) == []
+    assert "0 s, 60.0 -> 60.0 MiB" in str(one)
