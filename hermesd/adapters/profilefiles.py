@@ -4,16 +4,16 @@ Owns: where hermes-agent (0.18.2 and 0.19.0) and its task boards read them, and 
 and loses nothing that somebody wrote meanwhile. Any kind of agent may have them. Must not know what runs.
 """
 
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from hermesd.adapters.homefile import read_exactly, replace_exactly
 from hermesd.adapters.textfile import invalid, read_text
-from hermesd.adapters.unchanged import changed, write_unchanged
+from hermesd.adapters.unchanged import changed
 from hermesd.adapters.yamlfile import Data, parse_yaml, with_values
 from hermesd.adapters.yamltext import Scalar
 from hermesd.domain.description import Description
-from hermesd.domain.errors import ArgumentInvalid, ChangedMeanwhile, ProfileNotFound
+from hermesd.domain.errors import ChangedMeanwhile
 from hermesd.domain.soul import LARGEST, Soul, soul_of
 
 ABOUT = "profile.yaml"
@@ -21,8 +21,6 @@ SOUL = "SOUL.md"
 
 _ATTEMPTS = 5
 """How often a change is begun anew because somebody else wrote the file: hermes-agent takes no lock either."""
-
-_MODE = 0o600
 
 
 def description_in(about: Data) -> Description:
@@ -69,13 +67,13 @@ def write_about(home: Path, values: Callable[[Data], Mapping[tuple[str, ...], Sc
     """
     path = home / ABOUT
     for _ in range(_ATTEMPTS):
-        before = _bytes(path)
+        before = read_exactly(path)
         text = (before or b"").decode()
         wanted = values(parse_yaml(text, path))
         if not wanted:
             return
         try:
-            _replace(path, before, with_values(text, wanted, path).encode())
+            replace_exactly(path, before, with_values(text, wanted, path).encode())
         except ChangedMeanwhile:
             continue
         return
@@ -88,7 +86,7 @@ def read_soul(home: Path) -> Soul:
     Raises:
         ConfigInvalid: it cannot be read, is no text, or larger than any may be.
     """
-    data = _bytes(home / SOUL)
+    data = read_exactly(home / SOUL)
     if data is None:
         return Soul()
     if len(data) > LARGEST:
@@ -101,40 +99,17 @@ def write_soul(home: Path, text: str, revision: str | None) -> Soul:
     path = home / SOUL
     wanted = soul_of(text.encode())
     for _ in range(_ATTEMPTS):
-        before = _bytes(path)
+        before = read_exactly(path)
         found = Soul() if before is None else soul_of(before)
         if revision is not None and found.revision != revision:
             raise changed(path)
         if found == wanted:
             return found
         try:
-            _replace(path, before, text.encode())
+            replace_exactly(path, before, text.encode())
         except ChangedMeanwhile:
             if revision is not None:
                 raise
             continue
         return wanted
     raise changed(path)
-
-
-def _bytes(path: Path) -> bytes | None:
-    """What a text file holds, exactly; `None` where there is none."""
-    text = read_text(path)
-    return None if not text and not path.exists() else text.encode()
-
-
-def _replace(path: Path, before: bytes | None, data: bytes) -> None:
-    """Keeps the mode that somebody gave the file.
-
-    Raises:
-        ProfileNotFound: the home is gone; ArgumentInvalid: the file is a link that leads nowhere.
-    """
-    try:
-        mode = _MODE if before is None else stat.S_IMODE(path.stat().st_mode)
-        write_unchanged(path, before, data, mode)
-    except FileNotFoundError as error:
-        if path.is_symlink():
-            raise ArgumentInvalid(
-                f"cannot write {path}: it is a link to {path.readlink()}, which is gone"
-            ) from error
-        raise ProfileNotFound(f"cannot write {path}: the profile's home is gone") from error

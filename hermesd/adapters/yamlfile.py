@@ -13,6 +13,7 @@ import yaml
 from hermesd.adapters.textfile import invalid, read_text
 from hermesd.adapters.yamltext import NotEditable, Scalar, with_value
 from hermesd.adapters.yamltext import without as without_entry
+from hermesd.domain.errors import ConfigInvalid
 
 Data = dict[str, Any]
 """What a document holds: keys of the top level and whatever lies below them."""
@@ -63,12 +64,12 @@ def with_values(text: str, values: Mapping[tuple[str, ...], Scalar], path: Path)
     """
     wanted = parse_yaml(text, path)
     for keys, value in values.items():
-        _set(wanted, keys, value)
         try:
             text = with_value(text, keys, value)
         except (NotEditable, yaml.YAMLError) as error:
             raise _by_hand(path) from error
-    _check(parse_yaml(text, path), wanted, path)
+        wanted = _with(wanted, keys, value)
+    _check(text, wanted, path)
     return text
 
 
@@ -87,18 +88,19 @@ def without(text: str, entries: Iterable[tuple[str, ...]], path: Path) -> str:
             text = without_entry(text, keys)
         except (NotEditable, yaml.YAMLError) as error:
             raise _by_hand(path) from error
-    _check(parse_yaml(text, path), wanted, path)
+    _check(text, wanted, path)
     return text
 
 
-def _check(found: Data, wanted: Data, path: Path) -> None:
-    """Refuses what does not mean what was wanted, or cannot be told from it, as a number of thousands of digits.
+def _check(text: str, wanted: Data, path: Path) -> None:
+    """Refuses a text that does not mean what was wanted, or cannot be told from it, as a number of thousands of
+    digits.
 
     Representations tell 1 from true, keep the order, and of a number that is none say that it equals itself.
     """
     try:
-        is_same = repr(found) == repr(wanted)
-    except (ValueError, RecursionError) as error:
+        is_same = repr(parse_yaml(text, path)) == repr(wanted)
+    except (ConfigInvalid, ValueError, RecursionError) as error:
         raise _by_hand(path) from error
     if not is_same:
         raise _by_hand(path)
@@ -119,10 +121,13 @@ def _by_hand(path: Path) -> Exception:
     return invalid(path, "it is written in a way that hermesd cannot change safely, so it must be edited by hand")
 
 
-def _set(data: Data, keys: tuple[str, ...], value: Scalar) -> None:
-    """Sets a value in mappings that are copied on the way, for others may share them by an alias."""
-    for key in keys[:-1]:
-        below = data.get(key)
-        data[key] = dict(below) if isinstance(below, dict) else {}
-        data = data[key]
-    data[keys[-1]] = value
+def _with(data: object, keys: tuple[str, ...], value: Scalar) -> Any:
+    """The same with a value set in mappings and lists that are copied on the way, for others may share them."""
+    if not keys:
+        return value
+    key, *rest = keys
+    if isinstance(data, list):
+        number = int(key)
+        return [_with(one, tuple(rest), value) if at == number else one for at, one in enumerate(data)]
+    mapping = data if isinstance(data, dict) else {}
+    return {**mapping, key: _with(mapping.get(key), tuple(rest), value)}

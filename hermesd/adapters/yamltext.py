@@ -6,7 +6,7 @@ alias is. May produce a text that means something else in odd cases; whoever use
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,10 @@ import yaml
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_/.:@+~-]*")
 _LINE_END = re.compile(r"[\r\n]|\Z")
 _INDENT = 2
+_BYTE_ORDER_MARK = "\ufeff"
+"""Takes no column."""
 
-Scalar = str | bool | int
+Scalar = str | bool | int | float
 """What can be set."""
 
 
@@ -34,17 +36,20 @@ class _Node:
     is_mapping: bool = False
     is_sequence: bool = False
     is_flow: bool = False
+    is_alias: bool = False
     key: str = ""
     """The text of a scalar, which may be a key."""
     entries: list[tuple["_Node", "_Node"]] = field(default_factory=list)
     """Keys and values of a mapping."""
+    items: list["_Node"] = field(default_factory=list)
+    """What is in a sequence."""
 
 
 def with_value(text: str, keys: tuple[str, ...], value: Scalar) -> str:
-    """The text with the value at `keys`, counted from the top, set.
+    """The text with the value at `keys`, counted from the top, set; an item of a list has its number for one.
 
     Raises:
-        NotEditable: the text is of a form that cannot be changed in place.
+        NotEditable: the text is of a form that cannot be changed in place, or a list has no such item.
         yaml.YAMLError: the text cannot be parsed.
     """
     node = _parse(text)
@@ -58,10 +63,40 @@ def with_value(text: str, keys: tuple[str, ...], value: Scalar) -> str:
             return _with_entry(text, node, keys[depth:], value)
         if depth == len(keys) - 1:
             return _with_scalar(text, child, value)
-        if not child.is_mapping:
+        if not (child.is_mapping or child.is_sequence):
             return _with_mapping(text, node, child, keys[depth + 1 :], value)
         node = child
     raise NotEditable
+
+
+def with_replaced(text: str, replacement: Callable[[tuple[str, ...], str], str | None]) -> str:
+    """The text with other text for some of its scalars; the rest, comments included, stays as it is.
+
+    `replacement` is given the keys from the top and the value as text, and returns `None` for what stays.
+
+    Raises:
+        yaml.YAMLError: the text cannot be parsed.
+        NotEditable: it has several documents.
+    """
+    root = _parse(text)
+    found = [] if root is None else sorted(_scalars(root, ()), key=lambda one: one[1].start, reverse=True)
+    for keys, node in found:
+        other = replacement(keys, node.key)
+        if other is not None:
+            text = text[: node.start] + other + text[node.end :]
+    return text
+
+
+def _scalars(node: _Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Node]]:
+    """The values that are none of them a collection, with their keys from the top."""
+    if node.is_mapping:
+        for name, value in node.entries:
+            yield from _scalars(value, (*keys, name.key))
+    elif node.is_sequence:
+        for number, item in enumerate(node.items):
+            yield from _scalars(item, (*keys, str(number)))
+    elif node.end > node.start and not node.is_alias:
+        yield keys, node
 
 
 def without(text: str, keys: tuple[str, ...]) -> str:
@@ -91,7 +126,7 @@ def render(value: Scalar) -> str:
     """The value as a YAML scalar, plain where that cannot be read as anything else."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
     if _PLAIN.fullmatch(value) and not value.endswith(":") and yaml.safe_load(value) == value:
         return value
@@ -116,8 +151,10 @@ def _marked(mark: Any) -> int:
 
 def _read(event: yaml.Event, events: Iterator[yaml.Event], text: str) -> _Node:
     start, end = _marked(event.start_mark), _marked(event.end_mark)
-    column = start - max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) - 1
+    line = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
+    column = start - line - (text[line : line + 1] == _BYTE_ORDER_MARK)
     node = _Node(start, start + len(text[start:end].rstrip()), column)
+    node.is_alias = isinstance(event, yaml.AliasEvent)
     if isinstance(event, yaml.ScalarEvent):
         node.key = event.value
     if isinstance(event, yaml.CollectionStartEvent):
@@ -140,12 +177,18 @@ def _read_children(node: _Node, events: Iterator[yaml.Event], text: str) -> None
         if node.is_mapping:
             key, child = child, _read(next(events), events, text)
             node.entries.append((key, child))
+        else:
+            node.items.append(child)
         node.end = child.end
 
 
-def _child(mapping: _Node, key: str) -> _Node | None:
+def _child(parent: _Node, key: str) -> _Node | None:
     """The value that counts: of a key that is there twice, the last."""
-    found = [value for name, value in mapping.entries if name.key == key and not name.is_mapping]
+    if parent.is_sequence:
+        if not key.isdecimal() or int(key) >= len(parent.items):
+            raise NotEditable
+        return parent.items[int(key)]
+    found = [value for name, value in parent.entries if name.key == key and not name.is_mapping]
     return found[-1] if found else None
 
 
@@ -185,7 +228,7 @@ def _without_entry(text: str, mapping: _Node, number: int) -> str:
 
 def _with_mapping(text: str, parent: _Node, old: _Node, keys: tuple[str, ...], value: Scalar) -> str:
     """The text with a mapping of one entry in place of a single value of `parent`."""
-    if old.is_sequence:
+    if old.is_sequence or parent.is_sequence:
         raise NotEditable
     if parent.is_flow:
         space = " " if old.start == old.end else ""
