@@ -52,9 +52,11 @@ from hermesd.adapters.store import SqliteStore
 from hermesd.adapters.terminalfiles import TerminalFiles
 from hermesd.adapters.threads import Threads
 from hermesd.adapters.trash import TrashOnDisk
+from hermesd.adapters.versions import VersionsOnDisk
 from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.aliases import AliasesServicer
 from hermesd.api.claims import ClaimsServicer
+from hermesd.api.configs import ConfigsServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.doctor import DoctorServicer
 from hermesd.api.environments import EnvironmentsServicer
@@ -142,6 +144,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         await services.operations.recover(services.resumers)
         services.trash.open()
         services.drift.open()
+        services.configs.open()
         services.captures.open()
         services.samples.open()
         async with _served(places, servicers_of(services, places, ending)), _warm(places, settings, ports.clock):
@@ -151,6 +154,7 @@ async def _serve(places: Places, settings: Settings) -> None:
         log.info("pid=%d ending drain=%s", os.getpid(), ending.drain)
         services.trash.close()
         services.drift.close()
+        services.configs.close()
         services.samples.close()
         await services.operations.close()
         services.rounds.close()
@@ -192,6 +196,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             samples=samples,
             logs=logs,
             dumps=DumpsOnDisk(places.dumps, clock, inherited.get("PATH", "")),
+            versions=VersionsOnDisk(places.versions, clock),
             log_reader=LogReaderOnDisk(partial(TurnedFiles, logs), places.daemon_log, clock),
             installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person), hermes),
             agents={
@@ -263,6 +268,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         logs=LogsServicer(services.logs),
         samples=SamplesServicer(services.samples),
         claims=ClaimsServicer(services.claim_views),
+        configs=ConfigsServicer(services.configs),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

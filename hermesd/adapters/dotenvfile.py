@@ -6,7 +6,7 @@ message.
 
 import io
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -68,6 +68,16 @@ def with_values(text: str, values: Mapping[str, str], path: Path) -> str:
             path, "it is written in a way that hermesd cannot change safely, so it must be edited by hand"
         )
     return text
+
+
+def with_shown(text: str, shown: Callable[[str, str], str | None]) -> str:
+    """The text with other values for some keys, for people to look at; `shown` returns `None` for what stays."""
+    pieces = []
+    for binding in _bindings(text):
+        other = None if not binding.key or not binding.value else shown(binding.key, binding.value)
+        piece = binding.original.string
+        pieces.append(piece if other is None else _replaced(piece, f"{binding.key}={other}"))
+    return "".join(pieces)
 
 
 def without(text: str, keys: Collection[str], path: Path) -> str:

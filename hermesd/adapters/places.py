@@ -128,6 +128,11 @@ class Places:
         return self.state / "dumps"
 
     @property
+    def versions(self) -> Path:
+        """What profiles' files of settings held before."""
+        return self.state / "versions"
+
+    @property
     def runtimes(self) -> Path:
         """Installed agents, shared by all roots."""
         return self.share / "runtimes"
@@ -160,7 +165,7 @@ class Places:
 
     @property
     def _directories(self) -> tuple[Path, ...]:
-        kept = (self.terminals, self.locks, self.dumps, self.managed, self.logs, self.gateway_logs)
+        kept = (self.terminals, self.locks, self.dumps, self.versions, self.managed, self.logs, self.gateway_logs)
         return (self.state.parent, self.claims, self.state, self.run, *kept)
 
     def prepare(self) -> None:

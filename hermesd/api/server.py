@@ -10,6 +10,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from hermesd.api.aliases import AliasesServicer
 from hermesd.api.claims import ClaimsServicer
+from hermesd.api.configs import ConfigsServicer
 from hermesd.api.daemon import DaemonServicer
 from hermesd.api.doctor import DoctorServicer
 from hermesd.api.environments import EnvironmentsServicer
@@ -30,6 +31,8 @@ from hermesd.v1 import (
     aliases_pb2_grpc,
     claims_pb2,
     claims_pb2_grpc,
+    configs_pb2,
+    configs_pb2_grpc,
     daemon_pb2,
     daemon_pb2_grpc,
     doctor_pb2,
@@ -60,7 +63,8 @@ from hermesd.v1 import (
 
 FILES = (
     profiles_pb2, aliases_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, skills_pb2, terminals_pb2,
-    environments_pb2, trash_pb2, doctor_pb2, logs_pb2, samples_pb2, claims_pb2, daemon_pb2,
+    environments_pb2, trash_pb2, doctor_pb2, logs_pb2, samples_pb2, claims_pb2, configs_pb2,
+    daemon_pb2,
 )  # fmt: skip
 
 
@@ -82,6 +86,7 @@ class Servicers:
     logs: LogsServicer
     samples: SamplesServicer
     claims: ClaimsServicer
+    configs: ConfigsServicer
     daemon: DaemonServicer
 
 
@@ -102,6 +107,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     logs_pb2_grpc.add_LogsServiceServicer_to_server(servicers.logs, server)
     samples_pb2_grpc.add_SamplesServiceServicer_to_server(servicers.samples, server)
     claims_pb2_grpc.add_ClaimsServiceServicer_to_server(servicers.claims, server)
+    configs_pb2_grpc.add_ConfigsServiceServicer_to_server(servicers.configs, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
+from hermesd.domain.configuration import Change, ConfigFile, Edit, Schema, Value
 from hermesd.domain.description import Description
 from hermesd.domain.grants import Grant
 from hermesd.domain.listening import PortMove
@@ -89,10 +90,66 @@ class Setup:
     """0 takes the lowest free one from `FIRST_API_PORT`."""
 
 
+@dataclass(frozen=True)
+class ConfigText:
+    """A file of settings as it is."""
+
+    path: Path
+    data: bytes | None = field(repr=False)
+    """`None` where there is no file."""
+
+
+class ConfigFiles(Protocol):
+    """The files that say how an agent of one kind works. No failure holds a value of theirs."""
+
+    def schema(self, runtime: Runtime, environment: Mapping[str, str]) -> Schema:
+        """What the defaults of this agent are; takes a moment when it is first asked. Raises `Incompatible`."""
+
+    def read(self, home: Home, file: ConfigFile) -> ConfigText:
+        """One file as it is now. Raises `ConfigInvalid` if it is no text, `Incompatible`."""
+
+    def values(self, file: ConfigFile, data: bytes) -> Mapping[str, Value]:
+        """What such a file of these bytes sets. Raises `ConfigInvalid`, `Incompatible`."""
+
+    def masked(self, file: ConfigFile, data: bytes) -> str:
+        """These bytes as they may be shown: of each secret, what tells it from another one.
+
+        Raises `ConfigInvalid`, `Incompatible`.
+        """
+
+    def file_of(self, key: str) -> ConfigFile:
+        """Where a key is kept. Raises `ArgumentInvalid`, `Incompatible`."""
+
+    def plan(self, home: Home, schema: Schema, changes: Sequence[Change]) -> list[Edit]:
+        """What would be written, in this order; empty if all is so already. Every byte outside of the lines of
+        the keys stays.
+
+        Raises `ArgumentInvalid`, `ConfigInvalid`, `Incompatible`; `NotFound` for a key that is to go and is not
+        there.
+        """
+
+    def plan_variables(self, home: Home, changes: Sequence[Change]) -> list[Edit]:
+        """Like `plan`, of keys that are variables whatever they are called."""
+
+    def plan_text(self, home: Home, file: ConfigFile, data: bytes) -> list[Edit]:
+        """What would make a file hold these bytes. Raises `ConfigInvalid`, `Incompatible`."""
+
+    def write(self, edit: Edit) -> None:
+        """Replaces a file that is what it was planned for, in one step; durable when this returns.
+
+        Raises `ChangedMeanwhile`, `ProfileNotFound`, `ArgumentInvalid`, `DiskFull`, `NotPermitted`; the file is
+        as it was then.
+        """
+
+
 class Agent(Protocol):
     """One kind of agent. The only place that knows its files, flags and exit codes."""
 
     kind: str
+
+    @property
+    def config_files(self) -> ConfigFiles:
+        """The files that say how it works."""
 
     def version(self, executable: Path) -> str:
         """Asks the executable for its version. Raises `Incompatible` if it cannot say."""

@@ -14,6 +14,7 @@ from hermesd.domain.agent import Agent
 from hermesd.domain.alias import Alias
 from hermesd.domain.claims import Claim, ClaimHolder, ClaimLock, ClaimNote
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
+from hermesd.domain.configuration import ConfigFile
 from hermesd.domain.dump import Dump
 from hermesd.domain.errors import HermesError
 from hermesd.domain.limits import Limit
@@ -36,6 +37,7 @@ from hermesd.domain.skills import SkillSync
 from hermesd.domain.terminal import Terminal
 from hermesd.domain.trash import Trashed, TrashNote
 from hermesd.domain.usage import DiskUsage
+from hermesd.domain.version import Origin, Version
 
 
 class Clock(Protocol):
@@ -580,6 +582,25 @@ class Dumps(Protocol):
         """Deletes those of one profile. Gone already is fine. Raises `NotPermitted`."""
 
 
+class Versions(Protocol):
+    """What files of settings held before, the newest `VERSIONS_KEPT` of each, for nobody else to read."""
+
+    def keep(self, profile_id: str, file: ConfigFile, data: bytes, origin: Origin) -> Version:
+        """Keeps a state of a file; one that the newest version has already is no new one.
+
+        Durable when this returns. Raises `DiskFull`, `NotPermitted`.
+        """
+
+    def of(self, profile_id: str, file: ConfigFile) -> list[Version]:
+        """Those of one file, newest first. Raises `NotPermitted`."""
+
+    def read(self, profile_id: str, file: ConfigFile, number: int) -> bytes:
+        """What one holds. Raises `NotFound`, `NotPermitted`."""
+
+    def remove(self, profile_id: str) -> None:
+        """Deletes those of one profile. Gone already is fine. Raises `NotPermitted`."""
+
+
 class Log(Protocol):
     """One log with its older files, being read by somebody: backwards or forwards, then what is added.
 
@@ -672,6 +693,7 @@ class Ports:
     samples: SampleStore
     logs: Logs
     dumps: Dumps
+    versions: Versions
     log_reader: LogReader
     installer: Installer
     agents: Mapping[str, Agent]
@@ -720,5 +742,6 @@ __all__ = [
     "Store",
     "TerminalRecords",
     "Trash",
+    "Versions",
     "WarmClients",
 ]

@@ -256,6 +256,7 @@ class Profiles:
             if purge:
                 await job.attempt(asyncio.to_thread(self._ports.logs.remove, profile_id))
                 await job.attempt(asyncio.to_thread(self._ports.dumps.remove, profile_id))
+                await job.attempt(asyncio.to_thread(self._ports.versions.remove, profile_id))
                 await job.attempt(self._ports.samples.forget(profile_id))
             message = f"profile {name} was deleted"
             await self._events.record("profile.deleted", message, profile=name.text, **job.asked)

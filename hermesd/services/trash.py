@@ -202,7 +202,7 @@ class Trash:
         return work
 
     async def _remove(self, trash_id: str, asked: Mapping[str, str]) -> None:
-        """Removes an entry for good, with the output that was captured of its gateway and its dumps."""
+        """Removes an entry for good, with its gateway's output and dumps, and versions of its settings."""
         async with self._taking:
             entry = await self._look_up(trash_id)
             if entry is None:
@@ -210,6 +210,7 @@ class Trash:
             if entry.note.profile_id:
                 await asyncio.to_thread(self._ports.logs.remove, entry.note.profile_id)
                 await asyncio.to_thread(self._ports.dumps.remove, entry.note.profile_id)
+                await asyncio.to_thread(self._ports.versions.remove, entry.note.profile_id)
                 await self._forget_samples(entry.note.profile_id)
             await asyncio.to_thread(self._ports.trash.remove, entry)
         name = entry.note.name.text

@@ -13,6 +13,7 @@ from hermesd.services.captures import Captures
 from hermesd.services.checkups import Checkups
 from hermesd.services.claims import Claims
 from hermesd.services.claimviews import ClaimViews
+from hermesd.services.configs import Configs
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
@@ -72,6 +73,7 @@ class Services:
     doctor: Doctor
     descriptions: Descriptions
     souls: Souls
+    configs: Configs
     aliases: Aliases
     drift: Drift
     captures: Captures
@@ -116,6 +118,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     drift = Drift(ports, events, operations, homes)
     descriptions = Descriptions(ports, events, operations, homes, runtimes)
     souls = Souls(ports, events, operations, homes, runtimes, views)
+    configs = Configs(ports, events, operations, homes, runtimes, views)
     aliases = Aliases(ports, events, operations, homes)
     skills = Skills(ports, events, operations, homes, runtimes)
     sharing = Sharing(homes, runtimes, views)
@@ -150,6 +153,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         doctor=doctor,
         descriptions=descriptions,
         souls=souls,
+        configs=configs,
         aliases=aliases,
         drift=drift,
         captures=Captures(ports, keepers.live),

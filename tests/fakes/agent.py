@@ -27,6 +27,7 @@ from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.runtime import HERMES_AGENT, Launch, Runtime
 from hermesd.domain.soul import Soul, soul_of
 from hermesd.domain.usage import Holdings, Leftover
+from tests.fakes.configfiles import MemoryConfigFiles
 
 _REPORTS = {
     75: ExitReport(Event.RESTART_REQUESTED, ExitCause.RESTART_REQUESTED),
@@ -39,6 +40,7 @@ class ScriptedAgent:
 
     def __init__(self, kind: str = HERMES_AGENT) -> None:
         self.kind = kind
+        self.config_files = MemoryConfigFiles()
         self.versions: dict[Path, str | HermesError] = {}
         """What an executable says of itself; others say `0.19.0`."""
         self.known_facts: dict[str, ProfileFacts] = {}

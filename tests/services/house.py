@@ -42,6 +42,7 @@ from tests.fakes.sockets import MemorySockets
 from tests.fakes.store import MemoryStore
 from tests.fakes.terminals import MemoryTerminals
 from tests.fakes.trash import MemoryTrash
+from tests.fakes.versions import MemoryVersions
 
 REQUESTER = "a test"
 
@@ -86,6 +87,7 @@ class House:
     samples: MemorySamples = field(default_factory=MemorySamples)
     logs: MemoryLogs = field(default_factory=MemoryLogs)
     dumps: MemoryDumps = field(default_factory=MemoryDumps)
+    versions: MemoryVersions = field(default_factory=MemoryVersions)
     installer: MemoryInstaller = field(default_factory=MemoryInstaller)
     agent: ScriptedAgent = field(default_factory=lambda: reachable(HERMES_AGENT))
     program: ScriptedAgent = field(default_factory=lambda: reachable(COMMAND))
@@ -140,6 +142,7 @@ class House:
             samples=self.samples,
             logs=self.logs,
             dumps=self.dumps,
+            versions=self.versions,
             log_reader=self.log_reader,
             installer=self.installer,
             agents={HERMES_AGENT: self.agent, COMMAND: self.program},

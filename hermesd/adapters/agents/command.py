@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hermesd.adapters import procfs, profilefiles
 from hermesd.adapters.agents.clones import copy_files, copy_home
+from hermesd.adapters.agents.no_config import NoConfigFiles
 from hermesd.adapters.secretvalues import HomeMasking, HomeSecrets
 from hermesd.adapters.treecopy import Order
 from hermesd.domain.agent import ProfileFacts, Setup
@@ -51,6 +52,7 @@ class CommandAgent:
     def __init__(self, commands: Mapping[str, tuple[str, ...]]) -> None:
         """`commands` gives the program with its arguments, by profile name."""
         self._commands = commands
+        self.config_files = NoConfigFiles()
 
     def version(self, executable: Path) -> str:
         """Empty: programs have no common way to say it."""

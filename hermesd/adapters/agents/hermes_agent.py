@@ -29,6 +29,7 @@ from hermesd.adapters.agents import (
     hermes_state,
 )
 from hermesd.adapters.agents.hermes_clone import Clone
+from hermesd.adapters.agents.hermes_config import HermesConfigFiles
 from hermesd.adapters.agents.hermes_facts import read_facts
 from hermesd.adapters.agents.hermes_files import CONFIG, ENV, LOG_FILES, SKILL, variables
 from hermesd.adapters.agents.hermes_look import Looks
@@ -86,6 +87,7 @@ class HermesAgent:
         self._copy_workers = copy_workers
         self._watchdog = Watchdog(notify_address, overlay, site, user_home, watchdog_s)
         self._looks = Looks()
+        self.config_files = HermesConfigFiles()
 
     def version(self, executable: Path) -> str:
         """What the executable says, asked without leaving a trace in any home."""

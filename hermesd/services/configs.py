@@ -1,0 +1,377 @@
+"""Settings of profiles: looking at them, changing them, and having any earlier state of them back.
+
+Owns: the order of a change: keep what is there, replace it only if it still is that, keep what is there now. Who
+is killed in between, and who writes the same file beside us, has lost nothing. And that what others wrote is
+noticed. Must not know what a setting means, nor any format.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hermesd.domain.agent import ConfigFiles
+from hermesd.domain.configuration import (
+    Change,
+    ConfigFile,
+    Difference,
+    Edit,
+    Shown,
+    Value,
+    differences,
+    flattened,
+    parse_key,
+    plain,
+    shown,
+    value_at,
+)
+from hermesd.domain.errors import ArgumentInvalid, BudgetSpent, ChangedMeanwhile, HermesError, NotFound
+from hermesd.domain.findings import listed
+from hermesd.domain.ports import Ports, Versions
+from hermesd.domain.profile import ProfileName
+from hermesd.domain.version import Origin, Version
+from hermesd.services.events import Events
+from hermesd.services.gatewayviews import GatewayViews
+from hermesd.services.homes import Identified, KnownHomes
+from hermesd.services.operations import Operations
+from hermesd.services.runtimes import Runtimes
+from hermesd.services.tasks import lasting
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 30.0
+"""How often it is looked whether others wrote a file that hermesd has changed before."""
+
+REVEALS, REVEALS_WITHIN_S = 10, 60.0
+"""How many secrets of a profile are told in how many seconds."""
+
+_ATTEMPTS = 5
+"""How often a change is begun anew because somebody else wrote the file meanwhile."""
+
+_NAMED = 5
+"""Keys that an event names."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value as it may be shown."""
+
+    file: ConfigFile
+    key: str
+    shown: Shown
+    is_default: bool = False
+    """Whether no file sets it."""
+
+
+@dataclass(frozen=True)
+class ConfigView:
+    """A file of settings as it may be shown."""
+
+    file: ConfigFile
+    path: Path
+    text: str
+    settings: Sequence[Setting]
+    version: int
+    """Number of this state; 0 if it is not kept."""
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A file that was changed."""
+
+    file: ConfigFile
+    path: Path
+    before: int
+    """Number of the version that it had; 0 if there was no file."""
+    after: int
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What a change did; nothing if all was so already."""
+
+    files: Sequence[Replaced]
+    differences: Sequence[Difference]
+    is_running: bool
+    """Whether a gateway runs that began before the change."""
+
+
+class Configs:
+    """Shows and changes settings."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        events: Events,
+        operations: Operations,
+        homes: KnownHomes,
+        runtimes: Runtimes,
+        views: GatewayViews,
+    ) -> None:
+        self._ports = ports
+        self._events = events
+        self._operations = operations
+        self._homes = homes
+        self._runtimes = runtimes
+        self._views = views
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """One change of a profile's files at a time, by id."""
+        self._reveals: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REVEALS))
+        self._looking: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begins to look at what others write."""
+        self._looking = lasting(self._look_again_and_again, "configs", self._ports.clock)
+
+    def close(self) -> None:
+        """Ends that."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def get(self, name: ProfileName, file: ConfigFile, version: int = 0) -> ConfigView:
+        """A file as it is, or as it was in one of its versions.
+
+        Raises:
+            ProfileNotFound, NotFound, ConfigInvalid, Incompatible: there is no such thing.
+        """
+        known = await self._homes.get(name)
+        files = self._files(name)
+        found = await asyncio.to_thread(files.read, known.home, file)
+        data = found.data or b""
+        if version:
+            data = await asyncio.to_thread(self._ports.versions.read, known.id, file, version)
+        text, values = await asyncio.to_thread(lambda: (files.masked(file, data), files.values(file, data)))
+        settings = [Setting(file, key, shown(key, value)) for key, value in flattened(values)]
+        current = version or await asyncio.to_thread(self._number, known.id, file, data)
+        return ConfigView(file, found.path, text, settings, current)
+
+    async def setting(self, name: ProfileName, key: str, *, is_variable: bool = False) -> Setting:
+        """One value: as a file sets it, else as the agent has it by default.
+
+        Raises:
+            NotFound: nothing sets it.
+            ArgumentInvalid, ProfileNotFound, ConfigInvalid, Incompatible, RuntimeMissing: it cannot be told.
+        """
+        file, found = await self._look_up(name, key, is_variable=is_variable)
+        if found is not None:
+            return Setting(file, key, _as_shown(key, found))
+        default = None if file is ConfigFile.ENV else value_at(await self._defaults(name), parse_key(key))
+        if default is None:
+            raise NotFound(f"{key} is not set in {file} of {name}", profile=name.text)
+        return Setting(file, key, _as_shown(key, default), is_default=True)
+
+    async def reveal(self, name: ProfileName, key: str, requester: str, *, is_variable: bool = False) -> str:
+        """A value as it is, secret or not; that it was told is recorded.
+
+        Raises:
+            BudgetSpent: many were told just now.
+            NotFound, ArgumentInvalid, ProfileNotFound, ConfigInvalid, Incompatible: it cannot be told.
+        """
+        file, found = await self._look_up(name, key, is_variable=is_variable)
+        if found is None:
+            raise NotFound(f"{key} is not set in {file} of {name}", profile=name.text)
+        told, now_s = self._reveals[name.text], self._ports.clock.monotonic_s()
+        if len(told) == REVEALS and now_s - told[0] < REVEALS_WITHIN_S:
+            raise BudgetSpent(
+                f"cannot show {key}: {REVEALS} values of {name} were shown within {REVEALS_WITHIN_S:.0f} s",
+                hint="wait a minute, or look into the file yourself",
+            )
+        told.append(now_s)
+        message = f"{key} of {name} was shown"
+        await self._events.record("config.revealed", message, profile=name.text, requester=requester, key=key)
+        return plain(found)
+
+    async def update(
+        self, name: ProfileName, changes: Sequence[Change], requester: str = "", *, are_variables: bool = False
+    ) -> Updated:
+        """Sets and takes away keys, each in the file that it belongs to; what is so already is left alone.
+
+        Raises:
+            ArgumentInvalid, NotFound: a key or value cannot be written, or is not there to be taken away.
+            ProfileNotFound, ProfileBusy, RuntimeMissing, Incompatible: there is nothing to change now.
+            ConfigInvalid: a file cannot be read, or must be edited by hand.
+            ChangedMeanwhile: others write it again and again.
+            DiskFull, NotPermitted: it cannot be written.
+        """
+        if not changes:
+            raise ArgumentInvalid("there is nothing to change")
+        known = await self._homes.get(name)
+        files = self._files(name)
+        if are_variables:
+            return await self._change(
+                known,
+                lambda done: files.plan_variables(known.home, [] if done else changes),
+                Origin.COMMAND,
+                requester,
+            )
+        choice = await self._runtimes.choice_for(name)
+        environment = self._ports.gateway_environment
+        schema = await asyncio.to_thread(files.schema, choice.runtime, environment)
+
+        def plan(done: frozenset[ConfigFile]) -> list[Edit]:
+            left = [change for change in changes if files.file_of(change.key) not in done]
+            return files.plan(known.home, schema, left)
+
+        return await self._change(known, plan, Origin.COMMAND, requester)
+
+    async def versions(self, name: ProfileName, file: ConfigFile) -> list[Version]:
+        """What is kept of a file, newest first. Raises `ProfileNotFound`, `NotPermitted`."""
+        known = await self._homes.get(name)
+        await self._notice(known, file)
+        return await asyncio.to_thread(self._ports.versions.of, known.id, file)
+
+    async def revert(self, name: ProfileName, file: ConfigFile, number: int, requester: str = "") -> Updated:
+        """Makes a file what it was in one of its versions. That is a new version; none is taken away.
+
+        Raises:
+            NotFound: there is no such version. For the rest see `update`.
+        """
+        known = await self._homes.get(name)
+        data = await asyncio.to_thread(self._ports.versions.read, known.id, file, number)
+        files = self._files(name)
+
+        def plan(_: frozenset[ConfigFile]) -> list[Edit]:
+            return files.plan_text(known.home, file, data)
+
+        return await self._change(known, plan, Origin.REVERT, requester)
+
+    async def check(self) -> None:
+        """Notices what others wrote into files that hermesd has changed before."""
+        for known in await self._homes.scan():
+            for file in ConfigFile:
+                try:
+                    await self._notice(known, file)
+                except HermesError as error:
+                    log.warning("profile=%s %s is looked at later: %s", known.home.name, file, error.message)
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await self.check()
+            await self._ports.clock.sleep_s(CHECK_S)
+
+    async def _change(
+        self,
+        known: Identified,
+        plan: Callable[[frozenset[ConfigFile]], list[Edit]],
+        origin: Origin,
+        requester: str,
+    ) -> Updated:
+        """Carries out what `plan` says, anew if somebody writes meanwhile; it is told which files are done."""
+        name = known.home.name
+        files = self._files(name)
+        self._operations.refuse_if_changing(name.text)
+        replaced: list[Replaced] = []
+        changed: list[Difference] = []
+        async with self._locks[known.id]:
+            for file in ConfigFile:
+                await self._notice(known, file)
+            for left in reversed(range(_ATTEMPTS)):
+                done = frozenset(one.file for one in replaced)
+                try:
+                    for edit in await asyncio.to_thread(plan, done):
+                        kept = self._ports.versions
+                        one = await asyncio.to_thread(replace_keeping, files, kept, known.id, edit, origin)
+                        replaced.append(one)
+                        changed += edit.differences
+                except ChangedMeanwhile:
+                    if not left:
+                        raise
+                    continue
+                break
+        if replaced:
+            keys = ", ".join(one.key for one in changed)
+            message = f"{_told(changed)} of {name} {'are' if len(changed) > 1 else 'is'} set anew"
+            await self._events.record(
+                "config.changed", message, profile=name.text, requester=requester, keys=keys, how=origin
+            )
+        gateway = await self._views.view(known)
+        is_running = gateway.record.process is not None or gateway.foreign_pid is not None
+        return Updated(replaced, changed, is_running)
+
+    async def _notice(self, known: Identified, file: ConfigFile) -> None:
+        """Keeps a state that somebody else made of a file, and tells of it."""
+        kept = await asyncio.to_thread(self._ports.versions.of, known.id, file)
+        if not kept:
+            return
+        files = self._files(known.home.name)
+        data = (await asyncio.to_thread(files.read, known.home, file)).data
+        before = await asyncio.to_thread(self._ports.versions.read, known.id, file, kept[0].number)
+        if data is None or data == before:
+            return
+        version = await asyncio.to_thread(self._ports.versions.keep, known.id, file, data, Origin.ELSEWHERE)
+        changed = await asyncio.to_thread(_changed_by_others, files, file, before, data)
+        name = known.home.name
+        message = f"{file} of {name} was changed, and not by hermesd: {_told(changed)}"
+        await self._events.record(
+            "config.changed_elsewhere",
+            message,
+            profile=name.text,
+            file=file,
+            keys=", ".join(one.key for one in changed),
+            before=str(kept[0].number),
+            version=str(version.number),
+        )
+
+    async def _look_up(self, name: ProfileName, key: str, *, is_variable: bool) -> tuple[ConfigFile, Value]:
+        known = await self._homes.get(name)
+        files = self._files(name)
+        file = ConfigFile.ENV if is_variable else files.file_of(key)
+        keys = (key if is_variable else key.upper(),) if file is ConfigFile.ENV else parse_key(key)
+        data = (await asyncio.to_thread(files.read, known.home, file)).data or b""
+        return file, value_at(await asyncio.to_thread(files.values, file, data), keys)
+
+    async def _defaults(self, name: ProfileName) -> Mapping[str, Value]:
+        choice = await self._runtimes.choice_for(name)
+        files, environment = self._files(name), self._ports.gateway_environment
+        return (await asyncio.to_thread(files.schema, choice.runtime, environment)).defaults
+
+    def _number(self, profile_id: str, file: ConfigFile, data: bytes) -> int:
+        """The newest version that holds these bytes; 0 if none does."""
+        versions = self._ports.versions
+        kept = versions.of(profile_id, file)[:1]
+        return kept[0].number if kept and versions.read(profile_id, file, kept[0].number) == data else 0
+
+    def _files(self, name: ProfileName) -> ConfigFiles:
+        return self._runtimes.agent_of(name).config_files
+
+
+def replace_keeping(
+    files: ConfigFiles, versions: Versions, profile_id: str, edit: Edit, origin: Origin
+) -> Replaced:
+    """Makes an edit. Wherever this ends, nothing is lost: what is displaced is kept before.
+
+    Raises:
+        ChangedMeanwhile, ProfileNotFound, ArgumentInvalid, DiskFull, NotPermitted: the file is what it was, unless
+            only the new version could not be kept any more.
+    """
+    before = 0
+    if edit.before is not None:
+        before = versions.keep(profile_id, edit.file, edit.before, Origin.FOUND).number
+    files.write(edit)
+    after = versions.keep(profile_id, edit.file, edit.after, origin).number
+    return Replaced(edit.file, edit.path, before, after)
+
+
+def _as_shown(key: str, value: Value) -> Shown:
+    """A value as it may be shown; of several, each in its own line."""
+    if not isinstance(value, Mapping | list) or not value:
+        return shown(key, value)
+    lines = [(one, shown(f"{key}.{one}", below)) for one, below in flattened(value)]
+    text = "\n".join(f"{one}: {below.text}" for one, below in lines)
+    return Shown(text, is_secret=any(below.is_secret for _, below in lines))
+
+
+def _changed_by_others(files: ConfigFiles, file: ConfigFile, before: bytes, after: bytes) -> list[Difference]:
+    """Which keys; none if one of the two cannot be read."""
+    try:
+        return differences(file, files.values(file, before), files.values(file, after))
+    except HermesError:
+        return []
+
+
+def _told(changed: Sequence[Difference]) -> str:
+    keys = [one.key for one in changed[:_NAMED]]
+    more = len(changed) - len(keys)
+    return listed([*keys, *([f"{more} more"] if more else [])]) or "no key that can be read"
