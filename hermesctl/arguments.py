@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
 from hermesctl.agent_words import (
+    AGENT_CONFIG_VERBS,
     AGENT_OPTIONS,
     AGENT_PLUGIN_VERBS,
     AGENT_VERBS,
@@ -29,6 +30,7 @@ REFUSED_PROFILE_VERBS = frozenset("export import info install update".split())
 
 GATEWAY_NOUNS = frozenset({"gateway", "gw"})
 SKILLS = "skills"
+CONFIG = "config"
 OUR_SKILLS_VERBS = frozenset({"sync"})
 """All other words under this noun are the agent's."""
 
@@ -147,6 +149,8 @@ def _by_verb(
     if verb in PROFILE_NOUNS and own in REFUSED_PROFILE_VERBS:
         refuse(["profile", *plain_words(rest[rest.index(own) :])], "")
     if verb == SKILLS and own not in OUR_SKILLS_VERBS and (own or not HELP & set(rest)):
+        return _for_agent([verb, *rest], profile, ours)
+    if verb == CONFIG and own in AGENT_CONFIG_VERBS:
         return _for_agent([verb, *rest], profile, ours)
     if verb in nouns or verb == "--":
         return OwnCommand(tuple(argv))

@@ -220,6 +220,15 @@ class Terminal:
         self.say(question)
         return self.read_line()
 
+    def ask_hidden(self, question: str) -> str | None:
+        """Like `ask`, of the terminal itself, which does not show what is typed."""
+        from getpass import getpass  # few commands need it
+
+        try:
+            return getpass(question, stream=self.stderr)
+        except EOFError:
+            return None
+
     @property
     def can_ask(self) -> bool:
         """Whether a person is there to answer."""

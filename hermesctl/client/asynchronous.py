@@ -17,6 +17,7 @@ from hermesctl.client.failures import explain, explain_operation, name_method
 from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.aliases_pb2_grpc import AliasesServiceStub
 from hermesd.v1.claims_pb2_grpc import ClaimsServiceStub
+from hermesd.v1.configs_pb2_grpc import ConfigsServiceStub
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
 from hermesd.v1.environments_pb2_grpc import EnvironmentsServiceStub
@@ -35,6 +36,7 @@ from hermesd.v1.trash_pb2_grpc import TrashServiceStub
 if TYPE_CHECKING:
     from hermesd.v1.aliases_pb2_grpc import AliasesServiceAsyncStub
     from hermesd.v1.claims_pb2_grpc import ClaimsServiceAsyncStub
+    from hermesd.v1.configs_pb2_grpc import ConfigsServiceAsyncStub
     from hermesd.v1.daemon_pb2_grpc import DaemonServiceAsyncStub
     from hermesd.v1.doctor_pb2_grpc import DoctorServiceAsyncStub
     from hermesd.v1.environments_pb2_grpc import EnvironmentsServiceAsyncStub
@@ -105,6 +107,7 @@ class AsyncClient:
         self.logs: LogsServiceAsyncStub = LogsServiceStub(self._channel)
         self.samples: SamplesServiceAsyncStub = SamplesServiceStub(self._channel)
         self.claims: ClaimsServiceAsyncStub = ClaimsServiceStub(self._channel)
+        self.configs: ConfigsServiceAsyncStub = ConfigsServiceStub(self._channel)
         self.daemon: DaemonServiceAsyncStub = DaemonServiceStub(self._channel)
 
     async def wait(self, operation: Operation) -> Operation:

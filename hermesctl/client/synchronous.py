@@ -17,6 +17,7 @@ from hermesctl.client.failures import explain, explain_operation
 from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.aliases_pb2_grpc import AliasesServiceStub
 from hermesd.v1.claims_pb2_grpc import ClaimsServiceStub
+from hermesd.v1.configs_pb2_grpc import ConfigsServiceStub
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
 from hermesd.v1.doctor_pb2_grpc import DoctorServiceStub
 from hermesd.v1.environments_pb2_grpc import EnvironmentsServiceStub
@@ -57,6 +58,7 @@ class Client:
         self.logs = LogsServiceStub(self._channel)
         self.samples = SamplesServiceStub(self._channel)
         self.claims = ClaimsServiceStub(self._channel)
+        self.configs = ConfigsServiceStub(self._channel)
         self.daemon = DaemonServiceStub(self._channel)
         self._check_health = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",

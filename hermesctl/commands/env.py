@@ -1,4 +1,4 @@
-"""`hermesctl env`: which variables the processes of a profile get, and where from.
+"""`hermesctl env`: keys and tokens in a profile's `.env`, and which variables its processes get, and from where.
 
 Owns: what is left out of the caller's own, which only the caller can tell, and how it is shown. No value of the
 caller's is sent or shown. Must not know the rules.
@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
+from hermesctl import setting_verbs as verbs
 from hermesctl.commands.agent import foreign_of, textual
 from hermesctl.options import Group
 from hermesctl.session import Session
 from hermesctl.shapes import word
 from hermesctl.tables import Column
+from hermesd.v1 import configs_pb2
 from hermesd.v1 import environments_pb2 as v1
 
 HIDDEN = "…"
@@ -34,7 +36,53 @@ COLUMNS: list[Column[dict[str, Any]]] = [
     Column("VALUE", lambda one: _told(one)),
 ]
 
-env = Group("env", help="Look at the environment of gateways and commands.")
+env = Group("env", help="Keys and tokens in .env, and the environment of gateways and commands.")
+
+
+@env.command("list")
+@click.pass_obj
+def list_(session: Session) -> None:
+    """List what .env sets. Secrets are shown by their fingerprints."""
+    chosen = session.select()
+    request = configs_pb2.GetConfigRequest(profile=chosen, file=configs_pb2.CONFIG_FILE_ENV)
+    found = session.client.configs.GetConfig(request)
+    session.renderer.listing(
+        "Setting",
+        list(found.settings),
+        verbs.COLUMNS,
+        name=lambda one: one.key,
+        empty=f".env of {chosen} sets nothing",
+    )
+
+
+@env.command()
+@click.argument("key")
+@click.option("--reveal", "is_revealing", is_flag=True, help="Show a secret as it is; that is recorded.")
+@click.option("-y", "--yes", "is_confirmed", is_flag=True, help="With --reveal, do not ask.")
+@click.pass_obj
+def get(session: Session, key: str, is_revealing: bool, is_confirmed: bool) -> None:
+    """Show one variable of .env. A secret is shown by its fingerprint."""
+    if is_revealing:
+        verbs.reveal(session, key, is_confirmed=is_confirmed, is_variable=True)
+    else:
+        verbs.show_setting(session, key, is_variable=True)
+
+
+@env.command("set")
+@click.argument("words", nargs=-1, required=True, metavar="KEY=VALUE... | KEY [VALUE]")
+@click.pass_obj
+def set_(session: Session, words: tuple[str, ...]) -> None:
+    """Set variables in .env. Without a value it is asked for, or read from a pipe: so that secrets stay unseen."""
+    verbs.update(session, verbs.changes_of(session, words, "env"), are_variables=True)
+
+
+@env.command()
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.pass_obj
+def unset(session: Session, keys: tuple[str, ...]) -> None:
+    """Take variables out of .env."""
+    changes = [configs_pb2.SettingChange(key=key) for key in keys]
+    verbs.update(session, changes, are_variables=True)
 
 
 @env.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.core import ParameterSource
 
-from hermesctl.agent_words import AGENT_SKILLS_VERBS, AGENT_VERBS
+from hermesctl.agent_words import AGENT_CONFIG_VERBS, AGENT_SKILLS_VERBS, AGENT_VERBS
 from hermesctl.refusals import AGENT_GATEWAY_VERBS, REFUSED
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from hermesctl.session import Session
 
 OF_THE_AGENT = "of the agent"
-AGENT_VERBS_UNDER = {"gateway": AGENT_GATEWAY_VERBS, "skills": AGENT_SKILLS_VERBS}
+AGENT_VERBS_UNDER = {
+    "gateway": AGENT_GATEWAY_VERBS,
+    "skills": AGENT_SKILLS_VERBS,
+    "config": AGENT_CONFIG_VERBS,
+}
 """Verbs of the agent under nouns of ours."""
 
 

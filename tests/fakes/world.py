@@ -64,6 +64,8 @@ class World:
     """What every deletion would take away, but for the profile and its size."""
     souls: dict[str, profiles_pb2.Soul] = field(default_factory=dict)
     """By profile."""
+    configs: dict[tuple[str, int], list[dict[str, str]]] = field(default_factory=dict)
+    """Every version of a profile's file of settings, the oldest first."""
     aliases: list[aliases_pb2.Alias] = field(default_factory=list)
     bin: str = "/home/ana/.local/bin"
     """Where aliases are."""
