@@ -99,8 +99,10 @@ class ConfigsServiceServicer:
 
     def UpdateConfig(self, request, context):
         """Sets settings and takes them away, each in the file that it belongs to.
-        Every byte outside of their lines stays. CHANGED_MEANWHILE if others go on
-        writing there.
+        Every byte outside of their lines stays. ARGUMENT_INVALID; NOT_FOUND for
+        what is not there to be taken away; CONFIG_INVALID if a file must be mended
+        or edited by hand; CHANGED_MEANWHILE if others go on writing there;
+        PROFILE_BUSY, RUNTIME_MISSING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -51,8 +51,10 @@ class ConfigsServiceStub:
     """
     UpdateConfig: _grpc.UnaryUnaryMultiCallable[_configs_pb2.UpdateConfigRequest, _configs_pb2.UpdateConfigResponse]
     """Sets settings and takes them away, each in the file that it belongs to.
-    Every byte outside of their lines stays. CHANGED_MEANWHILE if others go on
-    writing there.
+    Every byte outside of their lines stays. ARGUMENT_INVALID; NOT_FOUND for
+    what is not there to be taken away; CONFIG_INVALID if a file must be mended
+    or edited by hand; CHANGED_MEANWHILE if others go on writing there;
+    PROFILE_BUSY, RUNTIME_MISSING.
     """
     ListConfigVersions: _grpc.UnaryUnaryMultiCallable[_configs_pb2.ListConfigVersionsRequest, _configs_pb2.ListConfigVersionsResponse]
     """Lists what is kept of a file, newest first."""
@@ -80,8 +82,10 @@ class ConfigsServiceAsyncStub(ConfigsServiceStub):
     """
     UpdateConfig: _aio.UnaryUnaryMultiCallable[_configs_pb2.UpdateConfigRequest, _configs_pb2.UpdateConfigResponse]  # type: ignore[assignment]
     """Sets settings and takes them away, each in the file that it belongs to.
-    Every byte outside of their lines stays. CHANGED_MEANWHILE if others go on
-    writing there.
+    Every byte outside of their lines stays. ARGUMENT_INVALID; NOT_FOUND for
+    what is not there to be taken away; CONFIG_INVALID if a file must be mended
+    or edited by hand; CHANGED_MEANWHILE if others go on writing there;
+    PROFILE_BUSY, RUNTIME_MISSING.
     """
     ListConfigVersions: _aio.UnaryUnaryMultiCallable[_configs_pb2.ListConfigVersionsRequest, _configs_pb2.ListConfigVersionsResponse]  # type: ignore[assignment]
     """Lists what is kept of a file, newest first."""
@@ -130,8 +134,10 @@ class ConfigsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_configs_pb2.UpdateConfigResponse, _abc.Awaitable[_configs_pb2.UpdateConfigResponse]]:
         """Sets settings and takes them away, each in the file that it belongs to.
-        Every byte outside of their lines stays. CHANGED_MEANWHILE if others go on
-        writing there.
+        Every byte outside of their lines stays. ARGUMENT_INVALID; NOT_FOUND for
+        what is not there to be taken away; CONFIG_INVALID if a file must be mended
+        or edited by hand; CHANGED_MEANWHILE if others go on writing there;
+        PROFILE_BUSY, RUNTIME_MISSING.
         """
 
     @_abc_1.abstractmethod

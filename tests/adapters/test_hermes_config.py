@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermesd.adapters.agents import hermes_config
 from hermesd.adapters.agents.hermes_config import HermesConfigFiles, is_variable
 from hermesd.domain.configuration import Change, ConfigFile, Schema, flattened
 from hermesd.domain.errors import ArgumentInvalid, ConfigInvalid, Incompatible, ProfileNotFound
@@ -221,13 +222,38 @@ def test_whatever_stands_there_is_shown_or_refused(text: str) -> None:
             FILES.masked(file, text.encode())
 
 
-def test_an_agent_without_defaults_is_refused(tmp_path: Path) -> None:
-    """What is not known cannot be gone by."""
-    (tmp_path / "bin").mkdir()
-    python = tmp_path / "bin" / "python"
-    for script in ("#!/bin/sh\necho nothing\n", "#!/bin/sh\nexit 3\n"):
-        python.write_text(script)
-        python.chmod(0o755)
-        runtime = Runtime("one", HERMES_AGENT, "0.19.0", tmp_path / "bin" / "hermes", is_managed=True)
+@pytest.mark.parametrize("key", ["custom_providers.0", "custom_providers.0.name", "a.b"])
+def test_what_is_taken_away_is_gone_or_a_person_has_to_do_it(tmp_path: Path, key: str) -> None:
+    """It is never said to be done while it is still there."""
+    home = home_at(tmp_path / "coder", config__yaml="custom_providers:\n- name: x\na:\n  b: null\n")
+    if key == "a.b":
+        assert planned(home, Change(key, None)) == {CONFIG: b"custom_providers:\n- name: x\n"}
+        return
+    with pytest.raises(ConfigInvalid, match="by hand"):
+        planned(home, Change(key, None))
+
+
+def test_a_broken_file_gives_way_to_an_earlier_one(tmp_path: Path) -> None:
+    """And never the other way round."""
+    home = home_at(tmp_path / "coder", config__yaml="a: [")
+    (edit,) = FILES.plan_text(home, CONFIG, b"a: 1\n")
+    assert (edit.before, edit.after, [one.key for one in edit.differences]) == (b"a: [", b"a: 1\n", ["a"])
+    FILES.write(edit)
+    for broken in (b"a: [", b"\xff"):
+        with pytest.raises(ConfigInvalid):
+            FILES.plan_text(home, CONFIG, broken)
+    assert FILES.plan_text(home, CONFIG, b"a: 1\n") == []
+
+
+def test_an_agent_without_defaults_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known cannot be gone by: no Python, one that fails, says nothing, or goes on for ever."""
+    monkeypatch.setattr(hermes_config, "LIMIT_S", 2.0)
+    for number, script in enumerate(("", "echo nothing", "exit 3", "sleep 300")):
+        python = tmp_path / str(number) / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        if script:
+            python.write_text(f"#!/bin/sh\n{script}\n")
+            python.chmod(0o755)
+        runtime = Runtime("one", HERMES_AGENT, "0.19.0", python.with_name("hermes"), is_managed=True)
         with pytest.raises(Incompatible, match="does not say what its defaults are"):
             FILES.schema(runtime, {})

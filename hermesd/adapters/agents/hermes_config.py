@@ -8,6 +8,7 @@ what a setting does.
 import json
 import re
 import tempfile
+import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -32,10 +33,13 @@ from hermesd.domain.configuration import (
     shown,
     value_at,
 )
-from hermesd.domain.errors import ArgumentInvalid, Incompatible, NotFound
+from hermesd.domain.errors import ArgumentInvalid, ConfigInvalid, Incompatible, NotFound
 from hermesd.domain.masking import mask
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import Runtime
+
+LIMIT_S = 30.0
+"""How long the agent may take to say what its defaults are."""
 
 _PROGRAM = Path(__file__).with_name("hermes_defaults.py")
 _VARIABLES = frozenset(
@@ -70,12 +74,21 @@ def is_variable(key: str) -> bool:
 @lru_cache(8)
 def _schema(interpreter: Path, search_path: str) -> Schema:
     """What the defaults of this agent are; an agent is asked once."""
+    if not interpreter.exists():
+        raise _speechless(interpreter)
     lines: list[str] = []
+    ends_at_s = time.monotonic() + LIMIT_S
+
+    def must_end() -> bool:
+        if time.monotonic() > ends_at_s:
+            raise _speechless(interpreter)
+        return False
+
     with tempfile.TemporaryDirectory(prefix="hermesd-") as nowhere:
         variables = {"HOME": nowhere, "HERMES_HOME": nowhere, "PATH": search_path}
         argv = [str(interpreter), "-P", str(_PROGRAM)]
         try:
-            steps.run(argv, variables, is_cancelled=lambda: False, on_line=lines.append, directory=Path(nowhere))
+            steps.run(argv, variables, is_cancelled=must_end, on_line=lines.append, directory=Path(nowhere))
         except steps.StepFailed as failure:
             raise _speechless(interpreter) from failure
     said = [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
@@ -166,18 +179,21 @@ def _edit_config(home: Path, wanted: Mapping[tuple[str, ...], yamltext.Scalar | 
     found = yamlfile.parse_yaml(text, path)
     gone = [keys for keys, value in wanted.items() if value is None]
     for keys in gone:
-        if value_at(found, keys) is None and keys not in _empty(found, keys):
+        if not _is_there(found, keys):
             raise NotFound(f"{'.'.join(keys)} is not set in {path}")
     set_ = {keys: value for keys, value in wanted.items() if value is not None}
     after = yamlfile.without(text, gone, path) if gone else text
+    left = yamlfile.parse_yaml(after, path)
+    if stuck := [".".join(keys) for keys in gone if _is_there(left, keys)]:
+        raise invalid(path, f"{', '.join(stuck)} can only be taken out by hand")
     after = yamlfile.with_values(after, set_, path) if set_ else after
     return _edit(ConfigFile.CONFIG, path, before, text, after)
 
 
-def _empty(found: Value, keys: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The key itself if it is there and says null."""
+def _is_there(found: Value, keys: tuple[str, ...]) -> bool:
+    """Whether a key is written, be it that it says null."""
     parent = value_at(found, keys[:-1])
-    return [keys] if isinstance(parent, Mapping) and keys[-1] in parent else []
+    return value_at(found, keys) is not None or (isinstance(parent, Mapping) and keys[-1] in parent)
 
 
 def _edit(file: ConfigFile, path: Path, before: bytes | None, text: str, after: str) -> Edit | None:
@@ -188,14 +204,21 @@ def _edit(file: ConfigFile, path: Path, before: bytes | None, text: str, after: 
 
 
 def _edit_to(home: Path, file: ConfigFile, data: bytes) -> Edit | None:
-    """What makes a file hold these bytes; `None` if it does."""
+    """What makes a file hold these bytes; `None` if it does. What cannot be read gives way to what can."""
     path = home / file
     before, text = _read(path)
     try:
         after = data.decode()
     except UnicodeDecodeError as error:
         raise invalid(path, "it would not be UTF-8") from error
-    return _edit(file, path, before, text, after)
+    if after == text:
+        return None
+    try:
+        was = _values_of(file, text, path)
+    except ConfigInvalid:
+        was = {}
+    changed = differences(file, was, _values_of(file, after, path))
+    return Edit(file, path, before, data, tuple(changed))
 
 
 def _read(path: Path) -> tuple[bytes | None, str]:
