@@ -78,7 +78,8 @@ def reveal(session: Session, key: str, *, is_confirmed: bool, is_variable: bool 
     chosen = session.select()
     if not is_confirmed:
         if not session.terminal.can_ask:
-            raise usage("a secret is shown only to who confirms it", fixes=[Fix("add --yes")])
+            again = f"hermesctl {'env' if is_variable else 'config'} get {clean(key)} --reveal --yes -p {chosen}"
+            raise usage("a secret is shown only to who confirms it", fixes=[Fix(again)])
         answer = session.terminal.ask(f"Show {clean(key)} of {clean(chosen)} on this screen? [y/N] ")
         if (answer or "").strip().lower() not in {"y", "yes"}:
             raise HermesError("DECLINED", "nothing was shown")
