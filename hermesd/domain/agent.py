@@ -108,11 +108,14 @@ class ConfigFiles(Protocol):
     def read(self, home: Home, file: ConfigFile) -> ConfigText:
         """One file as it is now. Raises `ConfigInvalid` if it is no text, `Incompatible`."""
 
-    def values(self, file: ConfigFile, data: bytes) -> Mapping[str, Value]:
-        """What such a file of these bytes sets. Raises `ConfigInvalid`, `Incompatible`."""
+    def values(self, file: ConfigFile, data: bytes, path: Path) -> Mapping[str, Value]:
+        """What such a file of these bytes sets; `path` is only named in failures.
 
-    def masked(self, file: ConfigFile, data: bytes) -> str:
-        """These bytes as they may be shown: of each secret, what tells it from another one.
+        Raises `ConfigInvalid`, `Incompatible`.
+        """
+
+    def masked(self, file: ConfigFile, data: bytes, path: Path) -> str:
+        """These bytes as they may be shown: of each secret, what tells it from another one. `path` as above.
 
         Raises `ConfigInvalid`, `Incompatible`.
         """

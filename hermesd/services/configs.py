@@ -142,7 +142,7 @@ class Configs:
         data = found.data or b""
         if version:
             data = await asyncio.to_thread(self._ports.versions.read, known.id, file, version)
-        text, values = await asyncio.to_thread(lambda: (files.masked(file, data), files.values(file, data)))
+        text, values = await asyncio.to_thread(_shown_both, files, file, data, found.path)
         settings = [Setting(file, key, shown(key, value)) for key, value in flattened(values)]
         current = version or await asyncio.to_thread(self._number, known.id, file, data)
         return ConfigView(file, found.path, text, settings, current)
@@ -282,7 +282,7 @@ class Configs:
                 break
         if replaced:
             keys = ", ".join(one.key for one in changed)
-            message = f"{_told(changed)} of {name} {'are' if len(changed) > 1 else 'is'} set anew"
+            message = f"{_told(changed)} of {name} {'were' if len(changed) > 1 else 'was'} changed"
             await self._events.record(
                 "config.changed", message, profile=name.text, requester=requester, keys=keys, how=origin
             )
@@ -296,12 +296,13 @@ class Configs:
         if not kept:
             return
         files = self._files(known.home.name)
-        data = (await asyncio.to_thread(files.read, known.home, file)).data
+        text = await asyncio.to_thread(files.read, known.home, file)
+        data = text.data
         before = await asyncio.to_thread(self._ports.versions.read, known.id, file, kept[0].number)
         if data is None or data == before:
             return
         version = await asyncio.to_thread(self._ports.versions.keep, known.id, file, data, Origin.ELSEWHERE)
-        changed = await asyncio.to_thread(_changed_by_others, files, file, before, data)
+        changed = await asyncio.to_thread(_changed_by_others, files, file, (before, data), text.path)
         name = known.home.name
         message = f"{file} of {name} was changed, and not by hermesd: {_told(changed)}"
         await self._events.record(
@@ -319,8 +320,9 @@ class Configs:
         files = self._files(name)
         file = ConfigFile.ENV if is_variable else files.file_of(key)
         keys = (key if is_variable else key.upper(),) if file is ConfigFile.ENV else parse_key(key)
-        data = (await asyncio.to_thread(files.read, known.home, file)).data or b""
-        return file, value_at(await asyncio.to_thread(files.values, file, data), keys)
+        text = await asyncio.to_thread(files.read, known.home, file)
+        values = await asyncio.to_thread(files.values, file, text.data or b"", text.path)
+        return file, value_at(values, keys)
 
     async def _defaults(self, name: ProfileName) -> Mapping[str, Value]:
         choice = await self._runtimes.choice_for(name)
@@ -363,10 +365,18 @@ def _as_shown(key: str, value: Value) -> Shown:
     return Shown(text, is_secret=any(below.is_secret for _, below in lines))
 
 
-def _changed_by_others(files: ConfigFiles, file: ConfigFile, before: bytes, after: bytes) -> list[Difference]:
-    """Which keys; none if one of the two cannot be read."""
+def _shown_both(files: ConfigFiles, file: ConfigFile, data: bytes, path: Path) -> tuple[str, Mapping[str, Value]]:
+    """A file as text that may be shown, and as values that may not."""
+    return files.masked(file, data, path), files.values(file, data, path)
+
+
+def _changed_by_others(
+    files: ConfigFiles, file: ConfigFile, states: tuple[bytes, bytes], path: Path
+) -> list[Difference]:
+    """Which keys; none if one of the two states cannot be read."""
     try:
-        return differences(file, files.values(file, before), files.values(file, after))
+        before, after = (files.values(file, data, path) for data in states)
+        return differences(file, before, after)
     except HermesError:
         return []
 

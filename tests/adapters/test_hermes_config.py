@@ -65,14 +65,14 @@ def test_a_change_touches_the_lines_of_its_key_alone(tmp_path: Path, text: str, 
     refused: list[str] = []
     home = home_at(tmp_path / "coder")
     (home.path / CONFIG).write_bytes(text.encode())
-    before = dict(flattened(FILES.values(CONFIG, text.encode())))
+    before = dict(flattened(FILES.values(CONFIG, text.encode(), home.path)))
     try:
         after = planned(home, change)[CONFIG]
     except ConfigInvalid as error:
         refused.append(error.message)
         assert all("by hand" in message for message in refused)
         return
-    found = dict(flattened(FILES.values(CONFIG, after)))
+    found = dict(flattened(FILES.values(CONFIG, after, home.path)))
     below = {key for key in before if key == change.key or key.startswith(f"{change.key}.")}
     above = {key for key in before if change.key.startswith(f"{key}.")}
     assert {key: found[key] for key in before.keys() - below - above - set(_shared(text))}.items() <= found.items()
@@ -198,7 +198,7 @@ def test_what_no_env_can_hold_is_refused_without_its_value(tmp_path: Path, name:
 )
 def test_no_secret_is_shown_wherever_it_stands(text: str) -> None:
     """In YAML, in comments, and behind an anchor."""
-    told = FILES.masked(CONFIG, text.encode())
+    told = FILES.masked(CONFIG, text.encode(), Path("x"))
     assert CANARY not in told
     assert "AAAAAAAAAA" not in told
 
@@ -208,7 +208,7 @@ def test_no_secret_is_shown_wherever_it_stands(text: str) -> None:
 )
 def test_no_variable_is_shown_that_is_a_secret(line: str) -> None:
     """Nor one that was switched off; all else is as it was."""
-    told = FILES.masked(ENV, f"LEVEL=7 # why\n{line}\n\nLAST=x\n".encode())
+    told = FILES.masked(ENV, f"LEVEL=7 # why\n{line}\n\nLAST=x\n".encode(), Path("x"))
     assert CANARY not in told
     assert told.startswith("LEVEL=7 # why\n")
     assert told.endswith("\n\nLAST=x\n")
@@ -219,7 +219,7 @@ def test_whatever_stands_there_is_shown_or_refused(text: str) -> None:
     """Nothing else comes of it."""
     for file in ConfigFile:
         with suppress(ConfigInvalid):
-            FILES.masked(file, text.encode())
+            FILES.masked(file, text.encode(), Path("x"))
 
 
 @pytest.mark.parametrize("key", ["custom_providers.0", "custom_providers.0.name", "a.b"])
@@ -239,6 +239,8 @@ def test_a_broken_file_gives_way_to_an_earlier_one(tmp_path: Path) -> None:
     (edit,) = FILES.plan_text(home, CONFIG, b"a: 1\n")
     assert (edit.before, edit.after, [one.key for one in edit.differences]) == (b"a: [", b"a: 1\n", ["a"])
     FILES.write(edit)
+    with pytest.raises(ConfigInvalid, match=str(home.path)):
+        FILES.masked(CONFIG, b"a: [", home.path / CONFIG)
     for broken in (b"a: [", b"\xff"):
         with pytest.raises(ConfigInvalid):
             FILES.plan_text(home, CONFIG, broken)

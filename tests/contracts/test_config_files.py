@@ -66,8 +66,8 @@ def test_each_key_is_written_where_it_belongs(both: tuple[ConfigFiles, Put], hom
     assert make(files, home, *changes) == []
     env, config = files.read(home, ENV), files.read(home, CONFIG)
     assert (env.path, config.path) == (home.path / ".env", home.path / "config.yaml")
-    assert files.values(ENV, env.data or b"") == {"MY_API_KEY": "x"}
-    assert {key: str(value) for key, value in files.values(CONFIG, config.data or b"").items()} == {
+    assert files.values(ENV, env.data or b"", home.path) == {"MY_API_KEY": "x"}
+    assert {key: str(value) for key, value in files.values(CONFIG, config.data or b"", home.path).items()} == {
         "level": "7",
         "mode": "off",
     }
@@ -88,7 +88,7 @@ def test_what_is_taken_away_is_gone(both: tuple[ConfigFiles, Put], home: Home) -
     make(files, home, Change("level", "7"), Change("MY_API_KEY", "x"))
     make(files, home, Change("level", None), Change("MY_API_KEY", None))
     for file in ConfigFile:
-        assert files.values(file, files.read(home, file).data or b"") == {}
+        assert files.values(file, files.read(home, file).data or b"", home.path) == {}
     for key in ("level", "MY_API_KEY"):
         with pytest.raises(NotFound, match="is not set"):
             files.plan(home, SCHEMA, [Change(key, None)])
@@ -99,7 +99,7 @@ def test_variables_may_be_called_anything_that_a_variable_is(both: tuple[ConfigF
     files, _ = both
     (edit,) = files.plan_variables(home, [Change("level", "7")])
     files.write(edit)
-    assert files.values(ENV, files.read(home, ENV).data or b"") == {"level": "7"}
+    assert files.values(ENV, files.read(home, ENV).data or b"", home.path) == {"level": "7"}
     with pytest.raises(ArgumentInvalid, match="not the name of a variable"):
         files.plan_variables(home, [Change("model.default", "x")])
 
@@ -132,7 +132,7 @@ def test_a_file_can_be_made_what_it_was(both: tuple[ConfigFiles, Put], home: Hom
 def test_no_secret_is_in_what_may_be_shown(both: tuple[ConfigFiles, Put]) -> None:
     """Everything else is."""
     files, _ = both
-    text = files.masked(ENV, f"LEVEL=7\nMY_API_KEY={CANARY}\n".encode())
+    text = files.masked(ENV, f"LEVEL=7\nMY_API_KEY={CANARY}\n".encode(), Path("x"))
     assert "LEVEL=7" in text
     assert "sha256:" in text
     assert CANARY not in text

@@ -4,7 +4,7 @@ Passes the suite of `tests/contracts/test_config_files.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from hermesd.domain.agent import ConfigText
 from hermesd.domain.configuration import (
@@ -22,9 +22,6 @@ from hermesd.domain.configuration import (
 from hermesd.domain.errors import ArgumentInvalid, ChangedMeanwhile, ConfigInvalid, HermesError, NotFound
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import Runtime
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class MemoryConfigFiles:
@@ -49,19 +46,21 @@ class MemoryConfigFiles:
         path = home.path / file
         return ConfigText(path, self.files.get(path))
 
-    def values(self, file: ConfigFile, data: bytes) -> Mapping[str, Value]:
+    def values(self, file: ConfigFile, data: bytes, path: Path) -> Mapping[str, Value]:
         """Line by line."""
         found: dict[str, Value] = {}
         for line in data.decode().splitlines():
             key, mark, value = line.partition("=")
             if not mark:
-                raise ConfigInvalid(f"cannot use {file}: it is not understood")
+                raise ConfigInvalid(f"cannot use {path}: it is not understood")
             found[key] = value
         return found
 
-    def masked(self, file: ConfigFile, data: bytes) -> str:
+    def masked(self, file: ConfigFile, data: bytes, path: Path) -> str:
         """Each line with its value as it may be shown."""
-        return _text({key: shown(key, value).text for key, value in self.values(file, data).items()}).decode()
+        return _text(
+            {key: shown(key, value).text for key, value in self.values(file, data, path).items()}
+        ).decode()
 
     def file_of(self, key: str) -> ConfigFile:
         """By whether it is written in capital letters."""
@@ -84,8 +83,8 @@ class MemoryConfigFiles:
     def plan_text(self, home: Home, file: ConfigFile, data: bytes) -> list[Edit]:
         """Whatever can be read."""
         found = self.read(home, file)
-        before = self.values(file, found.data or b"")
-        after = self.values(file, data)
+        before = self.values(file, found.data or b"", found.path)
+        after = self.values(file, data, found.path)
         changed = tuple(differences(file, before, after))
         return [] if found.data == data else [Edit(file, found.path, found.data, data, changed)]
 
@@ -97,7 +96,7 @@ class MemoryConfigFiles:
         self.files[edit.path] = edit.after
 
     def _plan(self, home: Home, file: ConfigFile, changes: Sequence[Change], schema: Schema | None) -> list[Edit]:
-        values = dict(self.values(file, self.read(home, file).data or b""))
+        values = dict(self.values(file, self.read(home, file).data or b"", home.path / file))
         for change in changes:
             if change.text is None:
                 if change.key not in values:

@@ -237,13 +237,13 @@ class HermesConfigFiles:
         """Where it is by its name, links followed."""
         return ConfigText(home.path / file, read_exactly(home.path / file))
 
-    def values(self, file: ConfigFile, data: bytes) -> Mapping[str, Value]:
+    def values(self, file: ConfigFile, data: bytes, path: Path) -> Mapping[str, Value]:
         """By the readers of either format."""
-        return _values_of(file, data.decode(errors="replace"), Path(file))
+        return _values_of(file, data.decode(errors="replace"), path)
 
-    def masked(self, file: ConfigFile, data: bytes) -> str:
+    def masked(self, file: ConfigFile, data: bytes, path: Path) -> str:
         """Values by their keys and shapes; in comments, what reads like a setting that was switched off."""
-        text = _masked(file, data.decode(errors="replace"), Path(file))
+        text = _masked(file, data.decode(errors="replace"), path)
         return "".join(_masked_line(line) for line in text.splitlines(keepends=True))
 
     def file_of(self, key: str) -> ConfigFile:

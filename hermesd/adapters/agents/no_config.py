@@ -4,6 +4,7 @@ Owns: that each question about them is refused in the same words. Must not touch
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from hermesd.domain.agent import ConfigText
 from hermesd.domain.configuration import Change, ConfigFile, Edit, Schema, Value
@@ -23,11 +24,11 @@ class NoConfigFiles:
         """Refused."""
         raise _unknown()
 
-    def values(self, file: ConfigFile, data: bytes) -> Mapping[str, Value]:
+    def values(self, file: ConfigFile, data: bytes, path: Path) -> Mapping[str, Value]:
         """Refused."""
         raise _unknown()
 
-    def masked(self, file: ConfigFile, data: bytes) -> str:
+    def masked(self, file: ConfigFile, data: bytes, path: Path) -> str:
         """Refused."""
         raise _unknown()
 
