@@ -117,7 +117,7 @@ class Configs:
         self._runtimes = runtimes
         self._views = views
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """One change of a profile's files at a time, by id."""
+        """One change of a profile's files at a time, by id, and one look at them."""
         self._reveals: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REVEALS))
         self._looking: asyncio.Task[None] | None = None
 
@@ -219,7 +219,8 @@ class Configs:
     async def versions(self, name: ProfileName, file: ConfigFile) -> list[Version]:
         """What is kept of a file, newest first. Raises `ProfileNotFound`, `NotPermitted`."""
         known = await self._homes.get(name)
-        await self._notice(known, file)
+        async with self._locks[known.id]:
+            await self._notice(known, file)
         return await asyncio.to_thread(self._ports.versions.of, known.id, file)
 
     async def revert(self, name: ProfileName, file: ConfigFile, number: int, requester: str = "") -> Updated:
@@ -242,7 +243,8 @@ class Configs:
         for known in await self._homes.scan():
             for file in ConfigFile:
                 try:
-                    await self._notice(known, file)
+                    async with self._locks[known.id]:
+                        await self._notice(known, file)
                 except HermesError as error:
                     log.warning("profile=%s %s is looked at later: %s", known.home.name, file, error.message)
 
@@ -258,40 +260,56 @@ class Configs:
         origin: Origin,
         requester: str,
     ) -> Updated:
-        """Carries out what `plan` says, anew if somebody writes meanwhile; it is told which files are done."""
+        """Carries out what `plan` says, which is told which files are done; what was done is told in any case."""
         name = known.home.name
-        files = self._files(name)
         self._operations.refuse_if_changing(name.text)
         replaced: list[Replaced] = []
         changed: list[Difference] = []
         async with self._locks[known.id]:
             for file in ConfigFile:
                 await self._notice(known, file)
-            for left in reversed(range(_ATTEMPTS)):
-                done = frozenset(one.file for one in replaced)
-                try:
-                    for edit in await asyncio.to_thread(plan, done):
-                        kept = self._ports.versions
-                        one = await asyncio.to_thread(replace_keeping, files, kept, known.id, edit, origin)
-                        replaced.append(one)
-                        changed += edit.differences
-                except ChangedMeanwhile:
-                    if not left:
-                        raise
-                    continue
-                break
-        if replaced:
-            keys = ", ".join(one.key for one in changed)
-            message = f"{_told(changed)} of {name} {'were' if len(changed) > 1 else 'was'} changed"
-            await self._events.record(
-                "config.changed", message, profile=name.text, requester=requester, keys=keys, how=origin
-            )
+            try:
+                await self._carry_out(known, plan, origin, replaced, changed)
+            finally:
+                if replaced:
+                    await self._tell_changed(name, changed, origin, requester)
         gateway = await self._views.view(known)
         is_running = gateway.record.process is not None or gateway.foreign_pid is not None
         return Updated(replaced, changed, is_running)
 
+    async def _carry_out(
+        self,
+        known: Identified,
+        plan: Callable[[frozenset[ConfigFile]], list[Edit]],
+        origin: Origin,
+        replaced: list[Replaced],
+        changed: list[Difference],
+    ) -> None:
+        """Adds what is done to the two lists; begins anew if somebody writes meanwhile."""
+        files, versions = self._files(known.home.name), self._ports.versions
+        for left in reversed(range(_ATTEMPTS)):
+            done = frozenset(one.file for one in replaced)
+            try:
+                for edit in await asyncio.to_thread(plan, done):
+                    one = await asyncio.to_thread(replace_keeping, files, versions, known.id, edit, origin)
+                    replaced.append(one)
+                    changed += edit.differences
+            except ChangedMeanwhile:
+                if not left:
+                    raise
+                continue
+            return
+
+    async def _tell_changed(
+        self, name: ProfileName, changed: Sequence[Difference], origin: Origin, requester: str
+    ) -> None:
+        keys = ", ".join(one.key for one in changed)
+        message = f"{_told(changed)} of {name} {'were' if len(changed) > 1 else 'was'} changed"
+        facts = {"requester": requester, "keys": keys, "how": origin}
+        await self._events.record("config.changed", message, profile=name.text, **facts)
+
     async def _notice(self, known: Identified, file: ConfigFile) -> None:
-        """Keeps a state that somebody else made of a file, and tells of it."""
+        """Keeps a state that somebody else made of a file, and tells of it. Called under the profile's lock."""
         kept = await asyncio.to_thread(self._ports.versions.of, known.id, file)
         if not kept:
             return

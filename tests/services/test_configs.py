@@ -1,5 +1,8 @@
 """Settings: changed, kept, taken back, and never over what somebody else wrote without a word."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,6 +139,36 @@ async def test_an_overwrite_by_somebody_else_is_noticed(house: House) -> None:
     assert "mode" in told.message
     assert (await house.services.configs.get(CODER, CONFIG, 2)).text == "level=1\nmode=x\n"
     assert (await house.services.configs.get(CODER, CONFIG)).version == 3
+
+
+async def test_a_change_is_never_taken_for_somebody_elses(house: House) -> None:
+    """Whoever looks while it is under way, after however many steps."""
+    configs = house.services.configs
+
+    async def look_after(steps: int, look: Callable[[], Awaitable[object]]) -> None:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await look()
+
+    for steps in range(60):
+        look = partial(configs.versions, CODER, CONFIG) if steps % 2 else configs.check
+        await asyncio.gather(update(house, level=str(steps)), look_after(steps // 2, look))
+    assert set(await kinds(house)) == {"config.changed"}
+
+
+async def test_what_was_done_before_a_failure_is_told(house: House) -> None:
+    """One file is changed, the other could not be."""
+
+    def fill(edit: Edit) -> None:
+        if edit.file is CONFIG:
+            raise DiskFull("there is no space left")
+
+    house.agent.config_files.before_write = fill
+    with pytest.raises(DiskFull):
+        await update(house, MY_KEY="x", level="1")
+    assert (held(house, ENV), held(house, CONFIG)) == ("MY_KEY=x\n", "")
+    (event,) = [one for one in await house.store.events(after=0, profile="coder", limit=9) if "config" in one.kind]
+    assert event.message == "MY_KEY of coder was changed"
 
 
 async def test_what_cannot_be_kept_is_not_changed(house: House) -> None:
