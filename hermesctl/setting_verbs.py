@@ -46,7 +46,7 @@ def changes_of(session: Session, words: Sequence[str], noun: str) -> list[v1.Set
                 raise usage(f"'{clean(word)}' says no value", fixes=[Fix(f"hermesctl {noun} set KEY=VALUE")])
             pairs.append((key, value))
     for key, value in pairs:
-        if _is_secret(key, value):
+        if is_secret(key, value):
             name = f" -p {session.profile.name}" if session.profile.name else ""
             raise usage(
                 f"the value of {clean(key)} is a secret, and is not taken from a command line",
@@ -99,6 +99,14 @@ def show_setting(session: Session, key: str, *, is_variable: bool = False) -> No
     session.renderer.single("Setting", found, name=found.key, text=lambda: text)
 
 
+def is_secret(key: str, value: str) -> bool:
+    """Whether a value should not have been typed here, by the name of its key: as the daemon masks it."""
+    names = [name for name in key.split(".") if not name.isdecimal()]
+    name = names[-1].upper() if names else ""
+    is_named = SECRET.search(name) is not None and not name.endswith(NOT_SECRET_NAMES)
+    return is_named and not NO_SECRET.fullmatch(value) and not PLAIN.fullmatch(value)
+
+
 def _asked(session: Session, key: str, noun: str) -> str:
     """A value that a person types unseen, or that is piped in without the end of its last line."""
     terminal = session.terminal
@@ -117,14 +125,6 @@ def _asked(session: Session, key: str, noun: str) -> str:
         fixes = [Fix(f"hermesctl {noun} unset {clean(key)}", "takes it away")]
         raise usage(f"no value was given for {clean(key)}; nothing was changed", fixes=fixes)
     return value
-
-
-def _is_secret(key: str, value: str) -> bool:
-    """Whether a value should not have been typed here, by the name of its key: as the daemon masks it."""
-    names = [name for name in key.split(".") if not name.isdecimal()]
-    name = names[-1].upper() if names else ""
-    is_named = SECRET.search(name) is not None and not name.endswith(NOT_SECRET_NAMES)
-    return is_named and not NO_SECRET.fullmatch(value) and not PLAIN.fullmatch(value)
 
 
 def _told(session: Session, name: str, done: v1.UpdateConfigResponse) -> str:

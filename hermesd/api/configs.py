@@ -7,11 +7,11 @@ import grpc
 
 from hermesd.api.convert import timestamp
 from hermesd.api.requests import requester
-from hermesd.domain.configuration import Change, ConfigFile, Difference, Value, shown
+from hermesd.domain.configuration import Change, ConfigFile
 from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.version import Origin, Version
-from hermesd.services.configs import Configs, ConfigView, Setting, Updated
+from hermesd.services.configs import ChangedSetting, Configs, ConfigView, Setting, Updated
 from hermesd.v1 import configs_pb2 as v1
 from hermesd.v1 import configs_pb2_grpc
 
@@ -98,18 +98,13 @@ def _updated(updated: Updated) -> v1.UpdateConfigResponse:
         v1.ChangedFile(file=FILES[one.file], path=str(one.path), before=one.before, after=one.after)
         for one in updated.files
     ]
-    settings = map(_changed, updated.differences)
+    settings = map(_changed, updated.settings)
     return v1.UpdateConfigResponse(files=files, settings=settings, is_running=updated.is_running)
 
 
-def _changed(one: Difference) -> v1.ChangedSetting:
-    return v1.ChangedSetting(
-        file=FILES[one.file], key=one.key, before=_told(one.key, one.before), after=_told(one.key, one.after)
-    )
-
-
-def _told(key: str, value: Value) -> str | None:
-    return None if value is None else shown(key, value).text
+def _changed(one: ChangedSetting) -> v1.ChangedSetting:
+    before, after = (None if shown is None else shown.text for shown in (one.before, one.after))
+    return v1.ChangedSetting(file=FILES[one.file], key=one.key, before=before, after=after)
 
 
 def _version(version: Version) -> v1.ConfigVersion:

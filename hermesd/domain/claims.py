@@ -9,12 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hermesd.domain.digests import fingerprint
 from hermesd.domain.errors import HermesError, PortInUse, TokenInUse
-
-FINGERPRINT_DIGITS = 12
-"""Of a digest, by which people compare."""
-
-_SHOWN_FIRST, _SHOWN_LAST = 4, 2
 
 
 class ClaimKind(StrEnum):
@@ -71,8 +67,7 @@ class Claim:
         """What people see of it."""
         if self.kind is ClaimKind.PORT:
             return f"port {self.port}"
-        short = self.digest[:FINGERPRINT_DIGITS]
-        return f"sha256:{short[:_SHOWN_FIRST]}…{short[-_SHOWN_LAST:]}"
+        return fingerprint(self.digest)
 
     def __str__(self) -> str:
         return (

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hermesd.domain.digests import fingerprint
 from hermesd.domain.errors import ArgumentInvalid
-from hermesd.domain.masking import MARK, is_secret_name, mask
+from hermesd.domain.masking import MARK, NO_SECRET, is_secret_name, mask
 
 VERSIONS_KEPT = 50
 """Versions of one file that are kept; the oldest beyond them are removed."""
-
-_NO_SECRET = re.compile(r"[~/].*|\$\{\w+\}|\.{1,2}/.*", re.DOTALL)
-"""A path, or a reference to a variable."""
 
 _ADDRESS_WITH_PASSWORD = re.compile(r"\w+://[^/\s:@]*:[^/\s@]+@")
 _NOT_SECRET_NAMES = ("_env", "_tokens")
@@ -29,8 +27,6 @@ _ASSIGNMENT = re.compile(r"""((?P<name>[A-Za-z_][\w-]*)["']?[ \t]*[:=][ \t]*["']
 
 LEAST_DIGESTED = 12
 """Characters of a secret whose digest is shown: by that of a shorter one, words could be tried until one fits."""
-
-_SHOWN_FIRST, _SHOWN_LAST = 4, 2
 
 Value = object
 """Whatever YAML can hold: scalars, lists and mappings."""
@@ -176,7 +172,7 @@ def is_hidden(key: str, value: Value) -> bool:
         return True
     names = [name for name in key.split(".") if not name.isdecimal()]
     name = names[-1].lower() if names else ""
-    return is_secret_name(name) and not name.endswith(_NOT_SECRET_NAMES) and not _NO_SECRET.fullmatch(value)
+    return is_secret_name(name) and not name.endswith(_NOT_SECRET_NAMES) and not NO_SECRET.fullmatch(value)
 
 
 def shown(key: str, value: Value) -> Shown:
@@ -188,8 +184,7 @@ def shown(key: str, value: Value) -> Shown:
     if len(secret) < LEAST_DIGESTED:
         return Shown(f"set · {length}", is_secret=True)
     digest = hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
-    short = f"{digest[:_SHOWN_FIRST]}{MARK}{digest[-_SHOWN_LAST:]}"
-    return Shown(f"set · sha256:{short} · {length}", is_secret=True)
+    return Shown(f"set · {fingerprint(digest)} · {length}", is_secret=True)
 
 
 def masked_comment(line: str) -> str:

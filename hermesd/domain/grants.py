@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hermesd.domain.digests import fingerprint
 from hermesd.domain.profile import ProfileName
-
-_SHOWN_FIRST, _SHOWN_LAST = 4, 2
 
 
 class Renewal(StrEnum):
@@ -49,7 +48,7 @@ class Grant:
     @property
     def masked(self) -> str:
         """What people see of it."""
-        return f"sha256:{self.digest[:_SHOWN_FIRST]}…{self.digest[-_SHOWN_LAST:]}"
+        return fingerprint(self.digest)
 
 
 @dataclass(frozen=True)

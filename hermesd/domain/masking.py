@@ -24,7 +24,7 @@ Masking = Callable[[str], str]
 """Hides credentials in a text, which is the same text if there are none."""
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|COOKIE")
-_NO_SECRET = re.compile(r"[~/].*|\$\{\w+\}|\.{1,2}/.*", re.DOTALL)
+NO_SECRET = re.compile(r"[~/].*|\$\{\w+\}|\.{1,2}/.*", re.DOTALL)
 """Values that are paths, of a file with a secret, or name a variable."""
 
 _NEEDLES = (
@@ -89,7 +89,7 @@ def is_secret_name(name: str) -> bool:
 def is_secret(name: str, value: str) -> bool:
     """Whether a setting holds what nobody else should know: not a path, nor a word that may stand anywhere."""
     is_long = len(value.strip()) >= LEAST_CHARACTERS
-    return is_long and is_secret_name(name) and not _NO_SECRET.fullmatch(value)
+    return is_long and is_secret_name(name) and not NO_SECRET.fullmatch(value)
 
 
 class Mask:
@@ -100,7 +100,7 @@ class Mask:
     def __init__(self, variables: Mapping[str, str]) -> None:
         found: dict[str, str] = {}
         for name, value in variables.items():
-            if is_secret_name(name) and not _NO_SECRET.fullmatch(value):
+            if is_secret_name(name) and not NO_SECRET.fullmatch(value):
                 shown = _shown(name, value)
                 found |= dict.fromkeys(_spellings(value), shown)
         self._replacements = sorted(found.items(), key=lambda one: -len(one[0]))  # a longer one may hold another

@@ -89,11 +89,22 @@ class Replaced:
 
 
 @dataclass(frozen=True)
+class ChangedSetting:
+    """A setting that was changed, as it may be shown."""
+
+    file: ConfigFile
+    key: str
+    before: Shown | None
+    """`None` where there was none."""
+    after: Shown | None
+
+
+@dataclass(frozen=True)
 class Updated:
     """What a change did; nothing if all was so already."""
 
     files: Sequence[Replaced]
-    differences: Sequence[Difference]
+    settings: Sequence[ChangedSetting]
     is_running: bool
     """Whether a gateway runs that began before the change."""
 
@@ -275,7 +286,7 @@ class Configs:
                     await self._tell_changed(name, changed, origin, requester)
         gateway = await self._views.view(known)
         is_running = gateway.record.process is not None or gateway.foreign_pid is not None
-        return Updated(replaced, changed, is_running)
+        return Updated(replaced, [_changed(one) for one in changed], is_running)
 
     async def _carry_out(
         self,
@@ -372,6 +383,11 @@ def replace_keeping(
     files.write(edit)
     after = versions.keep(profile_id, edit.file, edit.after, origin).number
     return Replaced(edit.file, edit.path, before, after)
+
+
+def _changed(one: Difference) -> ChangedSetting:
+    before, after = (None if value is None else shown(one.key, value) for value in (one.before, one.after))
+    return ChangedSetting(one.file, one.key, before, after)
 
 
 def _as_shown(key: str, value: Value) -> Shown:

@@ -160,3 +160,15 @@ def test_the_agents_own_verbs_are_still_the_agents(verb: str) -> None:
     from hermesctl.cli import NOUNS
 
     assert split(["-p", "coder", "config", verb, "--x"], NOUNS) == AgentCommand("coder", ("config", verb, "--x"))
+
+
+@pytest.mark.parametrize(
+    "key", ["model.api_key", "A_TOKEN", "custom.0.password", "model.key_env", "model.max_tokens", "x"]
+)
+@pytest.mark.parametrize("value", ["geheim", "${X}", "~/.ssh/id", ""])
+def test_what_is_not_taken_is_what_the_daemon_would_not_show(key: str, value: str) -> None:
+    """The client's rule is the daemon's, by names."""
+    from hermesctl.setting_verbs import is_secret
+    from hermesd.domain.configuration import is_hidden
+
+    assert is_secret(key, value) is is_hidden(key, value)

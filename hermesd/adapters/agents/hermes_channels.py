@@ -14,8 +14,8 @@ from hermesd.adapters.agents.hermes_sources import ENV_FILES, LEGACY_CONFIG, par
 from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.textfile import read_text
 from hermesd.domain.channels import CHANNELS, channel_of, identities, section, sections
-from hermesd.domain.claims import FINGERPRINT_DIGITS
 from hermesd.domain.cloning import Credential
+from hermesd.domain.digests import FINGERPRINT_DIGITS
 from hermesd.domain.errors import ConfigInvalid
 
 _LEAST_SECRET_LENGTH = 8
