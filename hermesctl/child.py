@@ -8,7 +8,7 @@ programs.
 import os
 import signal
 import subprocess
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -38,7 +38,7 @@ def run(
     Raises:
         OSError: the program cannot be executed, or the directory not be entered, whose name it then has.
     """
-    with _attended() as children:
+    with _attended() as attend:
         child = subprocess.Popen(
             list(argv),
             executable=executable,
@@ -47,7 +47,7 @@ def run(
             stdout=_talk() if is_talk else None,
             pass_fds=sorted(set(descriptors) - {0, 1, 2}),
         )
-        children.append(child)
+        attend(child)
         code = child.wait()
     return SIGNALLED - code if code < 0 else code
 
@@ -62,15 +62,26 @@ def _talk() -> int:
 
 
 @contextmanager
-def _attended() -> "Iterator[list[subprocess.Popen[bytes]]]":
-    """Leaves signals to the programs in the list that it yields. What the caller ignores stays ignored by all."""
+def _attended() -> "Iterator[Callable[[subprocess.Popen[bytes]], None]]":
+    """Leaves signals to the program that is told to what it yields. What the caller ignores stays ignored by all.
+
+    A program runs before it can be told of, and what comes by then is passed on once it is.
+    """
     children: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
 
     def leave(number: int, frame: FrameType | None) -> None:
         """The program has got it too."""
 
     def pass_on(number: int, frame: FrameType | None) -> None:
+        if not children:
+            early.append(number)
         for child in children:
+            child.send_signal(number)
+
+    def attend(child: "subprocess.Popen[bytes]") -> None:
+        children.append(child)
+        for number in early:
             child.send_signal(number)
 
     before = {}
@@ -78,7 +89,7 @@ def _attended() -> "Iterator[list[subprocess.Popen[bytes]]]":
         if signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, leave if number in OF_BOTH else pass_on)
     try:
-        yield children
+        yield attend
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

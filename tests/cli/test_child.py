@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,23 @@ def test_an_end_that_is_asked_of_the_one_reaches_the_other(tmp_path: Path, numbe
         process.send_signal(number)
         assert process.stdout is not None
         assert process.stdout.read() == "ended 9\n"
+
+
+def test_an_end_that_is_asked_for_while_it_begins_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program runs for a moment before whoever started it knows of it."""
+
+    class Slow(subprocess.Popen[bytes]):
+        """Somebody asks before this is there."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            wait_until(lambda: (tmp_path / "ready").exists(), "the script")
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    assert run(f"trap 'exit 9' TERM; {READY}", directory=tmp_path) == 9
 
 
 def test_what_the_caller_ignores_stays_ignored(tmp_path: Path) -> None:
