@@ -25,7 +25,7 @@ from hermesctl.errors import Fix, HermesError, usage
 from hermesctl.refusals import AGENT_GATEWAY_VERBS, HELP, REFUSED, refusal
 
 REFUSED_GATEWAY_VERBS = frozenset({"run", "install", "uninstall", "migrate-legacy"})
-REFUSED_PROFILE_VERBS = frozenset("export import info install update".split())
+REFUSED_PROFILE_VERBS = frozenset("info install update".split())
 """Verbs of the agent that stand under nouns of ours, and that we have no equal of."""
 
 GATEWAY_NOUNS = frozenset({"gateway", "gw"})

@@ -128,12 +128,14 @@ def version_option() -> click.Option:
 
 
 class Command(click.Command):
-    """One verb, with the common options."""
+    """One verb, with the common options, but for those whose words it gives another meaning."""
 
     def __init__(self, name: str | None, **settings: Any) -> None:
         settings.setdefault("epilog", NOTE)
         super().__init__(name, add_help_option=False, **settings)
-        self.params = [*self.params, *common_options(is_hidden=True)]
+        own = {word for param in self.params for word in param.opts}
+        common = [option for option in common_options(is_hidden=True) if own.isdisjoint(option.opts)]
+        self.params = [*self.params, *common]
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """The options that begin so."""

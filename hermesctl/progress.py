@@ -45,7 +45,7 @@ def follow(
     """
     from hermesctl.client.failures import explain_operation
 
-    line = _Line(session, tells_results=tells_results)
+    line = ProgressLine(session, tells_results=tells_results)
     session.terminal.follow(operation.id)
     try:
         for current in _updates(session, session.client, operation, timeout_s):
@@ -133,7 +133,7 @@ def _lost(operation: Operation, error: "grpc.RpcError") -> HermesError:
     )
 
 
-class _Line:
+class ProgressLine:
     """Progress on stderr: one line that changes on a terminal, else a line at each new phase."""
 
     def __init__(self, session: Session, *, tells_results: bool = False) -> None:

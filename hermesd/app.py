@@ -26,6 +26,7 @@ from hermesd.adapters.agents.command import CommandAgent
 from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.agents.hermes_overlay import find_site, tell_site
 from hermesd.adapters.aliases import AliasesInBin
+from hermesd.adapters.archives import ArchivesOnDisk
 from hermesd.adapters.backends.choice import choose_backend
 from hermesd.adapters.claimlocks import ClaimLocksOnDisk
 from hermesd.adapters.clock import SystemClock
@@ -55,6 +56,7 @@ from hermesd.adapters.trash import TrashOnDisk
 from hermesd.adapters.versions import VersionsOnDisk
 from hermesd.adapters.warmclients import WarmClientProcesses
 from hermesd.api.aliases import AliasesServicer
+from hermesd.api.archives import ArchivesServicer
 from hermesd.api.claims import ClaimsServicer
 from hermesd.api.configs import ConfigsServicer
 from hermesd.api.daemon import DaemonServicer
@@ -197,6 +199,7 @@ async def _ports(places: Places, settings: Settings) -> AsyncIterator[Ports]:
             logs=logs,
             dumps=DumpsOnDisk(places.dumps, clock, inherited.get("PATH", "")),
             versions=VersionsOnDisk(places.versions, clock),
+            archives=ArchivesOnDisk(places.root),
             log_reader=LogReaderOnDisk(partial(TurnedFiles, logs), places.daemon_log, clock),
             installer=PipInstaller(places.runtimes, environment.for_installer(inherited, person), hermes),
             agents={
@@ -269,6 +272,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
         samples=SamplesServicer(services.samples),
         claims=ClaimsServicer(services.claim_views),
         configs=ConfigsServicer(services.configs),
+        archives=ArchivesServicer(services.exports, services.imports),
         daemon=DaemonServicer(daemon, ending.ask),
     )
 

@@ -16,6 +16,7 @@ from hermesctl.client.connection import ANSWER_LIMIT_S, OPTIONS, REQUESTER_KEY, 
 from hermesctl.client.failures import explain, explain_operation, name_method
 from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.aliases_pb2_grpc import AliasesServiceStub
+from hermesd.v1.archives_pb2_grpc import ArchivesServiceStub
 from hermesd.v1.claims_pb2_grpc import ClaimsServiceStub
 from hermesd.v1.configs_pb2_grpc import ConfigsServiceStub
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
@@ -35,6 +36,7 @@ from hermesd.v1.trash_pb2_grpc import TrashServiceStub
 
 if TYPE_CHECKING:
     from hermesd.v1.aliases_pb2_grpc import AliasesServiceAsyncStub
+    from hermesd.v1.archives_pb2_grpc import ArchivesServiceAsyncStub
     from hermesd.v1.claims_pb2_grpc import ClaimsServiceAsyncStub
     from hermesd.v1.configs_pb2_grpc import ConfigsServiceAsyncStub
     from hermesd.v1.daemon_pb2_grpc import DaemonServiceAsyncStub
@@ -81,6 +83,18 @@ class _StreamAnnouncing(grpc.aio.UnaryStreamClientInterceptor):
         return await continuation(_announce(client_call_details, None), request)
 
 
+class _SendingAnnouncing(grpc.aio.StreamUnaryClientInterceptor):
+    """Says on each call that sends much who asks."""
+
+    async def intercept_stream_unary(
+        self,
+        continuation: Callable[..., Any],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request_iterator: Any,
+    ) -> Any:
+        return await continuation(_announce(client_call_details, None), request_iterator)
+
+
 class AsyncClient:
     """A connection to one daemon for asyncio. Use it with `async with`, or close it.
 
@@ -91,7 +105,9 @@ class AsyncClient:
         self.record = record
         self._address = Address(record.socket)
         self._channel = grpc.aio.insecure_channel(
-            self._address.target, options=OPTIONS, interceptors=[_UnaryAnnouncing(), _StreamAnnouncing()]
+            self._address.target,
+            options=OPTIONS,
+            interceptors=[_UnaryAnnouncing(), _StreamAnnouncing(), _SendingAnnouncing()],
         )
         self.profiles: ProfilesServiceAsyncStub = ProfilesServiceStub(self._channel)
         self.gateways: GatewaysServiceAsyncStub = GatewaysServiceStub(self._channel)
@@ -108,6 +124,7 @@ class AsyncClient:
         self.samples: SamplesServiceAsyncStub = SamplesServiceStub(self._channel)
         self.claims: ClaimsServiceAsyncStub = ClaimsServiceStub(self._channel)
         self.configs: ConfigsServiceAsyncStub = ConfigsServiceStub(self._channel)
+        self.archives: ArchivesServiceAsyncStub = ArchivesServiceStub(self._channel)
         self.daemon: DaemonServiceAsyncStub = DaemonServiceStub(self._channel)
 
     async def wait(self, operation: Operation) -> Operation:

@@ -4,7 +4,7 @@ Owns: addresses, channel options, deadlines, and what each call says of its call
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -89,7 +89,9 @@ class Address:
             self._directory = None
 
 
-class _Announcing(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+class _Announcing(
+    grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamUnaryClientInterceptor
+):
     """Says on each call who asks, and gives plain calls a deadline."""
 
     def __init__(self, name: str) -> None:
@@ -112,6 +114,16 @@ class _Announcing(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterc
         request: Request,
     ) -> Any:
         return continuation(self._announce(client_call_details, None), request)
+
+    def intercept_stream_unary(
+        self,
+        continuation: Callable[[grpc.ClientCallDetails, Iterator[Request]], Any],
+        client_call_details: grpc.ClientCallDetails,
+        request_iterator: Iterator[Request],
+    ) -> Any:
+        call = continuation(self._announce(client_call_details, None), request_iterator)
+        call.add_done_callback(lambda done: name_method(done.exception(), client_call_details.method))
+        return call
 
     def _announce(self, details: grpc.ClientCallDetails, limit_s: float | None) -> _CallDetails:
         return _CallDetails(

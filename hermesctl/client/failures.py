@@ -27,7 +27,7 @@ UNSENT = "failed to connect to all addresses"
 METHOD_NOTE = "asked for "
 """How the note on a failed plain call begins that names the method; see `name_method`."""
 
-READING = ("Check", "Explain", "Get", "List", "Open")
+READING = ("Check", "Explain", "Export", "Get", "List", "Open", "Plan")
 """How the names of methods begin that leave nothing running behind when nobody hears the answer."""
 
 

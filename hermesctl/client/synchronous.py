@@ -16,6 +16,7 @@ from hermesctl.client.connection import Address, check_version, open_channel
 from hermesctl.client.failures import explain, explain_operation
 from hermesctl.client.places import DaemonRecord, Places
 from hermesd.v1.aliases_pb2_grpc import AliasesServiceStub
+from hermesd.v1.archives_pb2_grpc import ArchivesServiceStub
 from hermesd.v1.claims_pb2_grpc import ClaimsServiceStub
 from hermesd.v1.configs_pb2_grpc import ConfigsServiceStub
 from hermesd.v1.daemon_pb2_grpc import DaemonServiceStub
@@ -59,6 +60,7 @@ class Client:
         self.samples = SamplesServiceStub(self._channel)
         self.claims = ClaimsServiceStub(self._channel)
         self.configs = ConfigsServiceStub(self._channel)
+        self.archives = ArchivesServiceStub(self._channel)
         self.daemon = DaemonServiceStub(self._channel)
         self._check_health = self._channel.unary_unary(
             "/grpc.health.v1.Health/Check",

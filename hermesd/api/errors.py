@@ -52,6 +52,8 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "AGENT_FAILED": grpc.StatusCode.ABORTED,
     "GATEWAY_NOT_RUNNING": grpc.StatusCode.FAILED_PRECONDITION,
     "INTERRUPTED": grpc.StatusCode.ABORTED,
+    "ARCHIVE_UNSAFE": grpc.StatusCode.FAILED_PRECONDITION,
+    "ARCHIVE_CORRUPT": grpc.StatusCode.FAILED_PRECONDITION,
 }
 """The gRPC code of every reason the daemon gives. Programs look at the reason; the code is for proxies."""
 
@@ -79,6 +81,12 @@ class Translator(grpc.aio.ServerInterceptor):
         if handler.unary_stream is not None:
             return grpc.unary_stream_rpc_method_handler(
                 _translating_stream(handler.unary_stream),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        if handler.stream_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(
+                _translating_call(handler.stream_unary),
                 handler.request_deserializer,
                 handler.response_serializer,
             )

@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from hermesd.api.aliases import AliasesServicer
+from hermesd.api.archives import ArchivesServicer
 from hermesd.api.claims import ClaimsServicer
 from hermesd.api.configs import ConfigsServicer
 from hermesd.api.daemon import DaemonServicer
@@ -29,6 +30,8 @@ from hermesd.api.trash import TrashServicer
 from hermesd.v1 import (
     aliases_pb2,
     aliases_pb2_grpc,
+    archives_pb2,
+    archives_pb2_grpc,
     claims_pb2,
     claims_pb2_grpc,
     configs_pb2,
@@ -63,7 +66,7 @@ from hermesd.v1 import (
 
 FILES = (
     profiles_pb2, aliases_pb2, gateways_pb2, operations_pb2, events_pb2, runtimes_pb2, skills_pb2, terminals_pb2,
-    environments_pb2, trash_pb2, doctor_pb2, logs_pb2, samples_pb2, claims_pb2, configs_pb2,
+    environments_pb2, trash_pb2, doctor_pb2, logs_pb2, samples_pb2, claims_pb2, configs_pb2, archives_pb2,
     daemon_pb2,
 )  # fmt: skip
 
@@ -87,6 +90,7 @@ class Servicers:
     samples: SamplesServicer
     claims: ClaimsServicer
     configs: ConfigsServicer
+    archives: ArchivesServicer
     daemon: DaemonServicer
 
 
@@ -108,6 +112,7 @@ async def make_server(servicers: Servicers) -> grpc.aio.Server:
     samples_pb2_grpc.add_SamplesServiceServicer_to_server(servicers.samples, server)
     claims_pb2_grpc.add_ClaimsServiceServicer_to_server(servicers.claims, server)
     configs_pb2_grpc.add_ConfigsServiceServicer_to_server(servicers.configs, server)
+    archives_pb2_grpc.add_ArchivesServiceServicer_to_server(servicers.archives, server)
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(servicers.daemon, server)
     names = [service.full_name for file in FILES for service in file.DESCRIPTOR.services_by_name.values()]
     checks = health.aio.HealthServicer()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from hermesd.domain.archive import Arrival, Secret
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
 from hermesd.domain.configuration import Change, ConfigFile, Edit, Schema, Value
@@ -309,6 +310,21 @@ class Agent(Protocol):
         """Brings what is kept beside homes to a clone that has just been published.
 
         Once more changes nothing. Returns what a person has to see to. Raises `DiskFull`, `NotPermitted`.
+        """
+
+    def secrets(self, home: Home) -> list[Secret]:
+        """What of a home must not be handed out. Never raises: what cannot be read holds nothing that is known."""
+
+    def hide_settings(self, staged: Path, *, is_written: bool) -> list[str]:
+        """What nobody else should see in the settings of a private copy of a home, however short, by its key.
+
+        With `is_written`, something else stands there afterwards. Raises `ConfigInvalid` if nobody can tell.
+        """
+
+    def disarm(self, staged: Home) -> Arrival:
+        """Switches off what would run by itself in a stranger's home that is being made; tells what could act.
+
+        Raises `ArchiveUnsafe` if nobody can tell, `DiskFull`, `NotPermitted`.
         """
 
     def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:

@@ -201,3 +201,15 @@ class GatewayNotRunning(HermesError):
     """The gateway does not run, so that it cannot do what was asked of it."""
 
     reason = "GATEWAY_NOT_RUNNING"
+
+
+class ArchiveUnsafe(HermesError):
+    """An archive holds what must not be written here, or would hold what must not leave."""
+
+    reason = "ARCHIVE_UNSAFE"
+
+
+class ArchiveCorrupt(HermesError):
+    """An archive is damaged, cut off, or none."""
+
+    reason = "ARCHIVE_CORRUPT"

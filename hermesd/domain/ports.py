@@ -5,13 +5,15 @@ contract suite. Methods that are not `async` may block on local files and are ca
 `HermesError` for what people can mend and never return a success flag.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from hermesd.domain.agent import Agent
 from hermesd.domain.alias import Alias
+from hermesd.domain.archive import ExportOrder, Judged, Secret, Staged
 from hermesd.domain.claims import Claim, ClaimHolder, ClaimLock, ClaimNote
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
 from hermesd.domain.configuration import ConfigFile
@@ -638,6 +640,69 @@ class Log(Protocol):
         """How often something was removed before `added` came to it, since this was last asked."""
 
 
+class Spool(Protocol):
+    """An archive that is arriving."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How much has arrived."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of it, hexadecimal."""
+
+    def write(self, data: bytes) -> None:
+        """Adds what arrived. Raises `DiskFull`."""
+
+    def judge(self, most_bytes: int) -> Judged:
+        """Reads all of it, which may unpack to so many bytes, and writes nothing.
+
+        Raises `ArchiveUnsafe`, `ArchiveCorrupt`.
+        """
+
+    def unpack(self, what: Judged, most_bytes: int, target: Path, is_cancelled: Callable[[], bool]) -> list[str]:
+        """Makes what was judged in an empty directory, private and durable, databases without their logs.
+
+        Returns what a person has to know, a sentence each. Raises `ArchiveUnsafe` and `ArchiveCorrupt` if it is
+        another archive by now, `DiskFull`, `NotPermitted`, `Cancelled`.
+        """
+
+    def close(self) -> None:
+        """Forgets it."""
+
+
+class Archives(Protocol):
+    """Profiles as archives: `.tar.gz` files with one directory, as hermes-agent makes and takes them."""
+
+    def stage(
+        self,
+        home: Home,
+        order: ExportOrder,
+        secrets: Sequence[Secret],
+        hide: Callable[[Path], list[str]],
+        report: Callable[[str, int, int], None],
+        is_cancelled: Callable[[], bool],
+    ) -> Staged:
+        """Makes a private copy of what of a home travels, and finds every secret in it.
+
+        `hide` is given the copy and tells what its settings hold, by key; `report` is told phases. Only where
+        `order` says so are secrets written over. Whatever it raises leaves nothing: `ArchiveUnsafe` if there is
+        more than any import takes, `ConfigInvalid`, `DiskFull`, `NotPermitted`, `Cancelled`.
+        """
+
+    def pack(self, staged: Staged) -> Iterator[bytes]:
+        """The archive of such a copy, in pieces of about a MiB. Raises `NotPermitted`."""
+
+    def drop(self, staged: Staged) -> None:
+        """Removes such a copy. Raises `NotPermitted`."""
+
+    def spool(self) -> Spool:
+        """An empty one. It is gone with the daemon. Raises `DiskFull`, `NotPermitted`."""
+
+    def scratch(self, name: str) -> AbstractContextManager[Path]:
+        """An empty private directory, which is removed with the block. Raises `DiskFull`, `NotPermitted`."""
+
+
 class LogReader(Protocol):
     """Opens logs for reading. Nothing is held open between calls."""
 
@@ -694,6 +759,7 @@ class Ports:
     logs: Logs
     dumps: Dumps
     versions: Versions
+    archives: Archives
     log_reader: LogReader
     installer: Installer
     agents: Mapping[str, Agent]
@@ -721,6 +787,7 @@ __all__ = [
     "MOST_IGNORED",
     "OPERATIONS_KEPT",
     "Aliases",
+    "Archives",
     "Backend",
     "ClaimLocks",
     "Clock",
@@ -739,6 +806,7 @@ __all__ = [
     "SampleStore",
     "SkillLibrary",
     "SocketTables",
+    "Spool",
     "Store",
     "TerminalRecords",
     "Trash",

@@ -24,11 +24,13 @@ from hermesd.services.drift import Drift
 from hermesd.services.effects import Effects
 from hermesd.services.environments import Environments
 from hermesd.services.events import Events
+from hermesd.services.exports import Exports
 from hermesd.services.fleet import Fleet
 from hermesd.services.gateways import Gateways
 from hermesd.services.gatewayviews import GatewayViews
 from hermesd.services.homechecks import HomeChecks
 from hermesd.services.homes import KnownHomes
+from hermesd.services.imports import Imports
 from hermesd.services.keepers import Keepers
 from hermesd.services.leftovers import Leftovers
 from hermesd.services.listening import Listening
@@ -74,6 +76,8 @@ class Services:
     descriptions: Descriptions
     souls: Souls
     configs: Configs
+    exports: Exports
+    imports: Imports
     aliases: Aliases
     drift: Drift
     captures: Captures
@@ -84,7 +88,7 @@ class Services:
     @property
     def resumers(self) -> Mapping[str, Resume]:
         """How operations are taken up that an earlier daemon left running, by kind."""
-        resumed = (self.creations, self.fleet, self.profiles, self.renames, self.skills, self.trash)
+        resumed = (self.creations, self.fleet, self.imports, self.profiles, self.renames, self.skills, self.trash)
         return {kind: resume for service in resumed for kind, resume in service.resumers.items()}
 
 
@@ -119,6 +123,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     descriptions = Descriptions(ports, events, operations, homes, runtimes)
     souls = Souls(ports, events, operations, homes, runtimes, views)
     configs = Configs(ports, events, operations, homes, runtimes, views)
+    exports = Exports(ports, events, operations, homes, runtimes)
+    imports = Imports(ports, events, operations, homes, runtimes)
     aliases = Aliases(ports, events, operations, homes)
     skills = Skills(ports, events, operations, homes, runtimes)
     sharing = Sharing(homes, runtimes, views)
@@ -154,6 +160,8 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         descriptions=descriptions,
         souls=souls,
         configs=configs,
+        exports=exports,
+        imports=imports,
         aliases=aliases,
         drift=drift,
         captures=Captures(ports, keepers.live),

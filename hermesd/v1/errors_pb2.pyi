@@ -109,6 +109,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """A bot or a login that the gateway needs is another gateway's. Metadata
     "claim": its masked fingerprint, "platform", "source", and "holder".
     """
+    REASON_ARCHIVE_UNSAFE: _Reason.ValueType  # 37
+    """An archive holds what must not be written here, or would hold what must
+    not leave.
+    """
+    REASON_ARCHIVE_CORRUPT: _Reason.ValueType  # 38
+    """An archive is damaged, cut off, or none."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Machine-readable reason of a failure. Reasons are API: added, never renamed."""
@@ -193,4 +199,10 @@ REASON_TOKEN_IN_USE: Reason.ValueType  # 36
 """A bot or a login that the gateway needs is another gateway's. Metadata
 "claim": its masked fingerprint, "platform", "source", and "holder".
 """
+REASON_ARCHIVE_UNSAFE: Reason.ValueType  # 37
+"""An archive holds what must not be written here, or would hold what must
+not leave.
+"""
+REASON_ARCHIVE_CORRUPT: Reason.ValueType  # 38
+"""An archive is damaged, cut off, or none."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

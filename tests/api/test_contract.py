@@ -40,8 +40,10 @@ MACHINE_WIDE = {
     "ChangeGatewaysRequest",
     "ReadLogsRequest",
     "ListClaimsRequest",
+    "PlanImportRequest",
+    "ImportProfileRequest",
 }
-"""Requests that concern no profile in particular, or several. Every other one names a profile."""
+"""Requests that concern no profile in particular, or several, or are pieces of which the first has the name."""
 
 FILTERS = {
     "ListOperationsRequest",

@@ -154,9 +154,9 @@ def test_an_unknown_word_gets_a_suggestion(line: str, said: str) -> None:
         ("-p coder gateway install", "hermesctl gateway start -p coder"),
         ("gw run -p coder", "hermesctl gateway start -p coder"),
         ("gateway uninstall", "hermesctl gateway stop"),
-        ("profile export a", "hermesctl hermes --unsafe -- profile export a"),
+        ("profile install a", "hermesctl hermes --unsafe -- profile install a"),
         ("--cli profile rename a b", "hermesctl profile rename a b"),
-        ("-p coder p -o json export", "hermesctl hermes --unsafe -- profile export"),
+        ("-p coder p -o json update", "hermesctl hermes --unsafe -- profile update"),
     ],
 )
 def test_verbs_that_would_fight_the_daemon_are_refused(line: str, command: str) -> None:

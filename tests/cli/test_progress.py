@@ -33,7 +33,7 @@ def test_an_interrupt_leaves_the_operation_running(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress._Line, "show", interrupted)
+    monkeypatch.setattr(progress.ProgressLine, "show", interrupted)
     ended = run("gateway start worker")
     assert ended.code == 130
     assert ended.err == "still running as operation op0000000001; hermesctl operations wait op0000000001\n"

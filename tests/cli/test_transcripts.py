@@ -366,7 +366,7 @@ SCENES = {
         "update",
         "uninstall",
         "-p coder gateway run",
-        "profile export a",
+        "profile install a",
         "profile rename a",
         "profile rename ghost b",
         "operations show ghost -v",

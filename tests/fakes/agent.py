@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hermesd.domain.agent import ApiServer, ModelEndpoint, ProfileFacts, Setup
+from hermesd.domain.archive import Arrival, Secret
 from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
 from hermesd.domain.description import Description
@@ -72,6 +73,10 @@ class ScriptedAgent:
         self.refreshes = 0
         """How often `refresh` was called."""
         self.skills: Path | None = None
+        self.hidden_settings: list[str] = []
+        """Keys of secrets in the settings of every home."""
+        self.arrival: Arrival | HermesError = Arrival(())
+        """What `disarm` answers or raises."""
         self.secret_values: list[str] = []
         """What its homes hold and nobody may see."""
         self.known_secrets: dict[str, list[str]] = {}
@@ -326,6 +331,23 @@ class ScriptedAgent:
         """Remembers the names."""
         self.settled.append((source.name.text, home.name.text))
         return []
+
+    def secrets(self, home: Home) -> list[Secret]:
+        """What each home keeps secret, as variables of a file."""
+        return [
+            Secret(home.name.text, ".env", "A_TOKEN", value)
+            for value in self.known_secrets.get(home.name.text, [])
+        ]
+
+    def hide_settings(self, staged: Path, *, is_written: bool) -> list[str]:
+        """What a test says is in the settings."""
+        return list(self.hidden_settings)
+
+    def disarm(self, staged: Home) -> Arrival:
+        """What a test says could act, in every home."""
+        if isinstance(self.arrival, HermesError):
+            raise self.arrival
+        return self.arrival
 
     def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
         """Changes the home's facts."""

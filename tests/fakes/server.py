@@ -15,6 +15,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from hermesctl.client.places import Places, start_ticks_of
 from hermesd.v1 import (
     aliases_pb2_grpc,
+    archives_pb2_grpc,
     claims_pb2_grpc,
     configs_pb2_grpc,
     daemon_pb2_grpc,
@@ -31,6 +32,7 @@ from hermesd.v1 import (
     terminals_pb2_grpc,
     trash_pb2_grpc,
 )
+from tests.fakes.server_archives import Archives
 from tests.fakes.server_configs import Configs
 from tests.fakes.server_daemon import DaemonServicer, Doctor, Environments, Events, Operations, Runtimes, Terminals
 from tests.fakes.server_gateways import Claims, Gateways, Logs, Samples
@@ -61,6 +63,7 @@ class FakeDaemon:
         samples_pb2_grpc.add_SamplesServiceServicer_to_server(Samples(world), self._server)
         claims_pb2_grpc.add_ClaimsServiceServicer_to_server(Claims(world), self._server)
         configs_pb2_grpc.add_ConfigsServiceServicer_to_server(Configs(world), self._server)
+        archives_pb2_grpc.add_ArchivesServiceServicer_to_server(Archives(world), self._server)
         daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(world), self._server)
         servicer = health.HealthServicer()
         servicer.set("", health_pb2.HealthCheckResponse.SERVING)

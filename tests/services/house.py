@@ -24,6 +24,7 @@ from hermesd.services.healthviews import HealthView
 from hermesd.services.wiring import Services, services_on
 from tests.fakes.agent import ScriptedAgent
 from tests.fakes.aliases import MemoryAliases
+from tests.fakes.archives import MemoryArchives
 from tests.fakes.backend import ScriptedBackend
 from tests.fakes.claimlocks import ScriptedClaimLocks
 from tests.fakes.clock import ManualClock
@@ -88,6 +89,7 @@ class House:
     logs: MemoryLogs = field(default_factory=MemoryLogs)
     dumps: MemoryDumps = field(default_factory=MemoryDumps)
     versions: MemoryVersions = field(default_factory=MemoryVersions)
+    archives: MemoryArchives = field(default_factory=MemoryArchives)
     installer: MemoryInstaller = field(default_factory=MemoryInstaller)
     agent: ScriptedAgent = field(default_factory=lambda: reachable(HERMES_AGENT))
     program: ScriptedAgent = field(default_factory=lambda: reachable(COMMAND))
@@ -143,6 +145,7 @@ class House:
             logs=self.logs,
             dumps=self.dumps,
             versions=self.versions,
+            archives=self.archives,
             log_reader=self.log_reader,
             installer=self.installer,
             agents={HERMES_AGENT: self.agent, COMMAND: self.program},

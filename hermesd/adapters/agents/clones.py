@@ -18,8 +18,10 @@ _NAMED = 3
 """How many entries a sentence names before it counts them."""
 
 
-def copy_home(order: Order) -> list[str]:
+def copy_home(order: Order, *, is_durable: bool = True) -> list[str]:
     """Copies what is wanted of a home, databases as snapshots. Returns what a person has to know.
+
+    Without `is_durable` nothing is waited for: a copy that ends with its operation needs no disk.
 
     Raises:
         Cancelled, DiskFull, NotPermitted: as said.
@@ -31,7 +33,8 @@ def copy_home(order: Order) -> list[str]:
             left = copy_tree(order)
             with Snapshots(_pairs(order, [one for one in left.databases if one not in early])) as rest:
                 troubles = [*begun.finish(order.is_cancelled), *rest.finish(order.is_cancelled)]
-        sync_file_system(top)
+        if is_durable:
+            sync_file_system(top)
     return [*_told(left), *(f"{_shown(path.relative_to(order.source).parts)}: {why}" for path, why in troubles)]
 
 

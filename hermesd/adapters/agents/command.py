@@ -10,10 +10,12 @@ from pathlib import Path
 
 from hermesd.adapters import procfs, profilefiles
 from hermesd.adapters.agents.clones import copy_files, copy_home
+from hermesd.adapters.agents.homesecrets import read_secrets
 from hermesd.adapters.agents.no_config import NoConfigFiles
 from hermesd.adapters.secretvalues import HomeMasking, HomeSecrets
 from hermesd.adapters.treecopy import Order
 from hermesd.domain.agent import ProfileFacts, Setup
+from hermesd.domain.archive import Arrival, Secret
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential, Extent
 from hermesd.domain.description import Description
@@ -200,6 +202,18 @@ class CommandAgent:
     def settle_clone(self, source: Home, home: Home) -> list[str]:
         """Nothing is known of what a program keeps elsewhere."""
         return []
+
+    def secrets(self, home: Home) -> list[Secret]:
+        """Of the files that every profile begins with, and of logins that a hermes-agent has left."""
+        return read_secrets(home)
+
+    def hide_settings(self, staged: Path, *, is_written: bool) -> list[str]:
+        """Nothing is known of what a program's settings are."""
+        return []
+
+    def disarm(self, staged: Home) -> Arrival:
+        """Nothing is known of what a program runs: it is in the settings of this machine that it has one."""
+        return Arrival(())
 
     def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
         """In profile.yaml, which needs no agent."""

@@ -12,9 +12,11 @@ from hermesd.adapters import profilefiles
 from hermesd.adapters.agents import (
     hermes_about,
     hermes_api,
+    hermes_arrival,
     hermes_channels,
     hermes_claims,
     hermes_clone,
+    hermes_config,
     hermes_describe,
     hermes_drain,
     hermes_foreign,
@@ -42,13 +44,16 @@ from hermesd.adapters.agents.hermes_terminal import (
 )
 from hermesd.adapters.agents.hermes_version import ask_version, has_supervisor_flag
 from hermesd.adapters.agents.hermes_watchdog import WATCHDOG_S, Watchdog
+from hermesd.adapters.agents.homesecrets import read_secrets
 from hermesd.adapters.dotenvfile import read_env
 from hermesd.adapters.secretvalues import HomeMasking, HomeSecrets
 from hermesd.adapters.treecopy import WORKERS
 from hermesd.adapters.yamlfile import read_yaml
 from hermesd.domain.agent import ProfileFacts, Setup
+from hermesd.domain.archive import Arrival, Secret
 from hermesd.domain.claims import Claim
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Credential
+from hermesd.domain.configuration import ConfigFile
 from hermesd.domain.description import Description
 from hermesd.domain.grants import Grant
 from hermesd.domain.listening import PortMove
@@ -242,6 +247,18 @@ class HermesAgent:
     def settle_clone(self, source: Home, home: Home) -> list[str]:
         """Honcho's block, in the root or in what all programs share."""
         return hermes_clone.settle(source, home, self._user_home)
+
+    def secrets(self, home: Home) -> list[Secret]:
+        """Of its variables, its configuration and every login."""
+        return read_secrets(home)
+
+    def hide_settings(self, staged: Path, *, is_written: bool) -> list[str]:
+        """Of `config.yaml`, values by their keys and what reads like a setting in a comment."""
+        return hermes_config.hide_settings(staged / ConfigFile.CONFIG, is_written=is_written)
+
+    def disarm(self, staged: Home) -> Arrival:
+        """Hooks, plugins, jobs, servers of tools, and settings that run something or lower a guard."""
+        return hermes_arrival.disarm(staged)
 
     def write_description(self, home: Home, wanted: Description, *, keeps_persons: bool) -> None:
         """In profile.yaml."""

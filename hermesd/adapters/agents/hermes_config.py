@@ -17,6 +17,7 @@ import yaml
 
 from hermesd.adapters import dotenvfile, steps, yamlfile, yamltext
 from hermesd.adapters.agents.hermes_defaults import MARK
+from hermesd.adapters.atomic import write_atomic
 from hermesd.adapters.homefile import read_exactly, replace_exactly
 from hermesd.adapters.textfile import invalid
 from hermesd.domain.agent import ConfigText
@@ -34,12 +35,16 @@ from hermesd.domain.configuration import (
     value_at,
 )
 from hermesd.domain.errors import ArgumentInvalid, ConfigInvalid, Incompatible, NotFound
+from hermesd.domain.masking import MARK as MARK_OF_MASK
 from hermesd.domain.masking import mask
 from hermesd.domain.profile import Home
 from hermesd.domain.runtime import Runtime
 
 LIMIT_S = 30.0
 """How long the agent may take to say what its defaults are."""
+
+REDACTED = "REDACTED"
+"""Stands for a secret in a file that is handed out."""
 
 _PROGRAM = Path(__file__).with_name("hermes_defaults.py")
 _VARIABLES = frozenset(
@@ -119,6 +124,32 @@ def _masked(file: ConfigFile, text: str, path: Path) -> str:
         return mask(yamltext.with_replaced(text, _hidden))
     except (yamltext.NotEditable, yaml.YAMLError) as error:
         raise invalid(path, "it is not YAML that can be understood") from error
+
+
+def hide_settings(path: Path, *, is_written: bool) -> list[str]:
+    """What nobody else should see in a private copy of `config.yaml`, however short it is, by its key.
+
+    With `is_written`, something else stands there afterwards. Raises `ConfigInvalid` if nobody can tell.
+    """
+    found: list[str] = []
+
+    def hide(keys: tuple[str, ...], value: str) -> str | None:
+        if value == REDACTED or _hidden(keys, value) is None:
+            return None
+        found.append(".".join(keys))
+        return REDACTED
+
+    text = _read(path)[1]
+    try:
+        after = yamltext.with_replaced(text, hide)
+    except (yamltext.NotEditable, yaml.YAMLError) as error:
+        raise invalid(path, "it is not YAML that can be understood") from error
+    lines = [mask(_masked_line(line)).replace(MARK_OF_MASK, REDACTED) for line in after.splitlines(keepends=True)]
+    if "".join(lines) != after:
+        found.append("a comment")
+    if found and is_written:
+        write_atomic(path, "".join(lines).encode())
+    return found
 
 
 def _masked_line(line: str) -> str:

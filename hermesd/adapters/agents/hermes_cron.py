@@ -49,6 +49,30 @@ def adapt_jobs(home: Path, move: Move, *, keeps_active: bool) -> int:
     return paused
 
 
+def pause_jobs(home: Path, reason: str) -> list[str]:
+    """Pauses every job of a home that nobody uses yet; returns what each active one was to do, when.
+
+    Raises:
+        ConfigInvalid: nobody can tell, the agent neither.
+        DiskFull, NotPermitted: the file cannot be written.
+    """
+    path = home / JOBS
+    data = _read(path)
+    active = [job for job in _jobs(data) if _is_active(job)]
+    for job in active:
+        _pause(job, reason)
+    if active:
+        write_atomic(path, jsontext.rendered(data))
+    return [_told(job) for job in active]
+
+
+def _told(job: dict[str, Any]) -> str:
+    name = str(job.get("name") or job.get("id") or "without a name")
+    when = str(job.get("schedule_display") or "")
+    task = " ".join(str(job.get("prompt") or job.get("script") or "").split())
+    return ": ".join(part for part in (name, when, task) if part)
+
+
 def _read(path: Path) -> Any:
     """The document as the agent reads it, which forgives raw control characters."""
     text = read_text(path).removeprefix(_BYTE_ORDER_MARK)
