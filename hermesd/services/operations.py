@@ -22,7 +22,10 @@ STARTED = "operation.started"
 """Kind of the event that tells one beginning of an operation."""
 
 KEPT_IN_MEMORY = 100
-"""Finished operations that can still be read when the store could not take them."""
+"""Finished operations that are told from memory."""
+
+RECORD_AGAIN_S = 10.0
+"""How soon the end of an operation is recorded again that the store could not take, as on a full disk."""
 
 
 class Job:
@@ -116,6 +119,8 @@ class Operations:
         self._requests: dict[str, Request] = {}
         self._held: dict[str, str] = {}
         """Profiles that must not change for a while: by name, the operation that needs it."""
+        self._unrecorded: dict[str, Operation] = {}
+        """Ended, and running by what the store says: a daemon that came up now would do them again."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._change = asyncio.Event()
 
@@ -269,6 +274,8 @@ class Operations:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for finished in list(self._unrecorded.values()):
+            await self._record_again(finished)
 
     def _refuse_conflict(self, request: Request) -> None:
         if not request.profile:
@@ -310,6 +317,31 @@ class Operations:
             job.operation = finished
         try:
             await self._ports.store.save_operation(finished)
+        except HermesError as error:
+            log.error("operation=%s is recorded later: %s", finished.id, error.message)
+            self._unrecorded[finished.id] = finished
+            self._tasks.add(later := asyncio.create_task(self._record_later(finished)))
+            later.add_done_callback(self._tasks.discard)
+        else:
+            await self._tell_end(finished)
+        self._drop_oldest_finished()
+        self._wake()
+
+    async def _record_later(self, finished: Operation) -> None:
+        while finished.id in self._unrecorded:
+            await self._ports.clock.sleep_s(RECORD_AGAIN_S)
+            await self._record_again(finished)
+
+    async def _record_again(self, finished: Operation) -> None:
+        try:
+            await self._ports.store.save_operation(finished)
+        except HermesError:  # it was said when it ended
+            return
+        del self._unrecorded[finished.id]
+        await self._tell_end(finished)
+
+    async def _tell_end(self, finished: Operation) -> None:
+        try:
             await self._events.record(
                 f"operation.{finished.state}",
                 _ended(finished),
@@ -318,9 +350,7 @@ class Operations:
                 **asked(finished),
             )
         except HermesError as error:
-            log.error("operation=%s not recorded: %s", finished.id, error.message)
-        self._drop_oldest_finished()
-        self._wake()
+            log.error("operation=%s end not told: %s", finished.id, error.message)
 
     async def _record_start(self, operation: Operation) -> None:
         """Records and tells it at once, so that nobody waits twice for the disk."""
@@ -351,7 +381,7 @@ class Operations:
         self._jobs[operation.id] = Job(operation, self._ports.clock.monotonic_s(), self._note)
 
     def _drop_oldest_finished(self) -> None:
-        finished = [id_ for id_ in self._jobs if id_ not in self._requests]
+        finished = [id_ for id_ in self._jobs if id_ not in self._requests and id_ not in self._unrecorded]
         for id_ in finished[:-KEPT_IN_MEMORY]:
             del self._jobs[id_]
 

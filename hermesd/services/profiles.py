@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from hermesd.domain.agent import ProfileFacts, Setup
 from hermesd.domain.alias import Alias
 from hermesd.domain.cloning import Credential
-from hermesd.domain.errors import HermesError, ProfileNameInvalid, RuntimeMissing
+from hermesd.domain.errors import HermesError, ProfileNameInvalid, ProfileNotFound, RuntimeMissing
 from hermesd.domain.grants import SharedGrant
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports
@@ -250,6 +250,9 @@ class Profiles:
             if known is not None:
                 await self._warn_of_leftovers(known, job)
                 await self._take_away(known, job, purge=purge)
+            elif await self._lives_elsewhere(profile_id):
+                job.warn(f"the profile that was '{name}' has another name by now, and stays")
+                return
             await self._homes.forget(profile_id)
             job.report("remove alias")
             await job.attempt(asyncio.to_thread(self._remove_aliases, name))
@@ -312,6 +315,13 @@ class Profiles:
             return None
         known = await self._homes.get(name)
         return known if known.id == profile_id else None
+
+    async def _lives_elsewhere(self, profile_id: str) -> bool:
+        try:
+            await self._homes.home_of(profile_id)
+        except ProfileNotFound:
+            return False
+        return True
 
     def _trash_note(self, known: Identified, operation: Operation) -> TrashNote:
         """What will be needed to bring the profile back, while it is still known."""

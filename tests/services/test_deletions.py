@@ -1,6 +1,7 @@
 """Deletions that meet something: a gateway on its way, a full disk, somebody else's request."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -96,3 +97,17 @@ async def test_nobody_chooses_a_profile_while_its_home_goes(house: House, monkey
     with pytest.raises(ProfileNotFound):
         await choosing[0]
     assert house.homes.write_sticky_default(ProfileName("default")) == ProfileName("default")
+
+
+async def test_a_profile_that_was_brought_back_under_another_name_stays_itself(house: House) -> None:
+    """Though the store says that its deletion still runs: its id, and with it its history, is not taken away."""
+    await house.furnish("coder")
+    before = (await house.services.profiles.get(CODER)).known.id
+    done = await delete(house)
+    (view,) = await house.services.trash.all(with_sizes=False)
+    await house.now(await house.services.trash.restore(view.entry.note.id, ProfileName("writer"), REQUESTER))
+    await house.store.save_operation(replace(done, state=OperationState.RUNNING))
+    await house.reopen()
+    resumed = await house.now(await house.services.operations.get(done.id))
+    assert resumed.warnings == ("the profile that was 'coder' has another name by now, and stays",)
+    assert (await house.services.profiles.get(ProfileName("writer"))).known.id == before

@@ -6,7 +6,7 @@ import pytest
 
 from hermesd.domain.errors import Cancelled, DiskFull, HermesError
 from hermesd.domain.operation import Operation, OperationState, Progress
-from hermesd.services.operations import KEPT_IN_MEMORY, Job, Request
+from hermesd.services.operations import KEPT_IN_MEMORY, RECORD_AGAIN_S, Job, Request
 from tests.services.house import REQUESTER, House, failure
 from tests.waiting import DEADLINE_S
 
@@ -117,6 +117,45 @@ async def test_an_end_that_cannot_be_recorded_is_still_told(house: House) -> Non
 
     begun = await house.services.operations.start(Request("runtime.install"), REQUESTER, work)
     assert (await house.now(begun)).state is OperationState.SUCCEEDED
+
+
+async def test_an_end_that_could_not_be_recorded_is_recorded_once_it_can_be(house: House) -> None:
+    """Else the store would say for ever that it runs, also to the next daemon, which would do it again."""
+    operations = house.services.operations
+
+    async def work(_: Job) -> None:
+        house.store.faults.arm("save_operation", DiskFull("no space left"))
+
+    begun = await operations.start(Request("runtime.install"), REQUESTER, work)
+    await house.now(begun)
+    await house.clock.advance(5 * RECORD_AGAIN_S)
+    house.store.faults.disarm("save_operation")
+    for number in range(KEPT_IN_MEMORY + 20):
+        await operations.start(Request("runtime.install", parameters=str(number)), REQUESTER, nothing)
+        await asyncio.sleep(0)
+    assert (await operations.get(begun.id)).state is OperationState.SUCCEEDED
+    await house.clock.advance(RECORD_AGAIN_S)
+    recorded = {one.id: one for one in await house.store.operations(profile="", limit=1000)}
+    assert recorded[begun.id].state is OperationState.SUCCEEDED
+    ends = await house.store.events(after=0, profile="", limit=1000, kinds=["operation.succeeded"])
+    assert [one.facts["operation"] for one in ends].count(begun.id) == 1
+
+
+async def test_a_daemon_that_ends_records_what_it_still_owes(house: House) -> None:
+    """The next one does not do it again."""
+    done = 0
+
+    async def work(_: Job) -> None:
+        nonlocal done
+        done += 1
+        house.store.faults.arm("save_operation", DiskFull("no space left"))
+
+    begun = await house.services.operations.start(Request("runtime.install"), REQUESTER, work)
+    await house.now(begun)
+    house.store.faults.disarm("save_operation")
+    await house.reopen()
+    assert (await house.services.operations.get(begun.id)).state is OperationState.SUCCEEDED
+    assert done == 1
 
 
 async def test_finished_operations_do_not_pile_up_in_memory(house: House) -> None:
