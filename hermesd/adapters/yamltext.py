@@ -76,7 +76,7 @@ def with_replaced(text: str, replacement: Callable[[tuple[str, ...], str], str |
 
     Raises:
         yaml.YAMLError: the text cannot be parsed.
-        NotEditable: it has several documents.
+        NotEditable: it has several documents, or is nested too deeply.
     """
     root = _parse(text)
     found = [] if root is None else sorted(_scalars(root, ()), key=lambda one: one[1].start, reverse=True)
@@ -136,11 +136,14 @@ def render(value: Scalar) -> str:
 def _parse(text: str) -> _Node | None:
     events = yaml.parse(text, Loader=yaml.SafeLoader)
     root: _Node | None = None
-    for event in events:
-        if isinstance(event, yaml.DocumentStartEvent):
-            if root is not None:
-                raise NotEditable
-            root = _read(next(events), events, text)
+    try:
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    raise NotEditable
+                root = _read(next(events), events, text)
+    except RecursionError as error:  # nested without end
+        raise NotEditable from error
     return root
 
 

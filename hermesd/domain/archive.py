@@ -428,9 +428,9 @@ def judged(inventory: Inventory) -> Judged:
         if is_taken(one.names):
             taken.append(one)
         else:
-            left_out.append(
-                Staying("/".join(one.names), stays_because(one.names, is_root=False, has_sessions=True))
-            )
+            why = stays_because(one.names, is_root=False, has_sessions=True)
+            left_out.append(Staying(_shown("/".join(one.names)), why))
     names = {one.names for one in taken}
-    taken = [one for one in taken if one.kind not in _NAMING or _led_to(one) in names]
-    return Judged(inventory.root, taken, left_out)
+    lost = {one.names for one in taken if one.kind in _NAMING and _led_to(one) not in names}
+    left_out += [Staying(_shown("/".join(own)), "what it leads to stays behind") for own in sorted(lost)]
+    return Judged(inventory.root, [one for one in taken if one.names not in lost], left_out)

@@ -608,3 +608,24 @@ def test_a_home_without_secrets_has_no_digests(subject: Subject, home: Home) -> 
     assert subject.agent.secret_digests(home, b"salt") == frozenset()
     gone = replace(home, path=home.path / "gone")
     assert subject.agent.secret_digests(gone, b"salt") == frozenset()
+
+
+def test_secrets_are_told_by_file_and_key(subject: Subject, home: Home) -> None:
+    """Their values are in no text of what is told."""
+    if isinstance(subject.agent, ScriptedAgent):
+        subject.agent.known_secrets["coder"] = ["canary-of-a-secret"]
+    else:
+        (home.path / ".env").write_text("A_TOKEN=canary-of-a-secret\n")
+    (secret,) = subject.agent.secrets(home)
+    assert (secret.profile, secret.file, secret.key) == ("coder", ".env", "A_TOKEN")
+    assert secret.value == "canary-of-a-secret"
+    assert secret.value not in repr(secret)
+
+
+def test_a_blank_home_keeps_no_secret_and_runs_nothing(subject: Subject, home: Home) -> None:
+    """Nothing is hidden in it, and nothing is switched off."""
+    assert subject.agent.secrets(home) == []
+    assert subject.agent.hide_settings(home.path, is_written=False) == []
+    arrival = subject.agent.disarm(home)
+    assert [act for act in arrival.acts if act.is_disabled] == []
+    assert arrival.original is None

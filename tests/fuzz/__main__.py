@@ -12,11 +12,11 @@ import time
 import traceback
 from types import FrameType
 
-from tests.fuzz import agentfiles, calls, files, words
+from tests.fuzz import agentfiles, archives, calls, files, words
 from tests.fuzz.target import TARGETS, Target
 
 LIMIT_S = 10
-SOURCES = (files, agentfiles, calls, words)
+SOURCES = (files, agentfiles, archives, calls, words)
 
 
 class TooSlow(Exception):

@@ -5,12 +5,12 @@ The search for more is `python -m tests.fuzz`: what it finds is nobody's fault w
 
 import pytest
 
-from tests.fuzz import agentfiles, calls, files, words
+from tests.fuzz import agentfiles, archives, calls, files, words
 from tests.fuzz.target import TARGETS, Target
 
 pytestmark = [pytest.mark.fast, pytest.mark.adapters]
 
-SOURCES = (files, agentfiles, calls, words)
+SOURCES = (files, agentfiles, archives, calls, words)
 FEW = 25
 
 
