@@ -3,9 +3,10 @@
 import argparse
 import sys
 
-from tests.bench import lives, logs, samples, skills, startup, survival
+from tests.bench import archives, lives, logs, samples, skills, startup, survival
 
 BENCHES = {
+    "archives": archives,
     "lives": lives,
     "logs": logs,
     "samples": samples,
