@@ -56,7 +56,7 @@ def _acts(title: str, acts: Sequence[v1.ImportAct]) -> str:
     lines = []
     for one in acts:
         lines.append(f"    {clean(one.category):<{width}}  {clean(one.what)}")
-        lines += [f"    {'':<{width}}  to switch it on: {clean(one.enabling)}"] if one.enabling else []
+        lines += [f"      to switch it on: {clean(one.enabling)}"] if one.enabling else []
     return f"  {title}:\n" + "".join(f"{line}\n" for line in lines)
 
 

@@ -40,6 +40,8 @@ WRITERS = {
     "hermesd/adapters/logfile.py": "rotated copies of a gateway's log, which may be lost in a crash",
     "hermesd/adapters/snapshot_program.py": "copies of databases, synced before their home is published",
     "hermesd/adapters/treecopy.py": "copies of files, synced before their home is published",
+    "hermesd/adapters/unpacking.py": "files out of an archive, synced before their home is published",
+    "hermesd/adapters/secretsearch.py": "private copies, which end with the export that they are made for",
     "hermesd/adapters/samplestore.py": "samples, created private before SQLite opens it",
     "hermesd/adapters/skillrecords.py": "what was seen of skills, which may be lost, flushed together",
     "hermesd/adapters/skillstaging.py": "copies of skills, flushed together before any of them is exchanged",
@@ -110,11 +112,12 @@ def test_only_writers_write() -> None:
 def test_libraries_are_declared() -> None:
     """Whatever the product imports is installed with it."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    declared = {re.split(r"[^\w.-]", line)[0].lower() for line in project["dependencies"]}
+    declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
     providers = packages_distributions()
     roots = {imported.module.partition(".")[0] for source in PRODUCT for imported in source.imports}
     for root in roots - {*imports.OWN, *sys.stdlib_module_names, *imports.DIGESTS}:
-        assert declared & {name.lower() for name in providers.get(root, [])}, f"{root} is not a dependency"
+        names = {name.lower().replace("_", "-") for name in providers.get(root, [])}
+        assert declared & names, f"{root} is not a dependency"
 
 
 def test_all_that_is_installed_has_one_version() -> None:

@@ -15,7 +15,7 @@ import click
 
 from hermesctl import archive_view as view
 from hermesctl.errors import Fix, HermesError, usage
-from hermesctl.options import Command, profile_argument
+from hermesctl.options import NOTE, Command, profile_argument
 from hermesctl.progress import ProgressLine
 from hermesctl.session import Session
 from hermesctl.text import clean
@@ -26,7 +26,7 @@ STDOUT = "-"
 ENDING = ".tar.gz"
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, epilog=NOTE.replace("-o FORMAT, ", ""))
 @profile_argument
 @click.option("-o", "--output", "file", default="", metavar="FILE", help="Where to; '-' is the output.")
 @click.option("--include-sessions", is_flag=True, help="Take conversations along.")

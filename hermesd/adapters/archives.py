@@ -7,7 +7,7 @@ makes of a home.
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -24,17 +24,14 @@ from hermesd.domain.archive import (
     Contents,
     Entry,
     ExportOrder,
-    Judged,
-    Kind,
     Leak,
-    Names,
     Secret,
     Staged,
-    Staying,
-    judged,
+    not_taken_because,
     stays_because,
 )
 from hermesd.domain.errors import Cancelled
+from hermesd.domain.inventory import Judged, Kind, Names, Staying
 from hermesd.domain.layout import STAGING
 from hermesd.domain.profile import Home
 
@@ -72,7 +69,7 @@ class SpoolFile:
     def judge(self, most_bytes: int) -> Judged:
         """Reads it to its end."""
         with translating(self._directory, "read"):
-            return judged(unpacking.inventory(self._file, self.size_bytes, most_bytes))
+            return unpacking.inventory(self._file, self.size_bytes, most_bytes).judged(not_taken_because)
 
     def unpack(self, what: Judged, most_bytes: int, target: Path, is_cancelled: Callable[[], bool]) -> list[str]:
         """Databases that came with what an interrupted writer left are brought to its end."""
@@ -121,7 +118,7 @@ class ArchivesOnDisk:
             raise
         return Staged(home.name.text, place, contents)
 
-    def pack(self, staged: Staged) -> Iterator[bytes]:
+    def pack(self, staged: Staged) -> Generator[bytes]:
         """By gzip, as fast as isa-l can."""
         with translating(staged.path, "read"):
             yield from packing.packed(staged.root, packing.Walk(staged.path).items())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
-from ahocorasick_rs import BytesAhoCorasick, MatchKind
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 from hermesd.domain.archive import Secret
 
@@ -50,7 +50,9 @@ class Needles:
         self._forms = list(found.values())
         self.longest = max(map(len, found), default=0)
         """Bytes of the longest form: so much must two stretches that are searched have in common."""
-        self._automaton = BytesAhoCorasick(list(found), matchkind=MatchKind.LeftmostLongest) if found else None
+        self._automaton = (
+            BytesAhoCorasick(list(found), MatchKind.LeftmostLongest, Implementation.DFA) if found else None
+        )
 
     def __bool__(self) -> bool:
         return self._automaton is not None

@@ -14,8 +14,15 @@ from pathlib import Path
 from isal import isal_zlib
 
 from hermesd.adapters.agents.clones import printable
-from hermesd.domain.archive import MOST_DEPTH, MOST_MEMBERS, MOST_PATH_BYTES, Names, same_elsewhere, why_unportable
 from hermesd.domain.errors import ArchiveUnsafe
+from hermesd.domain.inventory import (
+    MOST_DEPTH,
+    MOST_MEMBERS,
+    MOST_PATH_BYTES,
+    Names,
+    same_elsewhere,
+    why_unportable,
+)
 
 LEVEL = 3
 """The best of isa-l's four: of zlib's ninth it lacks three points of size, and is twenty times as fast."""

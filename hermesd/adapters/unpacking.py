@@ -1,7 +1,7 @@
 """Reading an archive that somebody made: judged whole before a byte of it is written.
 
 Owns: gzip and tar, how much of either is read, and that nothing is written through a link. What a member may be
-is judged by `domain/archive.py`. Must not know what the files are for.
+is judged by `domain/inventory.py`. Must not know what the files are for.
 """
 
 import os
@@ -15,8 +15,8 @@ from typing import IO
 from hermesd.adapters.gunzip import DAMAGED, gunzip
 from hermesd.adapters.syscalls import sync_file_system
 from hermesd.adapters.treecopy import closing, descend, opened
-from hermesd.domain.archive import MOST_MEMBERS, Content, Inventory, Kind, Member, Names
 from hermesd.domain.errors import ArchiveCorrupt, ArchiveUnsafe, Cancelled
+from hermesd.domain.inventory import MOST_MEMBERS, Content, Inventory, Kind, Member, Names
 
 CHUNK_BYTES = 1 << 20
 _HEADER_BYTES = 1 << 16

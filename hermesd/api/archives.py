@@ -7,8 +7,9 @@ import grpc
 
 from hermesd.api import convert
 from hermesd.api.requests import requester
-from hermesd.domain.archive import Contents, Entry, ExportOrder, ImportPlan, Kind, Leak, Staying
+from hermesd.domain.archive import Contents, Entry, ExportOrder, ImportPlan, Leak
 from hermesd.domain.errors import ArgumentInvalid
+from hermesd.domain.inventory import Kind, Staying
 from hermesd.domain.ports import Spool
 from hermesd.domain.profile import ProfileName
 from hermesd.services.exports import Exported, Exports, Phase

@@ -5,7 +5,7 @@ contract suite. Methods that are not `async` may block on local files and are ca
 `HermesError` for what people can mend and never return a success flag.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import Protocol
 
 from hermesd.domain.agent import Agent
 from hermesd.domain.alias import Alias
-from hermesd.domain.archive import ExportOrder, Judged, Secret, Staged
+from hermesd.domain.archive import ExportOrder, Secret, Staged
 from hermesd.domain.claims import Claim, ClaimHolder, ClaimLock, ClaimNote
 from hermesd.domain.conditions import Disk, Exposed, HomeCondition, Unit
 from hermesd.domain.configuration import ConfigFile
 from hermesd.domain.dump import Dump
 from hermesd.domain.errors import HermesError
+from hermesd.domain.inventory import Judged
 from hermesd.domain.limits import Limit
 from hermesd.domain.listening import Sockets
 from hermesd.domain.logs import LogFile, Record, Wanted
@@ -690,7 +691,7 @@ class Archives(Protocol):
         more than any import takes, `ConfigInvalid`, `DiskFull`, `NotPermitted`, `Cancelled`.
         """
 
-    def pack(self, staged: Staged) -> Iterator[bytes]:
+    def pack(self, staged: Staged) -> Generator[bytes]:
         """The archive of such a copy, in pieces of about a MiB. Raises `NotPermitted`."""
 
     def drop(self, staged: Staged) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from hermesd.domain.agent import Agent
 from hermesd.domain.cloning import CloneOrder, ClonePlan, Extent
 from hermesd.domain.creation import CreationPlan, NewProfile, Step
-from hermesd.domain.errors import AliasTaken, ConfigInvalid, ProfileExists
+from hermesd.domain.errors import AliasTaken, ConfigInvalid
 from hermesd.domain.listening import PortMove
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
@@ -83,7 +83,7 @@ class CreationPlans:
         """
         new.check()
         self._refuse_model_of_program(new)
-        path = await self._place(new.name)
+        path = await self._homes.place_for(new.name)
         if new.source is None:
             return Order(new), await self._plan(new, path, ClonePlan(), ())
         source = await self._homes.get(new.source)
@@ -120,15 +120,6 @@ class CreationPlans:
         except AliasTaken as error:
             return Step("skip", f"alias: {error.message.partition(': ')[2] or error.message}")
         return Step("alias", f"{name} → hermesctl -p {name}")
-
-    async def _place(self, name: ProfileName) -> Path:
-        try:
-            return await asyncio.to_thread(self._ports.homes.place_for, name)
-        except ProfileExists as error:
-            if await asyncio.to_thread(self._ports.homes.find, name) is None:
-                raise  # something that is no profile, which the error names
-            fixes = [f"hermesctl profile show {name}"]
-            raise ProfileExists(f"profile '{name}' exists already", fixes=fixes, profile=name.text) from error
 
     def _refuse_model_of_program(self, new: NewProfile) -> None:
         if new.model and self._runtimes.settings_of(new.name).command:

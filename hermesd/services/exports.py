@@ -4,7 +4,7 @@ Owns: the order of it: a private copy, a search of all of it, and only then the 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 
 from hermesd.domain.archive import Contents, ExportOrder, Leak, Secret, Staged
@@ -147,10 +147,13 @@ class _Staging:
             await asyncio.to_thread(remove, self._task.result())
 
 
-async def _in_threads(chunks: Iterator[bytes]) -> AsyncGenerator[bytes]:
+async def _in_threads(chunks: Generator[bytes]) -> AsyncGenerator[bytes]:
     """One piece after the other, each made in a thread."""
-    while chunk := await asyncio.to_thread(next, chunks, b""):
-        yield chunk
+    try:
+        while chunk := await asyncio.to_thread(next, chunks, b""):
+            yield chunk
+    finally:
+        await asyncio.to_thread(chunks.close)
 
 
 def _refuse_leaks(name: ProfileName, contents: Contents, order: ExportOrder) -> None:

@@ -8,8 +8,9 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from hermesd.domain.errors import HermesError, ProfileNotFound
+from hermesd.domain.errors import HermesError, ProfileExists, ProfileNotFound
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName, closest
 from hermesd.domain.record import Binding
@@ -70,6 +71,22 @@ class KnownHomes:
             if known.home.name == name:
                 return known
         raise await self._not_found(name)
+
+    async def place_for(self, name: ProfileName, *, hint: str = "") -> Path:
+        """Where the home of a new profile will be.
+
+        Raises:
+            ProfileExists: something has the name; of a profile it is said how to look at it, and `hint`.
+            NotPermitted: nothing can be made there.
+        """
+        try:
+            return await asyncio.to_thread(self._ports.homes.place_for, name)
+        except ProfileExists as error:
+            if await asyncio.to_thread(self._ports.homes.find, name) is None:
+                raise  # something that is no profile, which the error names
+            fixes = [f"hermesctl profile show {name}"]
+            message = f"profile '{name}' exists already"
+            raise ProfileExists(message, hint=hint, fixes=fixes, profile=name.text) from error
 
     async def home_of(self, profile_id: str) -> Home:
         """The home that a stable id is bound to, whatever it is called now.

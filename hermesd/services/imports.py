@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hermesd.domain.archive import Act, Arrival, ImportPlan, Judged, most_unpacked
+from hermesd.domain.archive import Act, Arrival, ImportPlan
 from hermesd.domain.configuration import ConfigFile
 from hermesd.domain.errors import (
     ArchiveCorrupt,
@@ -22,6 +22,7 @@ from hermesd.domain.errors import (
     ProfileNameInvalid,
 )
 from hermesd.domain.findings import listed
+from hermesd.domain.inventory import Judged, most_unpacked
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports, Spool
 from hermesd.domain.profile import DEFAULT, Home, HomeIdentity, ProfileName
@@ -32,6 +33,7 @@ from hermesd.services.operations import Job, Operations, Request, Resume, Resump
 from hermesd.services.runtimes import Runtimes
 
 KIND = "profile.import"
+RENAMING = "--name gives it another name"
 _NAMED = 6
 """Things that a warning names before it counts them."""
 
@@ -91,7 +93,7 @@ class Imports:
             HermesError: as `start`.
         """
         name, what = await self._judged(spool, new)
-        path = await asyncio.to_thread(self._ports.homes.place_for, name)
+        path = await self._homes.place_for(name, hint=RENAMING)
         arrival = await asyncio.to_thread(self._rehearsed, spool, new, name, what)
         return ImportPlan(name.text, path, spool.digest, what, arrival.acts)
 
@@ -110,7 +112,7 @@ class Imports:
             if begun := self._operations.joined(request):
                 spool.close()
                 return begun
-            await asyncio.to_thread(self._ports.homes.place_for, name)
+            await self._homes.place_for(name, hint=RENAMING)
             return await self._operations.start(request, requester, self._importing(name, new, spool, what))
         except BaseException:
             spool.close()
@@ -159,7 +161,7 @@ class Imports:
         self, name: ProfileName, new: NewImport, spool: Spool, what: Judged, job: Job
     ) -> tuple[Home, Arrival]:
         """Builds and publishes the home; a failure leaves nothing."""
-        job.report("unpack", total=len(what.contents))
+        job.report("unpack")
         await self._homes.make_way(name)
         made: list[tuple[Arrival, list[str]]] = []
 
@@ -219,13 +221,12 @@ def _parameters(digest: str, new: NewImport) -> str:
 
 def _named(root: str) -> ProfileName:
     """The profile that an archive names. Raises `ProfileNameInvalid`."""
-    hint = "--name gives it another name"
     if root == DEFAULT:
-        raise ProfileNameInvalid(f"this archive was made of '{DEFAULT}', which is never replaced", hint=hint)
+        raise ProfileNameInvalid(f"this archive was made of '{DEFAULT}', which is never replaced", hint=RENAMING)
     try:
         return ProfileName.parse_new(root)
     except ProfileNameInvalid as error:
-        raise ProfileNameInvalid(error.message, hint=hint) from error
+        raise ProfileNameInvalid(error.message, hint=RENAMING) from error
 
 
 def _refused(error: HermesError) -> HermesError:

@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 
 from hermesd.adapters.archives import ArchivesOnDisk, SpoolFile
 from hermesd.adapters.needles import Needles
-from hermesd.domain.archive import ExportOrder, Leak, Secret, Staged, most_unpacked
+from hermesd.domain.archive import ExportOrder, Leak, Secret, Staged
 from hermesd.domain.errors import ArchiveCorrupt, ArchiveUnsafe, HermesError
+from hermesd.domain.inventory import most_unpacked
 from hermesd.domain.profile import Home
 from tests.adapters.hermes_homes import home_at
 from tests.adapters.hostile import HOSTILE, ROOT, Hostile, good, member, packed, top

@@ -57,7 +57,7 @@ LAYERS = (
     Layer(
         "hermesd/adapters/",
         ("hermesd.domain", "hermesd.adapters"),
-        ("dotenv", "jeepney", "packaging", "psutil", "yaml"),
+        ("ahocorasick_rs", "dotenv", "isal", "jeepney", "packaging", "psutil", "yaml"),
     ),
     Layer(
         "hermesd/api/", ("hermesd.api", "hermesd.services", "hermesd.domain", "hermesd.v1"), GRPC, SYSTEM - {"os"}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from hermesd.adapters.archives import ArchivesOnDisk
-from hermesd.domain.archive import ALWAYS_UNPACKED, ExportOrder, Leak, Secret, Staged
+from hermesd.domain.archive import ExportOrder, Leak, Secret, Staged
 from hermesd.domain.errors import ArchiveCorrupt, ArchiveUnsafe, Cancelled
+from hermesd.domain.inventory import ALWAYS_UNPACKED
 from hermesd.domain.ports import Archives, Spool
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from tests.fakes.archives import MemoryArchives

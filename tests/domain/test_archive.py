@@ -6,20 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermesd.domain.archive import (
+from hermesd.domain.archive import not_taken_because, stays_because
+from hermesd.domain.errors import ArchiveUnsafe
+from hermesd.domain.inventory import (
     ALWAYS_UNPACKED,
     MOST_DEPTH,
     Inventory,
     Kind,
     Member,
-    is_taken,
-    judged,
     most_unpacked,
     same_elsewhere,
-    stays_because,
     why_unportable,
 )
-from hermesd.domain.errors import ArchiveUnsafe
 from hermesd.domain.ownership import owner_of
 
 pytestmark = [pytest.mark.fast, pytest.mark.domain]
@@ -67,11 +65,11 @@ def test_everything_travels_or_has_a_reason(names: list[str], is_root: bool, has
 
 def test_the_log_beside_a_database_is_taken_with_it() -> None:
     """It holds what the database does not yet; that of a cache is not."""
-    assert is_taken(["state.db-wal"])
-    assert is_taken(["state.db-journal"])
-    assert not is_taken(["state.db-shm"])
-    assert not is_taken(["discord_message_recovery.db-wal"])
-    assert not is_taken([".env"])
+    assert not not_taken_because(["state.db-wal"])
+    assert not not_taken_because(["state.db-journal"])
+    assert not_taken_because(["state.db-shm"])
+    assert not_taken_because(["discord_message_recovery.db-wal"])
+    assert not_taken_because([".env"])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +110,7 @@ def taken(*members: Member, most: int = 1000) -> list[tuple[str, Kind]]:
     found = Inventory(most)
     for one in members:
         found.add(one)
-    return [("/".join(one.names), one.kind) for one in judged(found).contents]
+    return [("/".join(one.names), one.kind) for one in found.judged(not_taken_because).contents]
 
 
 def test_directories_come_first_and_links_last() -> None:
@@ -142,7 +140,7 @@ def test_what_a_link_leads_to_must_be_taken_too() -> None:
     found = Inventory(1000)
     for one in (file("r/.env"), link("r/env", ".env"), Member("r/hard", Kind.HARD_LINK, target="r/.env")):
         found.add(one)
-    made = judged(found)
+    made = found.judged(not_taken_because)
     assert made.contents == []
     assert [(one.path, one.why) for one in made.left_out] == [
         (".env", "secrets"),

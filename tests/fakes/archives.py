@@ -1,7 +1,7 @@
 """Archives in memory: a document of names and texts. Passes the suite of `tests/contracts/test_archives.py`."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -11,18 +11,14 @@ from hermesd.domain.archive import (
     Contents,
     Entry,
     ExportOrder,
-    Inventory,
-    Judged,
-    Kind,
     Leak,
-    Member,
     Secret,
     Staged,
-    Staying,
-    judged,
+    not_taken_because,
     stays_because,
 )
 from hermesd.domain.errors import ArchiveCorrupt, Cancelled, HermesError
+from hermesd.domain.inventory import Inventory, Judged, Kind, Member, Staying
 from hermesd.domain.profile import Home
 
 LEAST = 12
@@ -84,7 +80,7 @@ class MemoryArchives:
         entries = [Entry(path, len(text)) for path, text in kept.items()]
         return Staged(home.name.text, place, Contents(entries, staying, leaks, list(self.warnings)))
 
-    def pack(self, staged: Staged) -> Iterator[bytes]:
+    def pack(self, staged: Staged) -> Generator[bytes]:
         """In two pieces."""
         data = json.dumps({"root": staged.root, "files": self.staged[staged.path]}).encode()
         yield data[:10]
@@ -140,7 +136,7 @@ class MemorySpool:
         root, files = self._read()
         for path, text in files.items():
             found.add(Member(f"{root}/{path}", Kind.FILE, len(text)))
-        return judged(found)
+        return found.judged(not_taken_because)
 
     def unpack(self, what: Judged, most_bytes: int, target: Path, is_cancelled: Callable[[], bool]) -> list[str]:
         """Remembers what is where."""

@@ -13,8 +13,9 @@ from hermesd.adapters.agents.hermes_agent import HermesAgent
 from hermesd.adapters.archives import ArchivesOnDisk
 from hermesd.adapters.homeinspector import HomeInspectorOnDisk
 from hermesd.adapters.homes import HomesOnDisk
-from hermesd.domain.archive import ALWAYS_UNPACKED, ExportOrder
+from hermesd.domain.archive import ExportOrder
 from hermesd.domain.errors import DiskFull
+from hermesd.domain.inventory import ALWAYS_UNPACKED
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from tests.adapters.hostile import member, packed, top
 from tests.faults.injection import crash_at, fill_disk_at, snapshot

@@ -51,6 +51,9 @@ _RUN_BY_THEMSELVES: tuple[tuple[str, ...], ...] = (
 """What runs, or lets run, without anybody's doing."""
 
 _COMMANDS = frozenset({"command", "cmd", "binary_path", "script", "program", "args", "exec"})
+_LETTING_IN = ("allow_from", "allow_all", "allowed_users", "allowed_chats", "allowed_channels", "allowed_rooms")
+"""How settings begin that say who may talk to the bot."""
+
 _ADDRESSES = ("base_url", "api_base", "proxy", "cdp_url", "server_url")
 
 Keys = tuple[str, ...]
@@ -160,7 +163,7 @@ def _drop(settings: _Settings, kind: ActKind, keys: Keys, value: object) -> None
     settings.doomed.append(keys)
     key = ".".join(keys)
     told = "; ".join(f"{'.'.join(below)} {_value('.'.join(below), one)}".strip() for below, one in _each(value))
-    enabling = f"hermesctl config revert 1 -p {settings.name}, which brings all of them back"
+    enabling = f"hermesctl config revert 1 -p {settings.name} (all settings)"
     settings.acts.append(Act(kind, _short(f"{key}: {told}"), True, enabling, is_setting=True))
 
 
@@ -169,12 +172,14 @@ def _judge_others(settings: _Settings) -> None:
     for keys, value in _each(settings.values):
         names = [name for name in keys if not name.isdecimal()]
         is_known = any(keys[: len(one)] == one for one in (*settings.doomed, (_SERVERS,)))
-        if is_known or not names or not isinstance(value, str) or not value:
+        if is_known or not names or value in ("", None, False):
             continue
         told = _short(f"{'.'.join(keys)}: {_value('.'.join(keys), value)}")
-        if names[-1] in _COMMANDS:
+        if names[-1].startswith(_LETTING_IN):
+            settings.acts.append(Act(ActKind.PEOPLE, told))
+        elif names[-1] in _COMMANDS and isinstance(value, str):
             settings.acts.append(Act(ActKind.COMMAND, told))
-        elif names[-1].endswith(_ADDRESSES):
+        elif names[-1].endswith(_ADDRESSES) and isinstance(value, str):
             settings.acts.append(Act(ActKind.REDIRECT, told))
 
 
