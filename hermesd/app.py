@@ -257,6 +257,7 @@ def servicers_of(services: Services, places: Places, ending: Ending) -> Servicer
             services.deletion_plans,
             services.descriptions,
             services.souls,
+            services.comparisons,
         ),
         gateways=GatewaysServicer(services.gateways, services.views, services.fleet),
         operations=OperationsServicer(services.operations),

@@ -11,6 +11,7 @@ from hermesctl.commands.profile_alias import alias
 from hermesctl.commands.profile_create import create
 from hermesctl.commands.profile_delete import delete
 from hermesctl.commands.profile_describe import describe
+from hermesctl.commands.profile_diff import diff
 from hermesctl.commands.profile_export import export
 from hermesctl.commands.profile_import import import_
 from hermesctl.commands.profile_soul import soul
@@ -166,7 +167,7 @@ def rename(session: Session, name: str, new_name: str) -> int:
     return ExitCode.PARTLY if is_up(before.gateway) and not is_up(found.gateway) else ExitCode.DONE
 
 
-for _command in (delete, trash, describe, soul, alias, export, import_):
+for _command in (delete, trash, describe, soul, alias, export, import_, diff):
     profile.add_command(_command)
 
 

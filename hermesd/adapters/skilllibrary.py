@@ -5,7 +5,8 @@ are, or when they are synced.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hermesd.adapters.skillplans import PlannedSkill, Planner, stale
 from hermesd.adapters.skillrecords import HomeRecord, SkillRecord, SkillRecords
 from hermesd.adapters.skillstaging import batches
 from hermesd.adapters.skillswaps import finish
+from hermesd.adapters.skilltrees import name_of, skills_below, version_of
 from hermesd.adapters.skillworks import Work, carry_out_all, work_of
 from hermesd.domain.errors import HermesError
 from hermesd.domain.layout import STAGING
@@ -56,6 +58,15 @@ class SkillsOnDisk:
                 carry_out_all(self._staging, busy)
             self._remember(works, bundle)
         return [_outcome(one, is_dry_run=is_dry_run) if isinstance(one, Work) else one for one in planned]
+
+    def versions(self, home: Path) -> Mapping[str, str]:
+        """Where two have one name, the first by path counts, as for the agent."""
+        top, found = home / "skills", dict[str, str]()
+        for relative in skills_below(top):
+            directory = f"{top}/{relative}"
+            with suppress(FileNotFoundError):  # somebody has just removed it
+                found.setdefault(name_of(directory), version_of(directory).digest)
+        return found
 
     def recover(self) -> None:
         """Brings to its end what an earlier daemon was doing when it died."""

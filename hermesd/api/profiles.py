@@ -10,6 +10,7 @@ from hermesd.api.requests import requester
 from hermesd.domain.agent import ModelEndpoint, Setup
 from hermesd.domain.errors import ArgumentInvalid
 from hermesd.domain.profile import ProfileName
+from hermesd.services.comparisons import Comparisons
 from hermesd.services.creations import Creations
 from hermesd.services.deletion_plans import DeletionPlans
 from hermesd.services.descriptions import Descriptions
@@ -34,6 +35,7 @@ class ProfilesServicer(CreationsServicer):
         deletion_plans: DeletionPlans,
         descriptions: Descriptions,
         souls: Souls,
+        comparisons: Comparisons,
     ) -> None:
         super().__init__(creations)
         self._profiles = profiles
@@ -42,6 +44,7 @@ class ProfilesServicer(CreationsServicer):
         self._deletion_plans = deletion_plans
         self._descriptions = descriptions
         self._souls = souls
+        self._comparisons = comparisons
 
     async def ListProfiles(
         self, request: profiles_pb2.ListProfilesRequest, context: Context
@@ -55,6 +58,22 @@ class ProfilesServicer(CreationsServicer):
 
     async def GetProfile(self, request: profiles_pb2.GetProfileRequest, context: Context) -> profiles_pb2.Profile:
         return profile_messages.profile(await self._profiles.get(ProfileName.parse(request.profile)))
+
+    async def CompareProfiles(
+        self, request: profiles_pb2.CompareProfilesRequest, context: Context
+    ) -> profiles_pb2.CompareProfilesResponse:
+        names = ProfileName.parse(request.profile), ProfileName.parse(request.other)
+        return profiles_pb2.CompareProfilesResponse(
+            differences=[
+                profiles_pb2.ProfileDifference(
+                    category=one.matter,
+                    key=one.key,
+                    left=None if one.left is None else one.left.text,
+                    right=None if one.right is None else one.right.text,
+                )
+                for one in await self._comparisons.compare(*names)
+            ]
+        )
 
     async def SetUpProfile(
         self, request: profiles_pb2.SetUpProfileRequest, context: Context

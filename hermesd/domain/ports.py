@@ -334,6 +334,9 @@ class SkillLibrary(Protocol):
         `NotPermitted` if nothing could be begun.
         """
 
+    def versions(self, home: Path) -> Mapping[str, str]:
+        """A digest of each skill in a home, by what it is called; one that cannot be read has an empty one."""
+
     def recover(self) -> None:
         """Finishes or undoes what was cut off."""
 

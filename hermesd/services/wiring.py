@@ -13,6 +13,7 @@ from hermesd.services.captures import Captures
 from hermesd.services.checkups import Checkups
 from hermesd.services.claims import Claims
 from hermesd.services.claimviews import ClaimViews
+from hermesd.services.comparisons import Comparisons
 from hermesd.services.configs import Configs
 from hermesd.services.creation_plans import CreationPlans
 from hermesd.services.creations import Creations
@@ -76,6 +77,7 @@ class Services:
     descriptions: Descriptions
     souls: Souls
     configs: Configs
+    comparisons: Comparisons
     exports: Exports
     imports: Imports
     aliases: Aliases
@@ -123,6 +125,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
     descriptions = Descriptions(ports, events, operations, homes, runtimes)
     souls = Souls(ports, events, operations, homes, runtimes, views)
     configs = Configs(ports, events, operations, homes, runtimes, views)
+    comparisons = Comparisons(ports, homes, runtimes)
     exports = Exports(ports, events, operations, homes, runtimes)
     imports = Imports(ports, events, operations, homes, runtimes)
     aliases = Aliases(ports, events, operations, homes)
@@ -160,6 +163,7 @@ def services_on(ports: Ports, settings: Settings) -> Services:
         descriptions=descriptions,
         souls=souls,
         configs=configs,
+        comparisons=comparisons,
         exports=exports,
         imports=imports,
         aliases=aliases,

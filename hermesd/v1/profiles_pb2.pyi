@@ -1156,3 +1156,98 @@ class UseProfileResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UseProfileResponse: _TypeAlias = UseProfileResponse  # noqa: Y015
+
+@_typing.final
+class CompareProfilesRequest(_message.Message):
+    """Names two profiles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    OTHER_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the first profile. Required."""
+    other: _builtins.str
+    """Name of the other one. Required."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        other: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["other", b"other", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareProfilesRequest: _TypeAlias = CompareProfilesRequest  # noqa: Y015
+
+@_typing.final
+class CompareProfilesResponse(_message.Message):
+    """In what they differ."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProfileDifference]:
+        """Settings first, then servers of tools, variables and skills. Default:
+        empty, they are alike.
+        """
+
+    def __init__(
+        self,
+        *,
+        differences: _abc.Iterable[Global___ProfileDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareProfilesResponse: _TypeAlias = CompareProfilesResponse  # noqa: Y015
+
+@_typing.final
+class ProfileDifference(_message.Message):
+    """One thing that is another in two profiles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    RIGHT_FIELD_NUMBER: _builtins.int
+    category: _builtins.str
+    """What it is: "setting", "server of tools", "variable", "skill"."""
+    key: _builtins.str
+    """Its key, or the name of a variable or skill."""
+    left: _builtins.str
+    """As the first profile has it, masked if it is a secret; of a skill the
+    beginning of its digest. Unset if it has none.
+    """
+    right: _builtins.str
+    """As the other one has it. Unset if it has none."""
+    def __init__(
+        self,
+        *,
+        category: _builtins.str = ...,
+        key: _builtins.str = ...,
+        left: _builtins.str | None = ...,
+        right: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_left", b"_left", "_right", b"_right", "left", b"left", "right", b"right"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_left", b"_left", "_right", b"_right", "category", b"category", "key", b"key", "left", b"left", "right", b"right"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__left: _TypeAlias = _typing.Literal["left"]  # noqa: Y015
+    _WhichOneofArgType__left: _TypeAlias = _typing.Literal["_left", b"_left"]  # noqa: Y015
+    _WhichOneofReturnType__right: _TypeAlias = _typing.Literal["right"]  # noqa: Y015
+    _WhichOneofArgType__right: _TypeAlias = _typing.Literal["_right", b"_right"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__left) -> _WhichOneofReturnType__left | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__right) -> _WhichOneofReturnType__right | None: ...
+
+Global___ProfileDifference: _TypeAlias = ProfileDifference  # noqa: Y015

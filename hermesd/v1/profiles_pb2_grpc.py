@@ -96,6 +96,11 @@ class ProfilesServiceStub:
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.GenerateDescriptionRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.CompareProfiles = channel.unary_unary(
+                '/hermesd.v1.ProfilesService/CompareProfiles',
+                request_serializer=hermesd_dot_v1_dot_profiles__pb2.CompareProfilesRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_profiles__pb2.CompareProfilesResponse.FromString,
+                _registered_method=True)
         self.GetSoul = channel.unary_unary(
                 '/hermesd.v1.ProfilesService/GetSoul',
                 request_serializer=hermesd_dot_v1_dot_profiles__pb2.GetSoulRequest.SerializeToString,
@@ -211,6 +216,14 @@ class ProfilesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareProfiles(self, request, context):
+        """Tells in what two profiles differ: settings, servers of tools, variables,
+        skills. Of a secret only what tells it from another. CONFIG_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSoul(self, request, context):
         """Reads a profile's SOUL.md.
         """
@@ -297,6 +310,11 @@ def add_ProfilesServiceServicer_to_server(servicer, server):
                     servicer.GenerateDescription,
                     request_deserializer=hermesd_dot_v1_dot_profiles__pb2.GenerateDescriptionRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'CompareProfiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareProfiles,
+                    request_deserializer=hermesd_dot_v1_dot_profiles__pb2.CompareProfilesRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_profiles__pb2.CompareProfilesResponse.SerializeToString,
             ),
             'GetSoul': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSoul,
@@ -639,6 +657,33 @@ class ProfilesService:
             '/hermesd.v1.ProfilesService/GenerateDescription',
             hermesd_dot_v1_dot_profiles__pb2.GenerateDescriptionRequest.SerializeToString,
             hermesd_dot_v1_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareProfiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ProfilesService/CompareProfiles',
+            hermesd_dot_v1_dot_profiles__pb2.CompareProfilesRequest.SerializeToString,
+            hermesd_dot_v1_dot_profiles__pb2.CompareProfilesResponse.FromString,
             options,
             channel_credentials,
             insecure,

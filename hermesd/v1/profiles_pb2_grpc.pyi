@@ -77,6 +77,10 @@ class ProfilesServiceStub:
     """Has the profile's own agent and model write what it is for. A description
     that a person wrote stays unless it is to be overwritten.
     """
+    CompareProfiles: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.CompareProfilesRequest, _profiles_pb2.CompareProfilesResponse]
+    """Tells in what two profiles differ: settings, servers of tools, variables,
+    skills. Of a secret only what tells it from another. CONFIG_INVALID.
+    """
     GetSoul: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.GetSoulRequest, _profiles_pb2.Soul]
     """Reads a profile's SOUL.md."""
     SetSoul: _grpc.UnaryUnaryMultiCallable[_profiles_pb2.SetSoulRequest, _profiles_pb2.Soul]
@@ -134,6 +138,10 @@ class ProfilesServiceAsyncStub(ProfilesServiceStub):
     GenerateDescription: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GenerateDescriptionRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Has the profile's own agent and model write what it is for. A description
     that a person wrote stays unless it is to be overwritten.
+    """
+    CompareProfiles: _aio.UnaryUnaryMultiCallable[_profiles_pb2.CompareProfilesRequest, _profiles_pb2.CompareProfilesResponse]  # type: ignore[assignment]
+    """Tells in what two profiles differ: settings, servers of tools, variables,
+    skills. Of a secret only what tells it from another. CONFIG_INVALID.
     """
     GetSoul: _aio.UnaryUnaryMultiCallable[_profiles_pb2.GetSoulRequest, _profiles_pb2.Soul]  # type: ignore[assignment]
     """Reads a profile's SOUL.md."""
@@ -261,6 +269,16 @@ class ProfilesServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Has the profile's own agent and model write what it is for. A description
         that a person wrote stays unless it is to be overwritten.
+        """
+
+    @_abc_1.abstractmethod
+    def CompareProfiles(
+        self,
+        request: _profiles_pb2.CompareProfilesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profiles_pb2.CompareProfilesResponse, _abc.Awaitable[_profiles_pb2.CompareProfilesResponse]]:
+        """Tells in what two profiles differ: settings, servers of tools, variables,
+        skills. Of a secret only what tells it from another. CONFIG_INVALID.
         """
 
     @_abc_1.abstractmethod

@@ -6,6 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from hermesd.domain.agent import ProfileFacts
 from hermesd.domain.cloning import Credential
+from hermesd.domain.profile import ProfileName
 from hermesd.domain.usage import Holdings, Leftover
 from hermesd.v1 import profiles_pb2 as v1
 from hermesd.v1 import profiles_pb2_grpc
@@ -68,3 +69,18 @@ async def test_a_name_for_people_is_set_or_refused(served: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub(served).SetDisplayName(v1.SetDisplayNameRequest(profile="default", display_name="\x1b"))
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_profiles_are_compared(served: Served) -> None:
+    """What only one of them has is unset for the other."""
+    coder = served.house.homes.find(ProfileName("coder"))
+    assert coder is not None
+    served.house.agent.config_files.files[coder.path / "config.yaml"] = b"level=1\n"
+    request = v1.CompareProfilesRequest(profile="coder", other="default")
+    found = (await stub(served).CompareProfiles(request)).differences
+    assert [(one.category, one.key, one.left, one.HasField("right")) for one in found] == [
+        ("setting", "level", "1", False)
+    ]
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await stub(served).CompareProfiles(v1.CompareProfilesRequest(profile="coder"))
+    assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -299,3 +299,22 @@ def test_names_are_offered_at_a_tab(run: Run, daemon: FakeDaemon, words: list[st
     ended = run(["__complete", "zsh"], answers="".join(f"{word}\0" for word in ("hermesctl", *words)))
     found = [line.split("\t")[0] for line in ended.out.splitlines()[1:]]
     assert found == offered
+
+
+def test_what_differs_is_shown_like_a_difference_of_files(run: Run, daemon: FakeDaemon) -> None:
+    """Under a heading for each kind of thing, without anything that could write on the screen."""
+    ended = run("profile diff coder worker")
+    assert ended.code == 0
+    assert ended.out == (
+        "--- coder\n+++ worker\n@@ settings @@\n"
+        "- model.default: anthropic/claude-opus-4\n+ model.default: qwen3-coder\n- odd: a b\n"
+        "@@ variables @@\n+ OPENAI_API_KEY: set · sha256:ab12…9f · 46 chars\n"
+        "@@ skills @@\n- web: 0123456789ab\n+ web: ba9876543210\n"
+    )
+    alike = run("profile diff coder coder")
+    assert (alike.code, alike.out) == (0, "")
+    assert "do not differ" in alike.err
+    assert run("profile diff coder gone").code == 4
+    assert run("profile diff coder").code == 2
+    told = json.loads(run("profile diff coder worker -o json").out)
+    assert (told["kind"], told["differences"][1]["right"]) == ("ProfileDiff", None)

@@ -190,3 +190,17 @@ def test_nothing_to_recover_is_fine(place: Place) -> None:
     """Nor anything to forget."""
     place.keeper.recover()
     place.keeper.keep_only([])
+
+
+def test_skills_are_told_apart_by_what_they_hold(place: Place) -> None:
+    """Also those of a person; the same skill in two homes is the same."""
+    one, other = place.home("one"), place.home("other")
+    for home in (one, other):
+        sync(place, home)
+    before = place.keeper.versions(one)
+    assert set(before) == {"operate", "paint", "sing"}
+    assert place.keeper.versions(other) == before
+    place.edit(one, "paint", "mine")
+    after = place.keeper.versions(one)
+    assert {name for name in before if before[name] != after[name]} == {"paint"}
+    assert place.keeper.versions(place.home("blank")) == {}

@@ -54,6 +54,20 @@ class Profiles(Servicer, profiles_pb2_grpc.ProfilesServiceServicer):
             "profile.create", request.profile, lambda: self.world.profiles.update({request.profile: made})
         )
 
+    def CompareProfiles(
+        self, request: profiles_pb2.CompareProfilesRequest, context: grpc.ServicerContext
+    ) -> profiles_pb2.CompareProfilesResponse:
+        self.world.enter(context, request)
+        one, other = (self.world.find(context, name) for name in (request.profile, request.other))
+        difference = profiles_pb2.ProfileDifference
+        found = [
+            difference(category="setting", key="model.default", left=one.model, right=other.model),
+            difference(category="setting", key="odd\x1b[2J", left="a\nb"),
+            difference(category="variable", key="OPENAI_API_KEY", right="set · sha256:ab12…9f · 46 chars"),
+            difference(category="skill", key="web", left="0123456789ab", right="ba9876543210"),
+        ]
+        return profiles_pb2.CompareProfilesResponse(differences=[] if one == other else found)
+
     def PlanCreation(
         self, request: profiles_pb2.PlanCreationRequest, context: grpc.ServicerContext
     ) -> profiles_pb2.CreationPlan:

@@ -45,6 +45,9 @@ class MemorySkills:
             skills |= self.bundles.get(directory, {})
         return [self.refusals.get(home) or self._sync(home, skills, is_dry_run=is_dry_run) for home in homes]
 
+    def versions(self, home: Path) -> Mapping[str, str]:
+        return dict(self.homes.get(home, {}))
+
     def recover(self) -> None:
         pass  # in memory nothing is cut off
 
