@@ -140,6 +140,7 @@ def _told(session: Session, name: str, done: v1.UpdateConfigResponse) -> str:
         env = " --env" if file.file == v1.CONFIG_FILE_ENV else ""
         undo = session.runnable(f"hermesctl config revert {file.before}{env} -p {name}")
         lines.append(f"✓ saved as version {file.after}" + (f"; undo: {undo}" if file.before else ""))
+    lines += [f"! {clean(notice)}" for notice in done.notices]
     restart = session.runnable(f"hermesctl gateway restart {name}")
     lines.append(f"  takes effect after: {restart}" if done.is_running else "  takes effect at the next start")
     return "".join(f"{line}\n" for line in lines)

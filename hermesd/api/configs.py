@@ -99,7 +99,9 @@ def _updated(updated: Updated) -> v1.UpdateConfigResponse:
         for one in updated.files
     ]
     settings = map(_changed, updated.settings)
-    return v1.UpdateConfigResponse(files=files, settings=settings, is_running=updated.is_running)
+    return v1.UpdateConfigResponse(
+        files=files, settings=settings, is_running=updated.is_running, notices=updated.notices
+    )
 
 
 def _changed(one: ChangedSetting) -> v1.ChangedSetting:

@@ -4,6 +4,7 @@ Owns: how a key is written, what a word on a command line means as a value, what
 two states of settings differ. Must not know which key is kept where, nor any file.
 """
 
+import difflib
 import hashlib
 import math
 import re
@@ -27,6 +28,9 @@ _ASSIGNMENT = re.compile(r"""((?P<name>[A-Za-z_][\w-]*)["']?[ \t]*[:=][ \t]*["']
 
 LEAST_DIGESTED = 12
 """Characters of a secret whose digest is shown: by that of a shorter one, words could be tried until one fits."""
+
+_ALIKE = 0.85
+"""How much two keys have in common of which one is likely a slip, of 1."""
 
 Value = object
 """Whatever YAML can hold: scalars, lists and mappings."""
@@ -158,6 +162,19 @@ def differences(file: ConfigFile, before: Value, after: Value) -> list[Differenc
         for key in keys
         if (key in was) != (key in now) or repr(was.get(key)) != repr(now.get(key))
     ]
+
+
+def similar_key(defaults: Mapping[str, Value], key: str) -> str:
+    """The setting that somebody may have meant by a key that an agent's defaults do not have; empty if none.
+
+    What lies below a default that is empty is anybody's own, as the names of servers are.
+    """
+    known = dict(flattened(defaults))
+    sections = {name.rsplit(".", depth)[0] for name in known for depth in range(1, name.count(".") + 1)}
+    free = [name for name, value in known.items() if isinstance(value, Mapping | list)]
+    if key in known or key in sections or any(key.startswith(f"{name}.") for name in free):
+        return ""
+    return next(iter(difflib.get_close_matches(key, known, 1, _ALIKE)), "")
 
 
 def is_hidden(key: str, value: Value) -> bool:

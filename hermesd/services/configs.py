@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hermesd.domain.agent import ConfigFiles
@@ -18,6 +18,7 @@ from hermesd.domain.configuration import (
     ConfigFile,
     Difference,
     Edit,
+    Schema,
     Shown,
     Value,
     differences,
@@ -25,18 +26,20 @@ from hermesd.domain.configuration import (
     parse_key,
     plain,
     shown,
+    similar_key,
     value_at,
 )
 from hermesd.domain.errors import ArgumentInvalid, BudgetSpent, ChangedMeanwhile, HermesError, NotFound
 from hermesd.domain.findings import listed
 from hermesd.domain.ports import Ports, Versions
-from hermesd.domain.profile import ProfileName
+from hermesd.domain.profile import Home, ProfileName
 from hermesd.domain.version import Origin, Version
 from hermesd.services.events import Events
 from hermesd.services.gatewayviews import GatewayViews
 from hermesd.services.homes import Identified, KnownHomes
 from hermesd.services.operations import Operations
 from hermesd.services.runtimes import Runtimes
+from hermesd.services.sharing import Sharing
 from hermesd.services.tasks import lasting
 
 log = logging.getLogger(__name__)
@@ -107,6 +110,8 @@ class Updated:
     settings: Sequence[ChangedSetting]
     is_running: bool
     """Whether a gateway runs that began before the change."""
+    notices: Sequence[str] = ()
+    """What a person should know of it, a sentence each."""
 
 
 class Configs:
@@ -120,6 +125,7 @@ class Configs:
         homes: KnownHomes,
         runtimes: Runtimes,
         views: GatewayViews,
+        sharing: Sharing,
     ) -> None:
         self._ports = ports
         self._events = events
@@ -127,6 +133,7 @@ class Configs:
         self._homes = homes
         self._runtimes = runtimes
         self._views = views
+        self._sharing = sharing
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """One change of a profile's files at a time, by id, and one look at them."""
         self._reveals: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REVEALS))
@@ -225,7 +232,8 @@ class Configs:
             left = [change for change in changes if files.file_of(change.key) not in done]
             return files.plan(known.home, schema, left)
 
-        return await self._change(known, plan, Origin.COMMAND, requester)
+        done = await self._change(known, plan, Origin.COMMAND, requester)
+        return replace(done, notices=(*done.notices, *_slips(files, schema, changes)))
 
     async def versions(self, name: ProfileName, file: ConfigFile) -> list[Version]:
         """What is kept of a file, newest first. Raises `ProfileNotFound`, `NotPermitted`."""
@@ -286,7 +294,19 @@ class Configs:
                     await self._tell_changed(name, changed, origin, requester)
         gateway = await self._views.view(known)
         is_running = gateway.record.process is not None or gateway.foreign_pid is not None
-        return Updated(replaced, [_changed(one) for one in changed], is_running)
+        notices = await self._shared(known.home, changed)
+        return Updated(replaced, [_changed(one) for one in changed], is_running, notices)
+
+    async def _shared(self, home: Home, changed: Sequence[Difference]) -> list[str]:
+        """Who else has a bot or login that was just set: of two gateways that need one, one waits."""
+        keys = {one.key for one in changed if one.after is not None}
+        claims = await asyncio.to_thread(self._runtimes.agent_of(home.name).claims, home)
+        shared = await self._sharing.of(home.name, [claim for claim in claims if claim.source in keys])
+        return [
+            f"{one.claim.source} is what {listed(list(map(str, one.profiles)))} "
+            f"{'have' if len(one.profiles) > 1 else 'has'} too: only one of their gateways runs at a time"
+            for one in shared
+        ]
 
     async def _carry_out(
         self,
@@ -413,6 +433,13 @@ def _changed_by_others(
         return differences(file, before, after)
     except HermesError:
         return []
+
+
+def _slips(files: ConfigFiles, schema: Schema, changes: Sequence[Change]) -> list[str]:
+    """Which keys the agent does not know, where it knows one that is much like it."""
+    keys = [one.key for one in changes if one.text is not None and files.file_of(one.key) is ConfigFile.CONFIG]
+    found = {key: other for key in keys if (other := similar_key(schema.defaults, key))}
+    return [f"the agent knows no setting {key}; did you mean {other}?" for key, other in found.items()]
 
 
 def _told(changed: Sequence[Difference]) -> str:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hermesd/v1/configs.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"Z\n\x10GetConfigRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12$\n\x04\x66ile\x18\x02 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0f\n\x07version\x18\x03 \x01(\x03\"\x82\x01\n\x06\x43onfig\x12$\n\x04\x66ile\x18\x01 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12%\n\x08settings\x18\x04 \x03(\x0b\x32\x13.hermesd.v1.Setting\x12\x0f\n\x07version\x18\x05 \x01(\x03\"r\n\x07Setting\x12$\n\x04\x66ile\x18\x01 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x11\n\tis_secret\x18\x04 \x01(\x08\x12\x12\n\nis_default\x18\x05 \x01(\x08\"F\n\x11GetSettingRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x13\n\x0bis_variable\x18\x03 \x01(\x08\"I\n\x14RevealSettingRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x13\n\x0bis_variable\x18\x03 \x01(\x08\"+\n\x15RevealSettingResponse\x12\x12\n\x05value\x18\x01 \x01(\tB\x03\x80\x01\x01\"?\n\rSettingChange\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x17\n\x05value\x18\x02 \x01(\tB\x03\x80\x01\x01H\x00\x88\x01\x01\x42\x08\n\x06_value\"i\n\x13UpdateConfigRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12*\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x19.hermesd.v1.SettingChange\x12\x15\n\rare_variables\x18\x03 \x01(\x08\"\x80\x01\n\x14UpdateConfigResponse\x12&\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x17.hermesd.v1.ChangedFile\x12,\n\x08settings\x18\x02 \x03(\x0b\x32\x1a.hermesd.v1.ChangedSetting\x12\x12\n\nis_running\x18\x03 \x01(\x08\"`\n\x0b\x43hangedFile\x12$\n\x04\x66ile\x18\x01 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\x03\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\x03\"\x81\x01\n\x0e\x43hangedSetting\x12$\n\x04\x66ile\x18\x01 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x13\n\x06\x62\x65\x66ore\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x61\x66ter\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\t\n\x07_beforeB\x08\n\x06_after\"R\n\x19ListConfigVersionsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12$\n\x04\x66ile\x18\x02 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\"I\n\x1aListConfigVersionsResponse\x12+\n\x08versions\x18\x01 \x03(\x0b\x32\x19.hermesd.v1.ConfigVersion\"\x8a\x01\n\rConfigVersion\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12+\n\x07kept_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06origin\x18\x03 \x01(\x0e\x32\x18.hermesd.v1.ConfigOrigin\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"]\n\x13RevertConfigRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12$\n\x04\x66ile\x18\x02 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0f\n\x07version\x18\x03 \x01(\x03*V\n\nConfigFile\x12\x1b\n\x17\x43ONFIG_FILE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONFIG_FILE_CONFIG\x10\x01\x12\x13\n\x0f\x43ONFIG_FILE_ENV\x10\x02*\x98\x01\n\x0c\x43onfigOrigin\x12\x1d\n\x19\x43ONFIG_ORIGIN_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ONFIG_ORIGIN_FOUND\x10\x01\x12\x19\n\x15\x43ONFIG_ORIGIN_COMMAND\x10\x02\x12\x18\n\x14\x43ONFIG_ORIGIN_REVERT\x10\x03\x12\x1b\n\x17\x43ONFIG_ORIGIN_ELSEWHERE\x10\x04\x32\xf2\x03\n\x0e\x43onfigsService\x12=\n\tGetConfig\x12\x1c.hermesd.v1.GetConfigRequest\x1a\x12.hermesd.v1.Config\x12@\n\nGetSetting\x12\x1d.hermesd.v1.GetSettingRequest\x1a\x13.hermesd.v1.Setting\x12T\n\rRevealSetting\x12 .hermesd.v1.RevealSettingRequest\x1a!.hermesd.v1.RevealSettingResponse\x12Q\n\x0cUpdateConfig\x12\x1f.hermesd.v1.UpdateConfigRequest\x1a .hermesd.v1.UpdateConfigResponse\x12\x63\n\x12ListConfigVersions\x12%.hermesd.v1.ListConfigVersionsRequest\x1a&.hermesd.v1.ListConfigVersionsResponse\x12Q\n\x0cRevertConfig\x12\x1f.hermesd.v1.RevertConfigRequest\x1a .hermesd.v1.UpdateConfigResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hermesd/v1/configs.proto\x12\nhermesd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"Z\n\x10GetConfigRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12$\n\x04\x66ile\x18\x02 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0f\n\x07version\x18\x03 \x01(\x03\"\x82\x01\n\x06\x43onfig\x12$\n\x04\x66ile\x18\x01 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12%\n\x08settings\x18\x04 \x03(\x0b\x32\x13.hermesd.v1.Setting\x12\x0f\n\x07version\x18\x05 \x01(\x03\"r\n\x07Setting\x12$\n\x04\x66ile\x18\x01 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\x12\x11\n\tis_secret\x18\x04 \x01(\x08\x12\x12\n\nis_default\x18\x05 \x01(\x08\"F\n\x11GetSettingRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x13\n\x0bis_variable\x18\x03 \x01(\x08\"I\n\x14RevealSettingRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x13\n\x0bis_variable\x18\x03 \x01(\x08\"+\n\x15RevealSettingResponse\x12\x12\n\x05value\x18\x01 \x01(\tB\x03\x80\x01\x01\"?\n\rSettingChange\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x17\n\x05value\x18\x02 \x01(\tB\x03\x80\x01\x01H\x00\x88\x01\x01\x42\x08\n\x06_value\"i\n\x13UpdateConfigRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12*\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x19.hermesd.v1.SettingChange\x12\x15\n\rare_variables\x18\x03 \x01(\x08\"\x91\x01\n\x14UpdateConfigResponse\x12&\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x17.hermesd.v1.ChangedFile\x12,\n\x08settings\x18\x02 \x03(\x0b\x32\x1a.hermesd.v1.ChangedSetting\x12\x12\n\nis_running\x18\x03 \x01(\x08\x12\x0f\n\x07notices\x18\x04 \x03(\t\"`\n\x0b\x43hangedFile\x12$\n\x04\x66ile\x18\x01 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\x03\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\x03\"\x81\x01\n\x0e\x43hangedSetting\x12$\n\x04\x66ile\x18\x01 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x13\n\x06\x62\x65\x66ore\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05\x61\x66ter\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\t\n\x07_beforeB\x08\n\x06_after\"R\n\x19ListConfigVersionsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12$\n\x04\x66ile\x18\x02 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\"I\n\x1aListConfigVersionsResponse\x12+\n\x08versions\x18\x01 \x03(\x0b\x32\x19.hermesd.v1.ConfigVersion\"\x8a\x01\n\rConfigVersion\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12+\n\x07kept_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06origin\x18\x03 \x01(\x0e\x32\x18.hermesd.v1.ConfigOrigin\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"]\n\x13RevertConfigRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12$\n\x04\x66ile\x18\x02 \x01(\x0e\x32\x16.hermesd.v1.ConfigFile\x12\x0f\n\x07version\x18\x03 \x01(\x03*V\n\nConfigFile\x12\x1b\n\x17\x43ONFIG_FILE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ONFIG_FILE_CONFIG\x10\x01\x12\x13\n\x0f\x43ONFIG_FILE_ENV\x10\x02*\x98\x01\n\x0c\x43onfigOrigin\x12\x1d\n\x19\x43ONFIG_ORIGIN_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43ONFIG_ORIGIN_FOUND\x10\x01\x12\x19\n\x15\x43ONFIG_ORIGIN_COMMAND\x10\x02\x12\x18\n\x14\x43ONFIG_ORIGIN_REVERT\x10\x03\x12\x1b\n\x17\x43ONFIG_ORIGIN_ELSEWHERE\x10\x04\x32\xf2\x03\n\x0e\x43onfigsService\x12=\n\tGetConfig\x12\x1c.hermesd.v1.GetConfigRequest\x1a\x12.hermesd.v1.Config\x12@\n\nGetSetting\x12\x1d.hermesd.v1.GetSettingRequest\x1a\x13.hermesd.v1.Setting\x12T\n\rRevealSetting\x12 .hermesd.v1.RevealSettingRequest\x1a!.hermesd.v1.RevealSettingResponse\x12Q\n\x0cUpdateConfig\x12\x1f.hermesd.v1.UpdateConfigRequest\x1a .hermesd.v1.UpdateConfigResponse\x12\x63\n\x12ListConfigVersions\x12%.hermesd.v1.ListConfigVersionsRequest\x1a&.hermesd.v1.ListConfigVersionsResponse\x12Q\n\x0cRevertConfig\x12\x1f.hermesd.v1.RevertConfigRequest\x1a .hermesd.v1.UpdateConfigResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVEALSETTINGRESPONSE'].fields_by_name['value']._serialized_options = b'\200\001\001'
   _globals['_SETTINGCHANGE'].fields_by_name['value']._loaded_options = None
   _globals['_SETTINGCHANGE'].fields_by_name['value']._serialized_options = b'\200\001\001'
-  _globals['_CONFIGFILE']._serialized_start=1534
-  _globals['_CONFIGFILE']._serialized_end=1620
-  _globals['_CONFIGORIGIN']._serialized_start=1623
-  _globals['_CONFIGORIGIN']._serialized_end=1775
+  _globals['_CONFIGFILE']._serialized_start=1551
+  _globals['_CONFIGFILE']._serialized_end=1637
+  _globals['_CONFIGORIGIN']._serialized_start=1640
+  _globals['_CONFIGORIGIN']._serialized_end=1792
   _globals['_GETCONFIGREQUEST']._serialized_start=73
   _globals['_GETCONFIGREQUEST']._serialized_end=163
   _globals['_CONFIG']._serialized_start=166
@@ -57,19 +57,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECONFIGREQUEST']._serialized_start=671
   _globals['_UPDATECONFIGREQUEST']._serialized_end=776
   _globals['_UPDATECONFIGRESPONSE']._serialized_start=779
-  _globals['_UPDATECONFIGRESPONSE']._serialized_end=907
-  _globals['_CHANGEDFILE']._serialized_start=909
-  _globals['_CHANGEDFILE']._serialized_end=1005
-  _globals['_CHANGEDSETTING']._serialized_start=1008
-  _globals['_CHANGEDSETTING']._serialized_end=1137
-  _globals['_LISTCONFIGVERSIONSREQUEST']._serialized_start=1139
-  _globals['_LISTCONFIGVERSIONSREQUEST']._serialized_end=1221
-  _globals['_LISTCONFIGVERSIONSRESPONSE']._serialized_start=1223
-  _globals['_LISTCONFIGVERSIONSRESPONSE']._serialized_end=1296
-  _globals['_CONFIGVERSION']._serialized_start=1299
-  _globals['_CONFIGVERSION']._serialized_end=1437
-  _globals['_REVERTCONFIGREQUEST']._serialized_start=1439
-  _globals['_REVERTCONFIGREQUEST']._serialized_end=1532
-  _globals['_CONFIGSSERVICE']._serialized_start=1778
-  _globals['_CONFIGSSERVICE']._serialized_end=2276
+  _globals['_UPDATECONFIGRESPONSE']._serialized_end=924
+  _globals['_CHANGEDFILE']._serialized_start=926
+  _globals['_CHANGEDFILE']._serialized_end=1022
+  _globals['_CHANGEDSETTING']._serialized_start=1025
+  _globals['_CHANGEDSETTING']._serialized_end=1154
+  _globals['_LISTCONFIGVERSIONSREQUEST']._serialized_start=1156
+  _globals['_LISTCONFIGVERSIONSREQUEST']._serialized_end=1238
+  _globals['_LISTCONFIGVERSIONSRESPONSE']._serialized_start=1240
+  _globals['_LISTCONFIGVERSIONSRESPONSE']._serialized_end=1313
+  _globals['_CONFIGVERSION']._serialized_start=1316
+  _globals['_CONFIGVERSION']._serialized_end=1454
+  _globals['_REVERTCONFIGREQUEST']._serialized_start=1456
+  _globals['_REVERTCONFIGREQUEST']._serialized_end=1549
+  _globals['_CONFIGSSERVICE']._serialized_start=1795
+  _globals['_CONFIGSSERVICE']._serialized_end=2293
 # @@protoc_insertion_point(module_scope)

@@ -347,6 +347,7 @@ class UpdateConfigResponse(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
     IS_RUNNING_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     is_running: _builtins.bool
     """Whether a gateway runs that began before: it does not know them yet."""
     @_builtins.property
@@ -357,16 +358,23 @@ class UpdateConfigResponse(_message.Message):
     def settings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangedSetting]:
         """The settings whose values are others now."""
 
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What a person should know of it, a sentence each: who else has a bot, or
+        which setting may have been meant.
+        """
+
     def __init__(
         self,
         *,
         files: _abc.Iterable[Global___ChangedFile] | None = ...,
         settings: _abc.Iterable[Global___ChangedSetting] | None = ...,
         is_running: _builtins.bool = ...,
+        notices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "is_running", b"is_running", "settings", b"settings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "is_running", b"is_running", "notices", b"notices", "settings", b"settings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

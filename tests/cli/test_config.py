@@ -49,6 +49,7 @@ LINES = [
     "config path --env -p coder -o json",
     "config set approvals.mode=manual model.default=x=y -p coder",
     "config set approvals.mode manual -p coder",
+    "config set aproval.mode manual -p worker",
     "config set agent.max_turns 7 -p worker",
     "config set approvals.mode=off -p coder -o json",
     "config set approvals.mode=smart -q -p coder",

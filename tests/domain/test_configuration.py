@@ -15,6 +15,7 @@ from hermesd.domain.configuration import (
     parse_key,
     plain,
     shown,
+    similar_key,
     value_at,
 )
 from hermesd.domain.errors import ArgumentInvalid
@@ -173,3 +174,20 @@ def test_no_secret_of_some_length_is_shown(name: str, value: str) -> None:
     """Whatever it is made of."""
     told = shown(f"{name}_api_key", value)
     assert not told.is_secret or len(value) < 8 or value not in told.text
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("agent.max_turn", "agent.max_turns"),
+        ("aproval.mode", "approvals.mode"),
+        ("approvals.mode", ""),
+        ("approvals", ""),
+        ("quick_commands.deploy.command", ""),
+        ("something.else", ""),
+    ],
+)
+def test_a_slip_is_recognised(key: str, meant: str) -> None:
+    """By what the agent has a default for; what is anybody's own is none."""
+    defaults = {"agent": {"max_turns": 90}, "approvals": {"mode": "smart"}, "quick_commands": {}, "none": None}
+    assert similar_key(defaults, key) == meant

@@ -56,6 +56,8 @@ class Configs(Servicer, configs_pb2_grpc.ConfigsServiceServicer):
             after = {key: value for key, value in before.items() if key not in {one.key for one in own}}
             after |= {one.key: one.value for one in own if one.HasField("value")}
             self._replace(answer, request.profile, file, before, after)
+        if any(one.key == "aproval.mode" for one in request.changes):
+            answer.notices.append("the agent knows no setting aproval.mode; did you mean approvals.mode?")
         return answer
 
     def ListConfigVersions(

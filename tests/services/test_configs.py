@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.configuration import Change, ConfigFile, Edit, Schema
 from hermesd.domain.errors import BudgetSpent, ChangedMeanwhile, DiskFull, HermesError, NotFound
 from hermesd.domain.profile import ProfileName
@@ -257,3 +258,23 @@ async def test_versions_go_with_a_profile_that_is_purged(house: House) -> None:
     operation = await house.services.profiles.delete(CODER, purge=True, requester="ana")
     await house.now(operation)
     assert house.versions.of(known.id, ENV) == []
+
+
+async def test_who_else_has_a_bot_is_said(house: House) -> None:
+    """When it is set, and only then: of what was not changed nothing is said."""
+    await house.furnish("worker")
+    bot = Claim(ClaimKind.BOT, "telegram", "MY_TOKEN", "0" * 64)
+    house.agent.known_claims |= {"coder": [bot], "worker": [bot]}
+    done = await house.services.configs.update(CODER, [Change("MY_TOKEN", "1:a")], "ana")
+    assert list(done.notices) == ["MY_TOKEN is what worker has too: only one of their gateways runs at a time"]
+    other = await house.services.configs.update(CODER, [Change("level", "3")], "ana")
+    assert list(other.notices) == []
+
+
+async def test_a_slip_is_said(house: House) -> None:
+    """The key is set all the same: an agent may know more than its defaults say."""
+    house.agent.config_files.known_schema = Schema({"agent": {"max_turns": 90}, "servers": {}})
+    keys = ["agent.max_turn", "servers.mine.url", "agent", "unlike"]
+    done = await house.services.configs.update(CODER, [Change(key, "1") for key in keys], "ana")
+    assert list(done.notices) == ["the agent knows no setting agent.max_turn; did you mean agent.max_turns?"]
+    assert "agent.max_turn=1" in held(house, CONFIG)
