@@ -28,7 +28,7 @@ AGENT_SKILLS_VERBS = frozenset(
 )
 """What stands under `skills`, which is the agent's but for what we add."""
 
-AGENT_CONFIG_VERBS = frozenset({"edit", "check", "migrate", "env-path"})
+AGENT_CONFIG_VERBS = frozenset({"check", "migrate", "env-path"})
 """What stands under `config` and is the agent's; all else there is ours."""
 
 AGENT_VALUE_OPTIONS = frozenset(

@@ -11,6 +11,7 @@ from hermesctl import setting_verbs as verbs
 from hermesctl.agent_words import AGENT_CONFIG_VERBS
 from hermesctl.options import Group
 from hermesctl.session import Session
+from hermesctl.setting_editing import edit_file
 from hermesctl.shapes import seconds, word
 from hermesctl.tables import Column
 from hermesctl.text import clean, size
@@ -78,6 +79,14 @@ def show(session: Session, is_env: bool, version: int | None) -> None:
     if session.form.is_text and not found.text:
         session.say(f"{clean(found.path)} sets nothing")
     session.renderer.single("Config", found, name=verbs.FILES[found.file], text=lambda: text)
+
+
+@config.command()
+@env_option
+@click.pass_obj
+def edit(session: Session, is_env: bool) -> None:
+    """Change the file in $VISUAL, $EDITOR or vi. What cannot be read is not saved."""
+    edit_file(session, _file(is_env=is_env))
 
 
 @config.command()

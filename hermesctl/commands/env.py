@@ -12,6 +12,7 @@ from hermesctl import setting_verbs as verbs
 from hermesctl.commands.agent import foreign_of, textual
 from hermesctl.options import Group
 from hermesctl.session import Session
+from hermesctl.setting_editing import edit_file
 from hermesctl.shapes import word
 from hermesctl.tables import Column
 from hermesd.v1 import configs_pb2
@@ -83,6 +84,13 @@ def unset(session: Session, keys: tuple[str, ...]) -> None:
     """Take variables out of .env."""
     changes = [configs_pb2.SettingChange(key=key) for key in keys]
     verbs.update(session, changes, are_variables=True)
+
+
+@env.command()
+@click.pass_obj
+def edit(session: Session) -> None:
+    """Change .env in $VISUAL, $EDITOR or vi, keys and tokens in clear."""
+    edit_file(session, configs_pb2.CONFIG_FILE_ENV)
 
 
 @env.command()

@@ -53,6 +53,16 @@ class ConfigsServicer(configs_pb2_grpc.ConfigsServiceServicer):
         changes = [Change(one.key, one.value if one.HasField("value") else None) for one in request.changes]
         return _updated(await self._configs.update(name, changes, asked_by, are_variables=request.are_variables))
 
+    async def OpenConfig(self, request: v1.OpenConfigRequest, context: Context) -> v1.ConfigText:
+        name, file = ProfileName.parse(request.profile), _file(request.file)
+        found, revision = await self._configs.open_text(name, file, requester(context))
+        text = (found.data or b"").decode()
+        return v1.ConfigText(file=FILES[file], path=str(found.path), text=text, revision=revision)
+
+    async def WriteConfig(self, request: v1.WriteConfigRequest, context: Context) -> v1.UpdateConfigResponse:
+        name, file, asked_by = ProfileName.parse(request.profile), _file(request.file), requester(context)
+        return _updated(await self._configs.replace_text(name, file, request.text, request.revision, asked_by))
+
     async def ListConfigVersions(
         self, request: v1.ListConfigVersionsRequest, context: Context
     ) -> v1.ListConfigVersionsResponse:

@@ -6,13 +6,14 @@ noticed. Must not know what a setting means, nor any format.
 """
 
 import asyncio
+import hashlib
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hermesd.domain.agent import ConfigFiles
+from hermesd.domain.agent import ConfigFiles, ConfigText
 from hermesd.domain.configuration import (
     Change,
     ConfigFile,
@@ -190,16 +191,50 @@ class Configs:
         file, found = await self._look_up(name, key, is_variable=is_variable)
         if found is None:
             raise NotFound(f"{key} is not set in {file} of {name}", profile=name.text)
+        await self._count_reveal(name, key, requester)
+        return plain(found)
+
+    async def open_text(self, name: ProfileName, file: ConfigFile, requester: str) -> tuple[ConfigText, str]:
+        """All of a file for who is to edit it, secrets included, and its revision; that it was told is recorded.
+
+        Raises:
+            BudgetSpent: many were told just now.
+            ProfileNotFound, ConfigInvalid, Incompatible: it cannot be read.
+        """
+        known = await self._homes.get(name)
+        text = await asyncio.to_thread(self._files(name).read, known.home, file)
+        await self._count_reveal(name, file, requester)
+        return text, _revision(text.data)
+
+    async def replace_text(
+        self, name: ProfileName, file: ConfigFile, text: str, revision: str, requester: str = ""
+    ) -> Updated:
+        """Replaces a file by what a person made of it, if it still is what they opened.
+
+        Raises:
+            ConfigInvalid: nobody could read it; nothing was changed.
+            ChangedMeanwhile: it is another one by now. For the rest see `update`.
+        """
+        known = await self._homes.get(name)
+        files = self._files(name)
+
+        def plan(_: frozenset[ConfigFile]) -> list[Edit]:
+            if _revision(files.read(known.home, file).data) != revision:
+                raise ChangedMeanwhile(f"{file} of {name} was changed since it was opened", profile=name.text)
+            return files.plan_text(known.home, file, text.encode())
+
+        return await self._change(known, plan, Origin.COMMAND, requester)
+
+    async def _count_reveal(self, name: ProfileName, what: str, requester: str) -> None:
         told, now_s = self._reveals[name.text], self._ports.clock.monotonic_s()
         if len(told) == REVEALS and now_s - told[0] < REVEALS_WITHIN_S:
             raise BudgetSpent(
-                f"cannot show {key}: {REVEALS} values of {name} were shown within {REVEALS_WITHIN_S:.0f} s",
+                f"cannot show {what}: {REVEALS} values of {name} were shown within {REVEALS_WITHIN_S:.0f} s",
                 hint="wait a minute, or look into the file yourself",
             )
         told.append(now_s)
-        message = f"{key} of {name} was shown"
-        await self._events.record("config.revealed", message, profile=name.text, requester=requester, key=key)
-        return plain(found)
+        message = f"{what} of {name} was shown"
+        await self._events.record("config.revealed", message, profile=name.text, requester=requester, key=what)
 
     async def update(
         self, name: ProfileName, changes: Sequence[Change], requester: str = "", *, are_variables: bool = False
@@ -433,6 +468,10 @@ def _changed_by_others(
         return differences(file, before, after)
     except HermesError:
         return []
+
+
+def _revision(data: bytes | None) -> str:
+    return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
 def _slips(files: ConfigFiles, schema: Schema, changes: Sequence[Change]) -> list[str]:

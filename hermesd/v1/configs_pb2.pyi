@@ -570,3 +570,99 @@ class RevertConfigRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevertConfigRequest: _TypeAlias = RevertConfigRequest  # noqa: Y015
+
+@_typing.final
+class OpenConfigRequest(_message.Message):
+    """Names a file that is to be edited."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    file: Global___ConfigFile.ValueType
+    """Which file. Default: the configuration."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        file: Global___ConfigFile.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "profile", b"profile"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenConfigRequest: _TypeAlias = OpenConfigRequest  # noqa: Y015
+
+@_typing.final
+class ConfigText(_message.Message):
+    """A file as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    file: Global___ConfigFile.ValueType
+    """Which file."""
+    path: _builtins.str
+    """Absolute path of the file, which need not be there."""
+    text: _builtins.str
+    """All that it says, secrets included. Default: "" if there is no file."""
+    revision: _builtins.str
+    """What tells this state from another: SHA-256 of its bytes, hexadecimal.
+    Default: "" if there is no file.
+    """
+    def __init__(
+        self,
+        *,
+        file: Global___ConfigFile.ValueType = ...,
+        path: _builtins.str = ...,
+        text: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "path", b"path", "revision", b"revision", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfigText: _TypeAlias = ConfigText  # noqa: Y015
+
+@_typing.final
+class WriteConfigRequest(_message.Message):
+    """What a file is to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile. Required."""
+    file: Global___ConfigFile.ValueType
+    """Which file. Default: the configuration."""
+    text: _builtins.str
+    """All that it is to say."""
+    revision: _builtins.str
+    """The revision that was opened. Default: "", there was no file."""
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        file: Global___ConfigFile.ValueType = ...,
+        text: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "profile", b"profile", "revision", b"revision", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteConfigRequest: _TypeAlias = WriteConfigRequest  # noqa: Y015

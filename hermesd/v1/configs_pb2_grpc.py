@@ -56,6 +56,16 @@ class ConfigsServiceStub:
                 request_serializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.FromString,
                 _registered_method=True)
+        self.OpenConfig = channel.unary_unary(
+                '/hermesd.v1.ConfigsService/OpenConfig',
+                request_serializer=hermesd_dot_v1_dot_configs__pb2.OpenConfigRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_configs__pb2.ConfigText.FromString,
+                _registered_method=True)
+        self.WriteConfig = channel.unary_unary(
+                '/hermesd.v1.ConfigsService/WriteConfig',
+                request_serializer=hermesd_dot_v1_dot_configs__pb2.WriteConfigRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.FromString,
+                _registered_method=True)
         self.ListConfigVersions = channel.unary_unary(
                 '/hermesd.v1.ConfigsService/ListConfigVersions',
                 request_serializer=hermesd_dot_v1_dot_configs__pb2.ListConfigVersionsRequest.SerializeToString,
@@ -108,6 +118,22 @@ class ConfigsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OpenConfig(self, request, context):
+        """Reads a file as it is, secrets included, for a person who is to edit it;
+        that is recorded. BUDGET_SPENT as for RevealSetting.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WriteConfig(self, request, context):
+        """Replaces a file by what a person made of it. CONFIG_INVALID if it could not
+        be read; CHANGED_MEANWHILE if it is not what was opened.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListConfigVersions(self, request, context):
         """Lists what is kept of a file, newest first.
         """
@@ -143,6 +169,16 @@ def add_ConfigsServiceServicer_to_server(servicer, server):
             'UpdateConfig': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateConfig,
                     request_deserializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.SerializeToString,
+            ),
+            'OpenConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenConfig,
+                    request_deserializer=hermesd_dot_v1_dot_configs__pb2.OpenConfigRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_configs__pb2.ConfigText.SerializeToString,
+            ),
+            'WriteConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteConfig,
+                    request_deserializer=hermesd_dot_v1_dot_configs__pb2.WriteConfigRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.SerializeToString,
             ),
             'ListConfigVersions': grpc.unary_unary_rpc_method_handler(
@@ -265,6 +301,60 @@ class ConfigsService:
             target,
             '/hermesd.v1.ConfigsService/UpdateConfig',
             hermesd_dot_v1_dot_configs__pb2.UpdateConfigRequest.SerializeToString,
+            hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ConfigsService/OpenConfig',
+            hermesd_dot_v1_dot_configs__pb2.OpenConfigRequest.SerializeToString,
+            hermesd_dot_v1_dot_configs__pb2.ConfigText.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ConfigsService/WriteConfig',
+            hermesd_dot_v1_dot_configs__pb2.WriteConfigRequest.SerializeToString,
             hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.FromString,
             options,
             channel_credentials,

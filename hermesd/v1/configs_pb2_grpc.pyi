@@ -56,6 +56,14 @@ class ConfigsServiceStub:
     or edited by hand; CHANGED_MEANWHILE if others go on writing there;
     PROFILE_BUSY, RUNTIME_MISSING.
     """
+    OpenConfig: _grpc.UnaryUnaryMultiCallable[_configs_pb2.OpenConfigRequest, _configs_pb2.ConfigText]
+    """Reads a file as it is, secrets included, for a person who is to edit it;
+    that is recorded. BUDGET_SPENT as for RevealSetting.
+    """
+    WriteConfig: _grpc.UnaryUnaryMultiCallable[_configs_pb2.WriteConfigRequest, _configs_pb2.UpdateConfigResponse]
+    """Replaces a file by what a person made of it. CONFIG_INVALID if it could not
+    be read; CHANGED_MEANWHILE if it is not what was opened.
+    """
     ListConfigVersions: _grpc.UnaryUnaryMultiCallable[_configs_pb2.ListConfigVersionsRequest, _configs_pb2.ListConfigVersionsResponse]
     """Lists what is kept of a file, newest first."""
     RevertConfig: _grpc.UnaryUnaryMultiCallable[_configs_pb2.RevertConfigRequest, _configs_pb2.UpdateConfigResponse]
@@ -86,6 +94,14 @@ class ConfigsServiceAsyncStub(ConfigsServiceStub):
     what is not there to be taken away; CONFIG_INVALID if a file must be mended
     or edited by hand; CHANGED_MEANWHILE if others go on writing there;
     PROFILE_BUSY, RUNTIME_MISSING.
+    """
+    OpenConfig: _aio.UnaryUnaryMultiCallable[_configs_pb2.OpenConfigRequest, _configs_pb2.ConfigText]  # type: ignore[assignment]
+    """Reads a file as it is, secrets included, for a person who is to edit it;
+    that is recorded. BUDGET_SPENT as for RevealSetting.
+    """
+    WriteConfig: _aio.UnaryUnaryMultiCallable[_configs_pb2.WriteConfigRequest, _configs_pb2.UpdateConfigResponse]  # type: ignore[assignment]
+    """Replaces a file by what a person made of it. CONFIG_INVALID if it could not
+    be read; CHANGED_MEANWHILE if it is not what was opened.
     """
     ListConfigVersions: _aio.UnaryUnaryMultiCallable[_configs_pb2.ListConfigVersionsRequest, _configs_pb2.ListConfigVersionsResponse]  # type: ignore[assignment]
     """Lists what is kept of a file, newest first."""
@@ -138,6 +154,26 @@ class ConfigsServiceServicer(metaclass=_abc_1.ABCMeta):
         what is not there to be taken away; CONFIG_INVALID if a file must be mended
         or edited by hand; CHANGED_MEANWHILE if others go on writing there;
         PROFILE_BUSY, RUNTIME_MISSING.
+        """
+
+    @_abc_1.abstractmethod
+    def OpenConfig(
+        self,
+        request: _configs_pb2.OpenConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_configs_pb2.ConfigText, _abc.Awaitable[_configs_pb2.ConfigText]]:
+        """Reads a file as it is, secrets included, for a person who is to edit it;
+        that is recorded. BUDGET_SPENT as for RevealSetting.
+        """
+
+    @_abc_1.abstractmethod
+    def WriteConfig(
+        self,
+        request: _configs_pb2.WriteConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_configs_pb2.UpdateConfigResponse, _abc.Awaitable[_configs_pb2.UpdateConfigResponse]]:
+        """Replaces a file by what a person made of it. CONFIG_INVALID if it could not
+        be read; CHANGED_MEANWHILE if it is not what was opened.
         """
 
     @_abc_1.abstractmethod

@@ -69,3 +69,18 @@ def test_every_file_and_origin_can_be_told() -> None:
     assert ORIGINS.keys() == set(Origin)
     assert len(FILES) == len(v1.ConfigFile.keys()) - 1
     assert len(ORIGINS) == len(v1.ConfigOrigin.keys()) - 1
+
+
+async def test_a_file_is_opened_and_written_as_a_whole(served: Served) -> None:
+    """Only over what was opened, and only what can be read."""
+    stub = configs_pb2_grpc.ConfigsServiceStub(served.channel)
+    opened = await stub.OpenConfig(v1.OpenConfigRequest(profile="coder"))
+    assert (opened.file, opened.text, opened.revision) == (v1.CONFIG_FILE_CONFIG, "", "")
+    done = await stub.WriteConfig(v1.WriteConfigRequest(profile="coder", text="level=1\n"))
+    assert [(one.before, one.after) for one in done.files] == [(0, 1)]
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await stub.WriteConfig(v1.WriteConfigRequest(profile="coder", text="level=2\n"))
+    assert failure.value.code() is grpc.StatusCode.ABORTED
+    again = await stub.OpenConfig(v1.OpenConfigRequest(profile="coder"))
+    assert again.text == "level=1\n"
+    assert len(again.revision) == 64

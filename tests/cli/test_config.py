@@ -154,7 +154,7 @@ def test_what_was_changed_is_told_to_programs_too(run: Run, daemon: FakeDaemon) 
     ]
 
 
-@pytest.mark.parametrize("verb", ["edit", "check", "migrate", "env-path"])
+@pytest.mark.parametrize("verb", ["check", "migrate", "env-path"])
 def test_the_agents_own_verbs_are_still_the_agents(verb: str) -> None:
     """With everything behind them."""
     from hermesctl.arguments import AgentCommand, split

@@ -60,6 +60,28 @@ class Configs(Servicer, configs_pb2_grpc.ConfigsServiceServicer):
             answer.notices.append("the agent knows no setting aproval.mode; did you mean approvals.mode?")
         return answer
 
+    def OpenConfig(self, request: v1.OpenConfigRequest, context: grpc.ServicerContext) -> v1.ConfigText:
+        self.world.enter(context, request)
+        file = request.file or v1.CONFIG_FILE_CONFIG
+        kept = self._kept(request.profile, file)
+        text = "".join(f"{key}={value}\n" for key, value in kept[-1].items()) if kept else ""
+        return v1.ConfigText(file=file, path=PATHS[file], text=text, revision=str(len(kept)))
+
+    def WriteConfig(
+        self, request: v1.WriteConfigRequest, context: grpc.ServicerContext
+    ) -> v1.UpdateConfigResponse:
+        self.world.enter(context, request)
+        kept = self._kept(request.profile, request.file)
+        if request.revision != str(len(kept)):
+            refuse(context, Refusal("CHANGED_MEANWHILE", "it was changed since it was opened"))
+        lines = [line.partition("=") for line in request.text.splitlines()]
+        if not all(mark for _, mark, _ in lines):
+            refuse(context, Refusal("CONFIG_INVALID", "cannot use config.yaml: line 1: it says nothing"))
+        answer = v1.UpdateConfigResponse()
+        after = {key: value for key, _, value in lines}
+        self._replace(answer, request.profile, request.file, kept[-1] if kept else {}, after)
+        return answer
+
     def ListConfigVersions(
         self, request: v1.ListConfigVersionsRequest, context: grpc.ServicerContext
     ) -> v1.ListConfigVersionsResponse:

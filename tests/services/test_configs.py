@@ -278,3 +278,37 @@ async def test_a_slip_is_said(house: House) -> None:
     done = await house.services.configs.update(CODER, [Change(key, "1") for key in keys], "ana")
     assert list(done.notices) == ["the agent knows no setting agent.max_turn; did you mean agent.max_turns?"]
     assert "agent.max_turn=1" in held(house, CONFIG)
+
+
+async def test_a_file_is_edited_as_a_whole(house: House) -> None:
+    """By who has seen it as it is; that they have is recorded, without a value."""
+    write(house, CONFIG, "level=1\nmine=x\n")
+    text, revision = await house.services.configs.open_text(CODER, CONFIG, "ana")
+    assert text.data == b"level=1\nmine=x\n"
+    done = await house.services.configs.replace_text(CODER, CONFIG, "level=2\n", revision, "ana")
+    assert [(one.key, one.after is None) for one in done.settings] == [("level", False), ("mine", True)]
+    assert held(house, CONFIG) == "level=2\n"
+    (shown,) = await house.store.events(after=0, profile="coder", limit=9, kinds=["config.revealed"])
+    assert shown.facts == {"requester": "ana", "key": "config.yaml"}
+
+
+async def test_what_was_written_since_it_was_opened_is_not_written_over(house: House) -> None:
+    """Nor is a file that has come since, or one that is gone."""
+    _, revision = await house.services.configs.open_text(CODER, CONFIG, "ana")
+    write(house, CONFIG, "level=1\n")
+    with pytest.raises(ChangedMeanwhile):
+        await house.services.configs.replace_text(CODER, CONFIG, "level=2\n", revision)
+    assert held(house, CONFIG) == "level=1\n"
+    fresh = (await house.services.configs.open_text(CODER, CONFIG, "ana"))[1]
+    write(house, CONFIG, "level=7\n")
+    with pytest.raises(ChangedMeanwhile):
+        await house.services.configs.replace_text(CODER, CONFIG, "level=2\n", fresh)
+    assert held(house, CONFIG) == "level=7\n"
+
+
+async def test_opening_counts_as_showing(house: House) -> None:
+    """A script that reads everything over and over is stopped like one that asks for each value."""
+    for _ in range(REVEALS):
+        await house.services.configs.open_text(CODER, CONFIG, "ana")
+    with pytest.raises(BudgetSpent, match=r"cannot show config\.yaml"):
+        await house.services.configs.open_text(CODER, CONFIG, "ana")
