@@ -16,6 +16,7 @@ from hermesd.v1 import configs_pb2 as v1
 
 FILES = {v1.CONFIG_FILE_CONFIG: "config.yaml", v1.CONFIG_FILE_ENV: ".env"}
 MOST_VALUE_BYTES = 1 << 16
+MOST_FILE_BYTES = 1 << 20
 NOT_SECRET_NAMES = ("_ENV", "_TOKENS")
 """What names a variable, and what is counted."""
 

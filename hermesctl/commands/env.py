@@ -1,20 +1,25 @@
 """`hermesctl env`: keys and tokens in a profile's `.env`, and which variables its processes get, and from where.
 
 Owns: what is left out of the caller's own, which only the caller can tell, and how it is shown. No value of the
-caller's is sent or shown. Must not know the rules.
+caller's environment is sent or shown. Must not know the rules.
 """
 
+import io
 from typing import Any
 
 import click
 
 from hermesctl import setting_verbs as verbs
 from hermesctl.commands.agent import foreign_of, textual
-from hermesctl.options import Group
+from hermesctl.completion import offered
+from hermesctl.errors import usage
+from hermesctl.given import opened
+from hermesctl.options import Group, reference
 from hermesctl.session import Session
 from hermesctl.setting_editing import edit_file
 from hermesctl.shapes import word
 from hermesctl.tables import Column
+from hermesctl.text import clean
 from hermesd.v1 import configs_pb2
 from hermesd.v1 import environments_pb2 as v1
 
@@ -91,6 +96,36 @@ def unset(session: Session, keys: tuple[str, ...]) -> None:
 def edit(session: Session) -> None:
     """Change .env in $VISUAL, $EDITOR or vi, keys and tokens in clear."""
     edit_file(session, configs_pb2.CONFIG_FILE_ENV)
+
+
+@env.command("import")
+@click.option("-f", "--file", "file", required=True, metavar="FILE", help="What to take; '-' is the input.")
+@click.pass_obj
+def import_(session: Session, file: str) -> None:
+    """Set every variable that a file like .env sets; what else is in .env stays."""
+    from dotenv import dotenv_values  # few commands need it
+
+    with opened(session.terminal, file) as found:
+        text = found.read(verbs.MOST_FILE_BYTES).decode(errors="replace")
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    changes = [configs_pb2.SettingChange(key=key, value=value) for key, value in values.items() if value]
+    if not changes:
+        raise usage(f"{clean(file)} sets nothing", why="each line of such a file reads KEY=value")
+    verbs.update(session, changes, are_variables=True)
+
+
+@env.command("copy")
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.option(
+    "--from", "source", required=True, metavar="NAME", shell_complete=offered.profiles, help="Its source."
+)
+@click.option("--to", "target", default="", metavar="NAME", shell_complete=offered.profiles, help="Its new owner.")
+@click.pass_obj
+def copy_(session: Session, keys: tuple[str, ...], source: str, target: str) -> None:
+    """Give a profile variables of another one, without showing them. A bot of two profiles is named."""
+    chosen = session.select(reference(target), is_change=True)
+    request = configs_pb2.CopyVariablesRequest(profile=chosen, source=reference(source), names=keys)
+    verbs.tell(session, chosen, session.client.configs.CopyVariables(request))
 
 
 @env.command()

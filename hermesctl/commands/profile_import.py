@@ -3,8 +3,6 @@
 Owns: sending it, what is shown before it is taken, and the question. Must not look into it: the daemon does.
 """
 
-import errno
-import os
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -15,6 +13,7 @@ import click
 from hermesctl import archive_view as view
 from hermesctl import profile_view
 from hermesctl.errors import HermesError, usage
+from hermesctl.given import STDIN, opened
 from hermesctl.options import Command
 from hermesctl.progress import follow
 from hermesctl.session import Session
@@ -25,7 +24,6 @@ from hermesd.v1 import archives_pb2 as v1
 from hermesd.v1 import profiles_pb2
 from hermesd.v1.operations_pb2 import Operation
 
-STDIN = "-"
 CHUNK_BYTES = 1 << 20
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:I?B)?", re.IGNORECASE)
@@ -72,14 +70,14 @@ def import_(
     order = v1.ImportOrder(profile=name, no_alias=no_alias, max_size_bytes=most_bytes)
     source = _Source(session, archive)
     if is_dry_run:
-        plan = session.client.archives.PlanImport(source.planned(order))
+        plan = source.plan(order)
         session.renderer.single("ImportPlan", plan, name=plan.profile, text=lambda: view.import_plan(plan))
         return
     if not is_confirmed and session.terminal.can_ask and archive != STDIN:
-        plan = session.client.archives.PlanImport(source.planned(order))
+        plan = source.plan(order)
         _confirm(session, plan)
         order.digest = plan.digest
-    done = follow(session, session.client.archives.ImportProfile(source.pieces(order)))
+    done = follow(session, source.take(order))
     _show(session, done)
 
 
@@ -108,43 +106,21 @@ class _Source:
         self._session = session
         self._archive = archive
 
-    def pieces(self, order: v1.ImportOrder) -> Iterator[v1.ImportProfileRequest]:
-        """How to import it, then its bytes.
+    def plan(self, order: v1.ImportOrder) -> v1.ImportPlan:
+        """What would come of it. Raises HermesError: NOT_FOUND, NOT_PERMITTED or ARGUMENT_INVALID of the file."""
+        with opened(self._session.terminal, self._archive) as file:
+            pieces = (v1.PlanImportRequest(data=data) for data in _chunks(file))
+            return self._session.client.archives.PlanImport(chain([v1.PlanImportRequest(order=order)], pieces))
 
-        Raises:
-            HermesError: NOT_FOUND, there is no such file; ARGUMENT_INVALID, it is none; NOT_PERMITTED.
-        """
-        chunks = self._chunks(self._opened())
-        first = v1.ImportProfileRequest(order=order)
-        return chain([first], (v1.ImportProfileRequest(data=data) for data in chunks))
+    def take(self, order: v1.ImportOrder) -> Operation:
+        """Has it imported. Raises the same."""
+        with opened(self._session.terminal, self._archive) as file:
+            pieces = (v1.ImportProfileRequest(data=data) for data in _chunks(file))
+            return self._session.client.archives.ImportProfile(
+                chain([v1.ImportProfileRequest(order=order)], pieces)
+            )
 
-    def planned(self, order: v1.ImportOrder) -> Iterator[v1.PlanImportRequest]:
-        """The same for who only wants to know what would come of it. Raises the same."""
-        chunks = self._chunks(self._opened())
-        return chain([v1.PlanImportRequest(order=order)], (v1.PlanImportRequest(data=data) for data in chunks))
 
-    def _opened(self) -> IO[bytes]:
-        terminal = self._session.terminal
-        if self._archive == STDIN:
-            if terminal.stdin.isatty():
-                raise usage("there is no archive to read", why="the input is a terminal")
-            return terminal.stdin.buffer
-        if self._archive.startswith(("/dev/fd/", "/proc/self/")):  # the caller's own, as a shell's <(...) is
-            terminal.need_own_process()
-        try:
-            return (terminal.working_directory / self._archive).open("rb")
-        except OSError as error:
-            reasons = {errno.EACCES: "NOT_PERMITTED", errno.EPERM: "NOT_PERMITTED"}
-            raise HermesError(
-                reasons.get(error.errno or 0, "NOT_FOUND"),
-                f"cannot read {clean(self._archive)}",
-                why=os.strerror(error.errno or errno.EIO).lower(),
-            ) from error
-
-    def _chunks(self, file: IO[bytes]) -> Iterator[bytes]:
-        try:
-            while data := file.read(CHUNK_BYTES):
-                yield data
-        finally:
-            if self._archive != STDIN:
-                file.close()
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while data := file.read(CHUNK_BYTES):
+        yield data

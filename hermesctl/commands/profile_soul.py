@@ -5,14 +5,13 @@ itself: the daemon does.
 """
 
 import difflib
-import errno
-import os
 import shlex
 
 import click
 
 from hermesctl.editing import Copy, edit
 from hermesctl.errors import Fix, HermesError, usage
+from hermesctl.given import STDIN, opened
 from hermesctl.options import Group, profile_argument
 from hermesctl.session import Session
 from hermesctl.text import clean, size
@@ -21,8 +20,6 @@ from hermesd.v1 import profiles_pb2 as v1
 FILE = "SOUL.md"
 LARGEST = 1 << 20
 """Bytes that are read; the daemon takes no more."""
-
-STDIN = "-"
 
 soul = Group("soul", help="Show and change SOUL.md, the agent's personality.")
 
@@ -127,22 +124,9 @@ def _get(session: Session, name: str) -> v1.Soul:
 
 
 def _read(session: Session, file: str) -> bytes:
-    """All of a file, or of the input.
-
-    Raises:
-        HermesError: NOT_FOUND, there is no such file; ARGUMENT_INVALID, it is no file.
-    """
-    terminal = session.terminal
-    if file == STDIN:
-        return terminal.read_exactly(LARGEST + 1)
-    if file.startswith(("/dev/fd/", "/proc/self/")):  # the caller's own, as a shell's <(...) is
-        terminal.need_own_process()
-    try:
-        with (terminal.working_directory / file).open("rb") as opened:
-            return opened.read(LARGEST + 1)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        why = os.strerror(error.errno or errno.ENOENT).lower()
-        raise HermesError("NOT_FOUND", f"cannot read {file}", why=why) from error
+    """All of a file, or of the input, as far as it is worth reading."""
+    with opened(session.terminal, file) as found:
+        return found.read(LARGEST + 1)
 
 
 def _text(data: bytes, origin: str) -> str:

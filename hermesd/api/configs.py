@@ -53,6 +53,10 @@ class ConfigsServicer(configs_pb2_grpc.ConfigsServiceServicer):
         changes = [Change(one.key, one.value if one.HasField("value") else None) for one in request.changes]
         return _updated(await self._configs.update(name, changes, asked_by, are_variables=request.are_variables))
 
+    async def CopyVariables(self, request: v1.CopyVariablesRequest, context: Context) -> v1.UpdateConfigResponse:
+        source, name = ProfileName.parse(request.source), ProfileName.parse(request.profile)
+        return _updated(await self._configs.copy_variables(source, name, request.names, requester(context)))
+
     async def OpenConfig(self, request: v1.OpenConfigRequest, context: Context) -> v1.ConfigText:
         name, file = ProfileName.parse(request.profile), _file(request.file)
         found, revision = await self._configs.open_text(name, file, requester(context))

@@ -270,6 +270,28 @@ class Configs:
         done = await self._change(known, plan, Origin.COMMAND, requester)
         return replace(done, notices=(*done.notices, *_slips(files, schema, changes)))
 
+    async def copy_variables(
+        self, source: ProfileName, name: ProfileName, names: Sequence[str], requester: str = ""
+    ) -> Updated:
+        """Sets variables of a profile to what they are in `source`, which is only read.
+
+        Raises:
+            NotFound: one is not set there; nothing is changed then. For the rest see `update`.
+        """
+        if source == name:
+            raise ArgumentInvalid(f"'{source}' and '{name}' are one profile")
+        origin = (await self._homes.get(source)).home
+        files = self._files(source)
+        text = await asyncio.to_thread(files.read, origin, ConfigFile.ENV)
+        values = await asyncio.to_thread(files.values, ConfigFile.ENV, text.data or b"", text.path)
+        if missing := [one for one in names if one not in values]:
+            verb = "are" if missing[1:] else "is"
+            raise NotFound(
+                f"{listed(missing)} {verb} not set in {ConfigFile.ENV} of {source}", profile=source.text
+            )
+        changes = [Change(one, plain(values[one])) for one in dict.fromkeys(names)]
+        return await self.update(name, changes, requester, are_variables=True)
+
     async def versions(self, name: ProfileName, file: ConfigFile) -> list[Version]:
         """What is kept of a file, newest first. Raises `ProfileNotFound`, `NotPermitted`."""
         known = await self._homes.get(name)

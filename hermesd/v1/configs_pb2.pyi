@@ -666,3 +666,35 @@ class WriteConfigRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WriteConfigRequest: _TypeAlias = WriteConfigRequest  # noqa: Y015
+
+@_typing.final
+class CopyVariablesRequest(_message.Message):
+    """Names variables of one profile that another one is to have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    profile: _builtins.str
+    """Name of the profile that is to have them. Required."""
+    source: _builtins.str
+    """Name of the profile that has them. Required."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the variables. At least one."""
+
+    def __init__(
+        self,
+        *,
+        profile: _builtins.str = ...,
+        source: _builtins.str = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "profile", b"profile", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CopyVariablesRequest: _TypeAlias = CopyVariablesRequest  # noqa: Y015

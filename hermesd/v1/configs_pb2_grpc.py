@@ -56,6 +56,11 @@ class ConfigsServiceStub:
                 request_serializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigRequest.SerializeToString,
                 response_deserializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.FromString,
                 _registered_method=True)
+        self.CopyVariables = channel.unary_unary(
+                '/hermesd.v1.ConfigsService/CopyVariables',
+                request_serializer=hermesd_dot_v1_dot_configs__pb2.CopyVariablesRequest.SerializeToString,
+                response_deserializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.FromString,
+                _registered_method=True)
         self.OpenConfig = channel.unary_unary(
                 '/hermesd.v1.ConfigsService/OpenConfig',
                 request_serializer=hermesd_dot_v1_dot_configs__pb2.OpenConfigRequest.SerializeToString,
@@ -118,6 +123,14 @@ class ConfigsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CopyVariables(self, request, context):
+        """Sets variables of a profile to what they are in another one, without
+        anybody's seeing them. NOT_FOUND if they are not set there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def OpenConfig(self, request, context):
         """Reads a file as it is, secrets included, for a person who is to edit it;
         that is recorded. BUDGET_SPENT as for RevealSetting.
@@ -169,6 +182,11 @@ def add_ConfigsServiceServicer_to_server(servicer, server):
             'UpdateConfig': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateConfig,
                     request_deserializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigRequest.FromString,
+                    response_serializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.SerializeToString,
+            ),
+            'CopyVariables': grpc.unary_unary_rpc_method_handler(
+                    servicer.CopyVariables,
+                    request_deserializer=hermesd_dot_v1_dot_configs__pb2.CopyVariablesRequest.FromString,
                     response_serializer=hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.SerializeToString,
             ),
             'OpenConfig': grpc.unary_unary_rpc_method_handler(
@@ -301,6 +319,33 @@ class ConfigsService:
             target,
             '/hermesd.v1.ConfigsService/UpdateConfig',
             hermesd_dot_v1_dot_configs__pb2.UpdateConfigRequest.SerializeToString,
+            hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CopyVariables(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hermesd.v1.ConfigsService/CopyVariables',
+            hermesd_dot_v1_dot_configs__pb2.CopyVariablesRequest.SerializeToString,
             hermesd_dot_v1_dot_configs__pb2.UpdateConfigResponse.FromString,
             options,
             channel_credentials,

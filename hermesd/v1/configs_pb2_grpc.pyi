@@ -56,6 +56,10 @@ class ConfigsServiceStub:
     or edited by hand; CHANGED_MEANWHILE if others go on writing there;
     PROFILE_BUSY, RUNTIME_MISSING.
     """
+    CopyVariables: _grpc.UnaryUnaryMultiCallable[_configs_pb2.CopyVariablesRequest, _configs_pb2.UpdateConfigResponse]
+    """Sets variables of a profile to what they are in another one, without
+    anybody's seeing them. NOT_FOUND if they are not set there.
+    """
     OpenConfig: _grpc.UnaryUnaryMultiCallable[_configs_pb2.OpenConfigRequest, _configs_pb2.ConfigText]
     """Reads a file as it is, secrets included, for a person who is to edit it;
     that is recorded. BUDGET_SPENT as for RevealSetting.
@@ -94,6 +98,10 @@ class ConfigsServiceAsyncStub(ConfigsServiceStub):
     what is not there to be taken away; CONFIG_INVALID if a file must be mended
     or edited by hand; CHANGED_MEANWHILE if others go on writing there;
     PROFILE_BUSY, RUNTIME_MISSING.
+    """
+    CopyVariables: _aio.UnaryUnaryMultiCallable[_configs_pb2.CopyVariablesRequest, _configs_pb2.UpdateConfigResponse]  # type: ignore[assignment]
+    """Sets variables of a profile to what they are in another one, without
+    anybody's seeing them. NOT_FOUND if they are not set there.
     """
     OpenConfig: _aio.UnaryUnaryMultiCallable[_configs_pb2.OpenConfigRequest, _configs_pb2.ConfigText]  # type: ignore[assignment]
     """Reads a file as it is, secrets included, for a person who is to edit it;
@@ -154,6 +162,16 @@ class ConfigsServiceServicer(metaclass=_abc_1.ABCMeta):
         what is not there to be taken away; CONFIG_INVALID if a file must be mended
         or edited by hand; CHANGED_MEANWHILE if others go on writing there;
         PROFILE_BUSY, RUNTIME_MISSING.
+        """
+
+    @_abc_1.abstractmethod
+    def CopyVariables(
+        self,
+        request: _configs_pb2.CopyVariablesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_configs_pb2.UpdateConfigResponse, _abc.Awaitable[_configs_pb2.UpdateConfigResponse]]:
+        """Sets variables of a profile to what they are in another one, without
+        anybody's seeing them. NOT_FOUND if they are not set there.
         """
 
     @_abc_1.abstractmethod

@@ -84,3 +84,13 @@ async def test_a_file_is_opened_and_written_as_a_whole(served: Served) -> None:
     again = await stub.OpenConfig(v1.OpenConfigRequest(profile="coder"))
     assert again.text == "level=1\n"
     assert len(again.revision) == 64
+
+
+async def test_variables_go_from_one_profile_to_another(served: Served) -> None:
+    """Masked in the answer."""
+    stub = configs_pb2_grpc.ConfigsServiceStub(served.channel)
+    change = v1.SettingChange(key="MY_KEY", value=CANARY)
+    await stub.UpdateConfig(v1.UpdateConfigRequest(profile="coder", changes=[change], are_variables=True))
+    done = await stub.CopyVariables(v1.CopyVariablesRequest(profile="default", source="coder", names=["MY_KEY"]))
+    assert [one.key for one in done.settings] == ["MY_KEY"]
+    assert CANARY.encode() not in done.SerializeToString()

@@ -72,6 +72,11 @@ LINES = [
     "env set LEVEL=8 -p coder",
     "env set TELEGRAM_BOT_TOKEN=1111:AAAA -p coder",
     "env unset LEVEL -p coder",
+    "env copy OPENAI_API_KEY --from coder --to worker",
+    "env copy GONE --from coder --to worker",
+    "env copy OPENAI_API_KEY --to worker",
+    "env import -f gone.env -p worker",
+    "env import -p worker",
     "config set level=1",
     "config --help",
     "config set --help",
@@ -110,6 +115,22 @@ def test_what_is_no_value_changes_nothing(
     assert ended.code == 2
     assert why in ended.err
     assert "UpdateConfig" not in [name for name, _ in world.calls]
+
+
+def test_variables_come_from_a_file_or_a_pipe(run: Run, daemon: FakeDaemon, world: World, tmp_path: Path) -> None:
+    """As such files are written; what sets nothing is said to, and no value is shown."""
+    text = f"# mine\nexport TELEGRAM_BOT_TOKEN='{CANARY}'\nEMPTY=\nLEVEL=${{X}}\n"
+    (tmp_path / "some.env").write_text(text)
+    for command, answers in (
+        (f"env import -f {tmp_path}/some.env -p worker", ""),
+        ("env import -f - -p worker", text),
+    ):
+        world.configs.pop(("worker", v1.CONFIG_FILE_ENV), None)
+        ended = run(f"env import -f {file} -p worker", answers=answers)
+        assert ended.code == 0
+        assert CANARY not in ended.out + ended.err
+        assert world.configs["worker", v1.CONFIG_FILE_ENV] == [{"TELEGRAM_BOT_TOKEN": CANARY, "LEVEL": "${X}"}]
+    assert run("env import -f - -p worker", answers="# nothing\n").code == 2
 
 
 def test_a_person_types_a_secret_unseen(

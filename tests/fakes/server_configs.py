@@ -60,6 +60,20 @@ class Configs(Servicer, configs_pb2_grpc.ConfigsServiceServicer):
             answer.notices.append("the agent knows no setting aproval.mode; did you mean approvals.mode?")
         return answer
 
+    def CopyVariables(
+        self, request: v1.CopyVariablesRequest, context: grpc.ServicerContext
+    ) -> v1.UpdateConfigResponse:
+        self.world.enter(context, request)
+        file = v1.CONFIG_FILE_ENV
+        source, kept = (self._kept(name, file) for name in (request.source, request.profile))
+        if not source or not set(request.names) <= source[-1].keys():
+            refuse(context, Refusal("NOT_FOUND", "it is not set there", code=grpc.StatusCode.NOT_FOUND))
+        before = kept[-1] if kept else {}
+        answer = v1.UpdateConfigResponse()
+        after = before | {name: source[-1][name] for name in request.names}
+        self._replace(answer, request.profile, file, before, after)
+        return answer
+
     def OpenConfig(self, request: v1.OpenConfigRequest, context: grpc.ServicerContext) -> v1.ConfigText:
         self.world.enter(context, request)
         file = request.file or v1.CONFIG_FILE_CONFIG

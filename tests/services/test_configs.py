@@ -9,7 +9,7 @@ import pytest
 
 from hermesd.domain.claims import Claim, ClaimKind
 from hermesd.domain.configuration import Change, ConfigFile, Edit, Schema
-from hermesd.domain.errors import BudgetSpent, ChangedMeanwhile, DiskFull, HermesError, NotFound
+from hermesd.domain.errors import ArgumentInvalid, BudgetSpent, ChangedMeanwhile, DiskFull, HermesError, NotFound
 from hermesd.domain.profile import ProfileName
 from hermesd.domain.version import Origin
 from hermesd.services.configs import REVEALS, REVEALS_WITHIN_S
@@ -17,7 +17,7 @@ from tests.services.house import House
 
 pytestmark = [pytest.mark.fast, pytest.mark.services]
 
-CODER = ProfileName("coder")
+CODER, WORKER = ProfileName("coder"), ProfileName("worker")
 CONFIG, ENV = ConfigFile.CONFIG, ConfigFile.ENV
 CANARY = "canary-of-a-secret-0123456789"
 
@@ -312,3 +312,23 @@ async def test_opening_counts_as_showing(house: House) -> None:
         await house.services.configs.open_text(CODER, CONFIG, "ana")
     with pytest.raises(BudgetSpent, match=r"cannot show config\.yaml"):
         await house.services.configs.open_text(CODER, CONFIG, "ana")
+
+
+async def test_variables_are_copied_without_being_shown(house: House) -> None:
+    """All of them or none; whoever has the bot too is named, and the source is only read."""
+    await house.furnish("worker")
+    bot = Claim(ClaimKind.BOT, "telegram", "MY_TOKEN", "0" * 64)
+    house.agent.known_claims |= {"coder": [bot], "worker": [bot]}
+    write(house, ENV, f"MY_TOKEN={CANARY}\nLEVEL=7\n")
+    before = held(house, ENV)
+    done = await house.services.configs.copy_variables(CODER, WORKER, ["MY_TOKEN", "LEVEL"], "ana")
+    assert [one.key for one in done.settings] == ["MY_TOKEN", "LEVEL"]
+    assert "MY_TOKEN is what coder has too" in done.notices[0]
+    assert CANARY not in repr(done)
+    assert held(house, ENV) == before
+    with pytest.raises(NotFound, match=r"GONE is not set in \.env of coder"):
+        await house.services.configs.copy_variables(CODER, WORKER, ["LEVEL", "GONE"])
+    with pytest.raises(ArgumentInvalid):
+        await house.services.configs.copy_variables(CODER, CODER, ["LEVEL"])
+    kept = repr(await house.store.events(after=0, profile="", limit=100))
+    assert CANARY not in kept
