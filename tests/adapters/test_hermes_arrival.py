@@ -88,6 +88,29 @@ def test_settings_that_run_something_are_switched_off(tmp_path: Path) -> None:
     assert disabled == {ActKind.SERVER, ActKind.GUARD, ActKind.COMMAND}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'approvals: {mode: "OFF"}',
+        "approvals: {mode: no}",
+        'hooks_auto_accept: "Yes"',
+        "hooks_auto_accept: 1",
+        "delegation: {subagent_auto_approve: 'on'}",
+    ],
+)
+def test_a_lowered_guard_is_known_however_it_is_written(tmp_path: Path, line: str) -> None:
+    """The agent forgives it, so that a stranger may count on it."""
+    arrival = disarm(home_with(tmp_path, config__yaml=f"{line}\nmodel: {{default: x}}\n"))
+    assert len(told(arrival, ActKind.GUARD)) == 1
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == {"model": {"default": "x"}}
+
+
+def test_a_guard_that_is_up_stays(tmp_path: Path) -> None:
+    """Whatever is said with it."""
+    text = "approvals: {mode: manual, cron_mode: deny}\nhooks_auto_accept: false\n"
+    assert disarm(home_with(tmp_path, config__yaml=text)) == Arrival(())
+
+
 def test_what_is_switched_off_says_how_to_switch_it_on(tmp_path: Path) -> None:
     """In commands that can be run."""
     arrival = disarm(home_with(tmp_path, config__yaml=CONFIG))

@@ -121,10 +121,7 @@ def test_variables_come_from_a_file_or_a_pipe(run: Run, daemon: FakeDaemon, worl
     """As such files are written; what sets nothing is said to, and no value is shown."""
     text = f"# mine\nexport TELEGRAM_BOT_TOKEN='{CANARY}'\nEMPTY=\nLEVEL=${{X}}\n"
     (tmp_path / "some.env").write_text(text)
-    for command, answers in (
-        (f"env import -f {tmp_path}/some.env -p worker", ""),
-        ("env import -f - -p worker", text),
-    ):
+    for file, answers in ((f"{tmp_path}/some.env", ""), ("-", text)):
         world.configs.pop(("worker", v1.CONFIG_FILE_ENV), None)
         ended = run(f"env import -f {file} -p worker", answers=answers)
         assert ended.code == 0

@@ -151,7 +151,7 @@ def _judge_own(settings: _Settings) -> None:
     """The settings that are known to run something, or to let it run."""
     for keys, lowered in _GUARDS.items():
         value = _at(settings.values, keys)
-        if isinstance(value, str | bool) and value in lowered:
+        if not lowered.isdisjoint(_read_as(value)):
             _drop(settings, ActKind.GUARD, keys, value)
     for keys in _RUN_BY_THEMSELVES:
         value = _at(settings.values, keys)
@@ -221,6 +221,17 @@ def _each(values: object) -> Iterator[tuple[Keys, object]]:
         else:
             yield keys, value
         left += [((*keys, str(name)), one) for name, one in reversed(below)]
+
+
+def _read_as(value: object) -> frozenset[object]:
+    """What the agent may take a value for: it forgives capitals, and yes and no written as text or number."""
+    word = str(value).strip().lower()
+    found: set[object] = {word}
+    if word in {"true", "yes", "on", "1"}:
+        found.add(True)
+    if word in {"false", "no", "off", "0"}:
+        found.add(False)
+    return frozenset(found)
 
 
 def _at(values: object, keys: Keys) -> object:
