@@ -7,7 +7,7 @@ it holds: the daemon does.
 import errno
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def export(
         profile=chosen, include_sessions=include_sessions, redact=redact, dry_run=is_dry_run
     )
     if is_dry_run:
-        contents = _receive(session, request, None)[0]
+        contents = _receive(session, request, None)
         session.renderer.single(
             "ExportPlan", contents, name=chosen, text=lambda: view.export_plan(chosen, contents)
         )
@@ -69,7 +69,7 @@ def export(
 
 
 class _Target:
-    """A file that is being written beside its place, and comes there whole or not at all."""
+    """A file that has no name while it is written, where the system knows such, and comes to its place whole."""
 
     def __init__(self, path: Path, name: str, *, is_replacing: bool) -> None:
         self.size_bytes = 0
@@ -78,9 +78,10 @@ class _Target:
         """Of the profile."""
         self._is_replacing = is_replacing
         self._made = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._is_nameless = False
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self._descriptor = os.open(self._made, flags, 0o666)
+            self._directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._descriptor = self._opened()
         except OSError as error:
             raise _unwritable(path, error) from error
 
@@ -99,14 +100,12 @@ class _Target:
         try:
             os.fsync(self._descriptor)
             if self._is_replacing:
+                if self._is_nameless:
+                    self._link(self._made)
                 self._made.replace(self._path)
             else:
-                self._link()
-            directory = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+                self._link_exclusively()
+            os.fsync(self._directory)
         except FileExistsError as error:
             raise _taken(self._path, self._name) from error
         except OSError as error:
@@ -115,14 +114,29 @@ class _Target:
     def close(self) -> None:
         """Removes what was not published."""
         os.close(self._descriptor)
+        os.close(self._directory)
         with suppress(FileNotFoundError):
             self._made.unlink()
 
-    def _link(self) -> None:
+    def _opened(self) -> int:
+        flags = os.O_WRONLY | os.O_CLOEXEC
         try:
-            self._path.hardlink_to(self._made)
+            nameless = os.open(".", flags | os.O_TMPFILE, 0o666, dir_fd=self._directory)
+        except (AttributeError, OSError):  # not every system or file system knows such files
+            return os.open(self._made, flags | os.O_CREAT | os.O_EXCL, 0o666)
+        self._is_nameless = True
+        return nameless
+
+    def _link(self, path: Path) -> None:
+        """Gives it a name that nobody has."""
+        made = f"/proc/self/fd/{self._descriptor}" if self._is_nameless else str(self._made)
+        os.link(made, path, src_dir_fd=self._directory, follow_symlinks=self._is_nameless)
+
+    def _link_exclusively(self) -> None:
+        try:
+            self._link(self._path)
         except OSError as error:
-            if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
+            if self._is_nameless or error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
                 raise
             _refuse(self._path, self._name, is_replacing=False)  # a file system without links
             self._made.replace(self._path)
@@ -133,24 +147,11 @@ def _to_file(
 ) -> tuple[v1.ExportContents, int]:
     target = _Target(path, request.profile, is_replacing=is_replacing)
     try:
-        contents, _ = _receive(session, request, target)
+        contents = _receive(session, request, target.write)
         target.publish()
     finally:
         target.close()
     return contents, target.size_bytes
-
-
-class _Stdout:
-    """The output, which takes bytes as they come."""
-
-    def __init__(self, session: Session) -> None:
-        self.size_bytes = 0
-        self._terminal = session.terminal
-
-    def write(self, data: bytes) -> None:
-        """Sends bytes on."""
-        self._terminal.write_exactly(data)
-        self.size_bytes += len(data)
 
 
 def _to_stdout(session: Session, request: v1.ExportProfileRequest) -> None:
@@ -160,15 +161,14 @@ def _to_stdout(session: Session, request: v1.ExportProfileRequest) -> None:
     if not session.form.is_text:
         fixes = [Fix(f"hermesctl profile export {request.profile} --json")]
         raise usage("the output cannot be the archive and its description at once", fixes=fixes)
-    _receive(session, request, _Stdout(session))
+    _receive(session, request, session.terminal.write_exactly)
 
 
 def _receive(
-    session: Session, request: v1.ExportProfileRequest, target: "_Target | _Stdout | None"
-) -> tuple[v1.ExportContents, int]:
-    """Has the daemon pack, showing how far it is; returns what the archive holds, and its size."""
-    contents, line, size_bytes = v1.ExportContents(), ProgressLine(session), 0
-    is_told = False
+    session: Session, request: v1.ExportProfileRequest, write: Callable[[bytes], None] | None
+) -> v1.ExportContents:
+    """Has the daemon pack, showing how far it is; returns what the archive holds, whose bytes are written."""
+    contents, line, is_told = v1.ExportContents(), ProgressLine(session), False
     try:
         for step in _steps(session, request):
             kind = step.WhichOneof("step")
@@ -176,17 +176,16 @@ def _receive(
                 line.show(_progress(request.profile, step.progress))
             elif kind == "contents":
                 contents.MergeFrom(step.contents)
-            elif target is not None:
+            elif write is not None:
                 if not is_told:
                     line.show(_progress(request.profile, v1.ExportProgress(phase="pack")))
                     is_told = True
-                target.write(step.data)
-                size_bytes += len(step.data)
+                write(step.data)
     finally:
         line.clear()
     for sentence in contents.warnings:
         session.warn(sentence)
-    return contents, size_bytes
+    return contents
 
 
 def _steps(session: Session, request: v1.ExportProfileRequest) -> Iterator[v1.ExportProfileResponse]:

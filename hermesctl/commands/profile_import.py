@@ -26,6 +26,7 @@ from hermesd.v1.operations_pb2 import Operation
 
 CHUNK_BYTES = 1 << 20
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_MOST_BYTES = 1 << 60
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:I?B)?", re.IGNORECASE)
 
 
@@ -33,9 +34,10 @@ def _to_bytes(_: click.Context, __: click.Parameter, value: str) -> int:
     if not value:
         return 0
     found = _SIZE.fullmatch(value.strip())
-    if found is None or not int(found[1]):
+    size = int(found[1]) * _UNITS[found[2].upper()] if found else 0
+    if not 0 < size <= _MOST_BYTES:
         raise usage(f"'{clean(value)}' is not a size", why="a size is a number with K, M or G: 4G")
-    return int(found[1]) * _UNITS[found[2].upper()]
+    return size
 
 
 @click.command("import", cls=Command)

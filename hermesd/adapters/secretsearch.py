@@ -94,8 +94,8 @@ def search(path: Path, needles: Needles, scratch: Path) -> Found:
             return found
         file.seek(0)
         try:
-            spans = _Nested(needles, scratch).look(file, head, DEEPEST)
-            found.inside += [needles.told(span) for span in spans]
+            for span in _Nested(needles, scratch).look(file, head, DEEPEST):
+                found.inside.append(needles.told(span))  # one by one: what was found before a failure counts
         except _TooMuchError:
             found.unsearched = f"only {MOST_NESTED_BYTES >> 20} MiB of what is packed in it were searched"
         except _SealedError as error:

@@ -133,6 +133,8 @@ class Inventory:
             if member.kind is not Kind.DIRECTORY:
                 raise ArchiveUnsafe(f"'{_shown(member.path)}' is all that it holds, and no directory")
             return
+        if member.kind is Kind.DIRECTORY and self._is_directory(names):
+            return  # it was met before by what lies in it
         self._judge(member, names)
         self._place(names)
         content = Content(names, member.kind, member.size_bytes, bool(member.mode & 0o100), member.target)
@@ -186,6 +188,10 @@ class Inventory:
             )
         self.root = names[0]
         return names[1:]
+
+    def _is_directory(self, names: Names) -> bool:
+        found = self._found.get(names)
+        return found is not None and found.kind is Kind.DIRECTORY
 
     def _judge(self, member: Member, names: Names) -> None:
         path = _shown("/".join(names))

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hermesd.domain.alias import Alias, parse_name
-from hermesd.domain.errors import AliasTaken, NotFound
+from hermesd.domain.errors import AliasTaken, HermesError, NotFound
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import ProfileName
 from hermesd.services.events import Events
 from hermesd.services.homes import KnownHomes
-from hermesd.services.operations import Operations
+from hermesd.services.operations import Job, Operations
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,14 @@ class AliasView:
 
     alias: Alias
     has_profile: bool
+
+
+async def add_alias(ports: Ports, name: ProfileName, job: Job) -> None:
+    """Gives a profile that was just made the command of its name; that it cannot have it is told, and no more."""
+    try:
+        await asyncio.to_thread(ports.aliases.create, name.text, name)
+    except HermesError as error:
+        job.warn(f"no alias: {error.message}; use hermesctl -p {name}")
 
 
 class Aliases:

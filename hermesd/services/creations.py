@@ -12,11 +12,12 @@ from pathlib import Path
 from hermesd.domain import layout
 from hermesd.domain.agent import Agent, ModelEndpoint, Setup
 from hermesd.domain.creation import CreationPlan, NewProfile
-from hermesd.domain.errors import Cancelled, ConfigInvalid, HermesError, ProfileNotFound
+from hermesd.domain.errors import Cancelled, ConfigInvalid, ProfileNotFound
 from hermesd.domain.listening import PortMove
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home, HomeIdentity, ProfileName
+from hermesd.services.aliases import add_alias
 from hermesd.services.creation_plans import KIND, CreationPlans, Order, is_seeded
 from hermesd.services.events import Events
 from hermesd.services.homes import KnownHomes
@@ -98,7 +99,7 @@ class Creations:
                 await job.attempt(self._tell_shared(home, job), "what it shares")
             if new.with_alias:
                 job.report("alias")
-                await self._add_alias(new.name, job)
+                await add_alias(self._ports, new.name, job)
             await job.attempt(self._record(new, job), "the history")
 
         return work
@@ -170,12 +171,6 @@ class Creations:
     async def _tell_shared(self, home: Home, job: Job) -> None:
         for sentence in await self._sharing.warnings(home):
             job.warn(sentence)
-
-    async def _add_alias(self, name: ProfileName, job: Job) -> None:
-        try:
-            await asyncio.to_thread(self._ports.aliases.create, name.text, name)
-        except HermesError as error:
-            job.warn(f"no alias: {error.message}; use hermesctl -p {name}")
 
     async def _record(self, new: NewProfile, job: Job) -> None:
         origin = {"source": new.source.text} if new.source else {}

@@ -25,8 +25,10 @@ from hermesd.domain.findings import listed
 from hermesd.domain.inventory import Judged, most_unpacked
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports, Spool
-from hermesd.domain.profile import DEFAULT, Home, HomeIdentity, ProfileName
+from hermesd.domain.profile import DEFAULT, Home, ProfileName
 from hermesd.domain.version import Origin
+from hermesd.services.aliases import add_alias
+from hermesd.services.creations import UNPUBLISHED
 from hermesd.services.events import Events
 from hermesd.services.homes import KnownHomes
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
@@ -36,9 +38,6 @@ KIND = "profile.import"
 RENAMING = "--name gives it another name"
 _NAMED = 6
 """Things that a warning names before it counts them."""
-
-UNPUBLISHED = HomeIdentity(0, 0, 0)
-"""Stands for the identity of a home that nobody can find yet."""
 
 
 @dataclass(frozen=True)
@@ -189,10 +188,7 @@ class Imports:
     async def _finish(self, name: ProfileName, with_alias: bool, job: Job) -> None:
         if with_alias:
             job.report("alias")
-            try:
-                await asyncio.to_thread(self._ports.aliases.create, name.text, name)
-            except HermesError as error:
-                job.warn(f"no alias: {error.message}; use hermesctl -p {name}")
+            await add_alias(self._ports, name, job)
         await job.attempt(self._record(name, job), "the history")
 
     async def _record(self, name: ProfileName, job: Job) -> None:

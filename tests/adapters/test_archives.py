@@ -306,6 +306,16 @@ def test_what_cannot_be_searched_is_told(archives: ArchivesOnDisk, tmp_path: Pat
     assert "c: it is an archive within 3 others" in warnings
 
 
+def test_a_secret_before_what_cannot_be_searched_is_found(archives: ArchivesOnDisk, tmp_path: Path) -> None:
+    """The rest is told as well."""
+    home = home_with(tmp_path)
+    data = packed(member("a", CANARY.encode()), member("b.zst", b"\x28\xb5\x2f\xfd123"))
+    (home.path / "both.tar.gz").write_bytes(data)
+    contents = staged(archives, home, ExportOrder()).contents
+    assert [one.path for one in contents.leaks] == ["both.tar.gz"]
+    assert "both.tar.gz: it is zstd" in contents.warnings[0]
+
+
 def test_a_secret_in_a_database_is_found_and_taken_out(archives: ArchivesOnDisk, tmp_path: Path) -> None:
     """Also where the row lies in pieces, in a full-text index, and in what was deleted."""
     home = home_with(tmp_path)

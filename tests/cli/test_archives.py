@@ -51,6 +51,7 @@ def test_archives_are_shown_word_for_word(run: Run, daemon: FakeDaemon, place: P
         f"profile import {place}/gone.tgz",
         f"profile import {place}/there",
         f"profile import {place}/bot.tar.gz --max-size lots",
+        f"profile import {place}/bot.tar.gz --max-size 99999999T",
         "profile import",
         "profile export --help",
         "profile import --help",
@@ -119,11 +120,11 @@ def test_a_name_that_is_taken_meanwhile_stays_the_others(
 ) -> None:
     """Whoever wrote it did so while the archive was made."""
 
-    def taken(made: Path, target: Path) -> None:
-        made.write_bytes(b"theirs")
+    def taken(made: str, target: Path, **_: object) -> None:
+        target.write_bytes(b"theirs")
         raise FileExistsError(17, "exists")
 
-    monkeypatch.setattr(Path, "hardlink_to", taken)
+    monkeypatch.setattr(os, "link", taken)
     ended = run(f"profile export coder -o {place}/new.tgz")
     assert ended.code == 5
     assert (place / "new.tgz").read_bytes() == b"theirs"
@@ -135,10 +136,11 @@ def test_a_file_system_without_links_is_fine(
 ) -> None:
     """As those of memory sticks are."""
 
-    def refused(made: Path, target: Path) -> None:
+    def refused(made: str, target: Path, **_: object) -> None:
         raise OSError(1, "not permitted")
 
-    monkeypatch.setattr(Path, "hardlink_to", refused)
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)
     assert run(f"profile export coder -o {place}/new.tgz").code == 0
     assert (place / "new.tgz").read_bytes() == b"an archive of coder"
     assert run(f"profile export coder -o {place}/new.tgz").code == 5
@@ -165,3 +167,22 @@ def test_the_archive_lies_where_it_was_asked_for(run: Run, daemon: FakeDaemon, p
     assert run(f"profile export coder -o {place}/x.tgz").code == 0
     assert (place / "x.tgz").read_bytes() == b"an archive of coder"
     assert not (place / "x.tar.gz").exists()
+
+
+def test_who_is_killed_leaves_nothing(
+    run: Run, daemon: FakeDaemon, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is being written has no name until it is whole."""
+    before = {path.name for path in place.iterdir()}
+    during: list[set[str]] = []
+    fsync = os.fsync
+
+    def look(descriptor: int) -> None:
+        during.append({path.name for path in place.iterdir()})
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    assert run(f"profile export coder -o {place}/new.tgz").code == 0
+    assert run(f"profile export coder -o {place}/new.tgz --force").code == 0
+    assert during[0] == before
+    assert during[2] == before | {"new.tgz"}

@@ -122,6 +122,11 @@ def test_directories_come_first_and_links_last() -> None:
     ]
 
 
+def test_a_directory_may_follow_what_lies_in_it() -> None:
+    """As some programs write archives."""
+    assert taken(file("r/a/x"), Member("r/a/", Kind.DIRECTORY)) == [("a", Kind.DIRECTORY), ("a/x", Kind.FILE)]
+
+
 def test_a_link_up_and_down_again_is_straight() -> None:
     """As packed trees have them."""
     assert ("a/b/l", Kind.LINK) in taken(file("r/c/x"), link("r/a/b/l", "../../c"))
