@@ -81,8 +81,12 @@ class _Target:
         self._is_nameless = False
         try:
             self._directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        try:
             self._descriptor = self._opened()
         except OSError as error:
+            os.close(self._directory)
             raise _unwritable(path, error) from error
 
     def write(self, data: bytes) -> None:

@@ -109,14 +109,15 @@ def test_a_socket_path_that_is_too_long_is_reached(world: World, places: Places,
     """An address holds 107 bytes; deeper directories are opened first."""
     deep = FakeDaemon(world, places, tmp_path / ("d" * 60) / ("e" * 60) / "api.sock")
     deep.start()
-    before = len(list(Path("/proc/self/fd").iterdir()))
     with connect() as client:
         assert client.profiles.ListProfiles(profiles_pb2.ListProfilesRequest()).profiles
         held = client._address._directory
         assert held is not None
         assert not os.get_inheritable(held)
+        assert Path(f"/proc/self/fd/{held}").readlink() == tmp_path / ("d" * 60) / ("e" * 60)
     deep.stop()
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    held_now = {os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()}
+    assert str(tmp_path / ("d" * 60) / ("e" * 60)) not in held_now
 
 
 @pytest.mark.parametrize(
