@@ -11,7 +11,7 @@ TOKEN = re.compile(
     r"(?P<unclear>\(\?[a-zA-Z-]+[:)]|\\[xuUN0-9])"  # flags, codes and references to groups
     r"|\\(?P<escaped>.)"
     r"|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])"
-    r"|(?P<optional>[*?]|\{[^}]*\})"
+    r"|(?P<optional>[*?]|\{[^{}]*\})"
     r"|(?P<letter>[^\\.^$+*?{}\[\]|()])"
     r"|(?P<special>.)",
     re.DOTALL,

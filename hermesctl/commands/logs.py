@@ -155,7 +155,7 @@ def _literals(reading: Reading) -> Literals:
         return NOTHING
     try:
         re.compile(reading.pattern, re.MULTILINE)
-    except re.error as error:
+    except (re.error, ValueError, RecursionError, OverflowError) as error:
         raise usage(f"'{reading.pattern}' is no regular expression", why=str(error)) from error
     return literals(reading.pattern)
 

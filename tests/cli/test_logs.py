@@ -286,3 +286,11 @@ def test_literals_never_leave_out_a_match(rng: Random) -> None:
         assert has_one is is_match or not found.is_all, (pattern, text)
         checked += is_match and bool(found.needles)
     assert checked > 300
+
+
+@pytest.mark.parametrize("pattern", ["[a", "a{" + "9" * 5000 + "}", "a{99999999999}", "(" * 5000 + ")" * 5000])
+def test_what_is_no_expression_is_said(run: Run, daemon: FakeDaemon, pattern: str) -> None:
+    """However Python refuses it; nothing is asked of the daemon."""
+    ended = run(["logs", "coder", "--grep", pattern])
+    assert ended.code == 2
+    assert "is no regular expression" in ended.err

@@ -1,8 +1,10 @@
 """Words and lines: what people type, what is logged, and what reaches a terminal."""
 
+import re
 from contextlib import suppress
 from datetime import UTC
 from itertools import pairwise
+from warnings import catch_warnings
 
 from hermesctl import arguments, literals, text, times
 from hermesctl.errors import HermesError as ClientError
@@ -116,5 +118,13 @@ def command_line(data: bytes) -> None:
 
 @target(b"error|warn(ing)?", rb"a\.b[c-d]+", b"(?i)x", b"[]a]{2,}")
 def expression(data: bytes) -> None:
-    """What an expression says letter by letter can be told of any text."""
-    literals.literals(data.decode(errors="replace"))
+    """What a valid expression says letter by letter stands in whatever it matches."""
+    text = data.decode(errors="replace")
+    try:
+        with catch_warnings(action="ignore"):
+            found = re.compile(text)
+    except (re.error, ValueError, RecursionError, OverflowError):
+        return
+    told = literals.literals(text)
+    if found.fullmatch(text) and told.needles:
+        assert any(needle in text for needle in told.needles)
