@@ -37,7 +37,7 @@ INSTEAD_OF_GATEWAY_VERBS = {
 """Even a look is refused: the agent takes a starting gateway's lock to see whether it runs."""
 
 PASSED_PROFILE_VERBS = frozenset({"info"})
-OUR_PROFILE_VERBS = frozenset("list use create rename delete show describe alias".split())
+OUR_PROFILE_VERBS = frozenset("list use create rename delete show describe alias export import".split())
 HELP = frozenset({"-h", "--help"})
 
 

@@ -214,7 +214,7 @@ def test_harmless_command_lines_of_the_agent_are_not_refused(line: str) -> None:
         ("gateway nonsense", "hermesctl gateway --help -p coder"),
         ("profile", "hermesctl profile"),
         ("profile create --no-alias 'my work'", "hermesctl profile create 'my work'"),
-        ("profile export coder", "hermesctl hermes --unsafe -- profile export coder"),
+        ("profile export coder", "hermesctl profile export coder"),
         ("--profile=x dashboard --stop", "hermesctl status"),
     ],
 )
