@@ -171,6 +171,19 @@ def test_sizes_add_up() -> None:
         taken(file("r/a", 501), Member("r/b", Kind.HARD_LINK, target="r/a"))
 
 
+def test_the_place_that_an_archive_was_made_in_is_no_entry() -> None:
+    """As `tar c .` writes it; but it is a directory."""
+    assert taken(Member("./", Kind.DIRECTORY), file("./r/x")) == [("x", Kind.FILE)]
+    with pytest.raises(ArchiveUnsafe, match="no directory"):
+        taken(file("."))
+
+
+def test_a_size_below_nothing_is_refused() -> None:
+    """Else others could be larger than is allowed."""
+    with pytest.raises(ArchiveUnsafe, match="impossible size"):
+        taken(file("r/a", -1))
+
+
 def test_a_path_may_be_deep_but_not_bottomless() -> None:
     """So that whoever walks it comes back."""
     assert taken(file("/".join(["r", *["d"] * (MOST_DEPTH - 2), "x"])))

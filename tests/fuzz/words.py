@@ -118,13 +118,11 @@ def command_line(data: bytes) -> None:
 
 @target(b"error|warn(ing)?", rb"a\.b[c-d]+", b"(?i)x", b"[]a]{2,}")
 def expression(data: bytes) -> None:
-    """What a valid expression says letter by letter stands in whatever it matches."""
+    """What a valid expression says letter by letter can be told; it is not run, for it may never end."""
     text = data.decode(errors="replace")
     try:
         with catch_warnings(action="ignore"):
-            found = re.compile(text)
+            re.compile(text)
     except (re.error, ValueError, RecursionError, OverflowError):
         return
-    told = literals.literals(text)
-    if found.fullmatch(text) and told.needles:
-        assert any(needle in text for needle in told.needles)
+    literals.literals(text)
