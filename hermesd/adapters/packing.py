@@ -14,6 +14,7 @@ from pathlib import Path
 from isal import isal_zlib
 
 from hermesd.adapters.agents.clones import printable
+from hermesd.adapters.treecopy import PRIVATE_DIRECTORY, PRIVATE_FILE, PRIVATE_PROGRAM
 from hermesd.domain.errors import ArchiveUnsafe
 from hermesd.domain.inventory import (
     MOST_DEPTH,
@@ -29,7 +30,6 @@ LEVEL = 3
 
 CHUNK_BYTES = 1 << 20
 _GZIP = isal_zlib.MAX_WBITS | 16
-_PRIVATE_DIRECTORY, _PRIVATE_FILE, _PRIVATE_PROGRAM = 0o700, 0o600, 0o700
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def packed(root: str, items: Iterable[Item]) -> Iterator[bytes]:
     sink = _Sink()
     archive = tarfile.TarFile(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT)  # type: ignore[arg-type]
     top = tarfile.TarInfo(root)
-    top.type, top.mode = tarfile.DIRTYPE, _PRIVATE_DIRECTORY
+    top.type, top.mode = tarfile.DIRTYPE, PRIVATE_DIRECTORY
     archive.addfile(top)
     for item in items:
         info = _header(root, item)
@@ -165,9 +165,9 @@ def _header(root: str, item: Item) -> tarfile.TarInfo:
     info = tarfile.TarInfo("/".join((root, *item.names)))
     info.mtime = int(item.status.st_mtime)
     if item.is_directory:
-        info.type, info.mode = tarfile.DIRTYPE, _PRIVATE_DIRECTORY
+        info.type, info.mode = tarfile.DIRTYPE, PRIVATE_DIRECTORY
     else:
-        info.mode = _PRIVATE_PROGRAM if item.status.st_mode & stat.S_IXUSR else _PRIVATE_FILE
+        info.mode = PRIVATE_PROGRAM if item.status.st_mode & stat.S_IXUSR else PRIVATE_FILE
         info.size = item.status.st_size
     return info
 

@@ -37,7 +37,9 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.ESTALE})
-_PRIVATE_DIRECTORY, _PRIVATE_FILE, _PRIVATE_PROGRAM = 0o700, 0o600, 0o700
+PRIVATE_DIRECTORY, PRIVATE_FILE, PRIVATE_PROGRAM = 0o700, 0o600, 0o700
+"""Modes of what is made in a home, whatever they were where it comes from."""
+
 _BATCH = 128
 """Files that one thread copies at a time."""
 
@@ -249,8 +251,8 @@ class _Copy:
         above = descend(self._target, names[:-1])
         with closing(above):
             with suppress(FileExistsError):  # a fresh home has some already
-                os.mkdir(names[-1], _PRIVATE_DIRECTORY, dir_fd=above)
-                os.chmod(names[-1], _PRIVATE_DIRECTORY, dir_fd=above)
+                os.mkdir(names[-1], PRIVATE_DIRECTORY, dir_fd=above)
+                os.chmod(names[-1], PRIVATE_DIRECTORY, dir_fd=above)
             return descend(above, names[-1:])
 
     def _entries(self, source: int, names: Names) -> Iterator[tuple[str, int]]:
@@ -292,7 +294,7 @@ class _Copy:
         if found.st_size and not found.st_size % _PAGE_BYTES and _begins_like_sqlite(old):
             self.left.databases.append(names)
             return
-        mode = _PRIVATE_PROGRAM if found.st_mode & stat.S_IXUSR else _PRIVATE_FILE
+        mode = PRIVATE_PROGRAM if found.st_mode & stat.S_IXUSR else PRIVATE_FILE
         new = os.open(names[-1], _WRITE, mode, dir_fd=target)
         try:
             os.fchmod(new, mode)

@@ -14,7 +14,7 @@ from typing import IO
 
 from hermesd.adapters.gunzip import DAMAGED, gunzip
 from hermesd.adapters.syscalls import sync_file_system
-from hermesd.adapters.treecopy import closing, descend, opened
+from hermesd.adapters.treecopy import PRIVATE_DIRECTORY, PRIVATE_FILE, PRIVATE_PROGRAM, closing, descend, opened
 from hermesd.domain.errors import ArchiveCorrupt, ArchiveUnsafe, Cancelled
 from hermesd.domain.inventory import MOST_MEMBERS, Content, Inventory, Kind, Member, Names
 
@@ -42,7 +42,6 @@ _KINDS = {
 }
 _MAGIC = b"\x1f\x8b"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_PRIVATE_DIRECTORY, _PRIVATE_FILE, _PRIVATE_PROGRAM = 0o700, 0o600, 0o700
 
 
 class _Plain:
@@ -185,7 +184,7 @@ class _Making:
             above = descend(self._top, names[: depth - 1])
             with closing(above):
                 try:
-                    os.mkdir(names[depth - 1], _PRIVATE_DIRECTORY, dir_fd=above)
+                    os.mkdir(names[depth - 1], PRIVATE_DIRECTORY, dir_fd=above)
                 except FileExistsError:
                     continue
 
@@ -228,7 +227,7 @@ class _Making:
         self.directory(content.names[:-1])
         above = descend(self._top, content.names[:-1])
         with closing(above):
-            mode = _PRIVATE_PROGRAM if content.is_program else _PRIVATE_FILE
+            mode = PRIVATE_PROGRAM if content.is_program else PRIVATE_FILE
             return os.open(content.names[-1], _NEW, mode, dir_fd=above)
 
 

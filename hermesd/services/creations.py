@@ -12,7 +12,7 @@ from pathlib import Path
 from hermesd.domain import layout
 from hermesd.domain.agent import Agent, ModelEndpoint, Setup
 from hermesd.domain.creation import CreationPlan, NewProfile
-from hermesd.domain.errors import Cancelled, ConfigInvalid, ProfileNotFound
+from hermesd.domain.errors import Cancelled, ConfigInvalid
 from hermesd.domain.listening import PortMove
 from hermesd.domain.operation import Operation
 from hermesd.domain.ports import Ports
@@ -20,7 +20,7 @@ from hermesd.domain.profile import Home, HomeIdentity, ProfileName
 from hermesd.services.aliases import add_alias
 from hermesd.services.creation_plans import KIND, CreationPlans, Order, is_seeded
 from hermesd.services.events import Events
-from hermesd.services.homes import KnownHomes
+from hermesd.services.homes import KnownHomes, home_gone, refuse_other
 from hermesd.services.listening import Listening
 from hermesd.services.operations import Job, Operations, Request, Resume, Resumption, Work
 from hermesd.services.runtimes import Runtimes
@@ -136,9 +136,9 @@ class Creations:
         """Makes a fresh home what was asked for, while nobody can see it; runs in a thread."""
         agent, told = self._runtimes.agent_of(new.name), list[str]()
         if source is not None:
-            self._refuse_other(source)
+            refuse_other(self._ports, source)
             told = agent.clone(source, new.name, staged.path, new.order, lambda: job.is_cancelled)
-            self._refuse_other(source)
+            refuse_other(self._ports, source)
             told += _moved(agent, staged, moves)
         if new.model:
             agent.set_up(staged, Setup(ModelEndpoint(new.model)), taken_ports=frozenset())
@@ -154,13 +154,8 @@ class Creations:
             return None
         known = await self._homes.get(order.new.source)
         if known.id != order.source_id:
-            raise _source_gone(known.home.name)
+            raise home_gone(known.home.name)
         return known.home
-
-    def _refuse_other(self, source: Home) -> None:
-        """Asked before and after the copy: what hermes-agent removes or renames meanwhile was not copied whole."""
-        if self._ports.homes.find(source.name) != source:
-            raise _source_gone(source.name)
 
     async def _settle(self, source: ProfileName, home: Home, job: Job) -> None:
         known = await self._homes.get(source)
@@ -195,7 +190,3 @@ def _is_for(request: Request, new: NewProfile) -> bool:
     return (request.kind, request.profile) == (KIND, new.name.text) and (
         Order.read(request.profile, request.parameters).new == new
     )
-
-
-def _source_gone(name: ProfileName) -> ProfileNotFound:
-    return ProfileNotFound(f"the profile that was '{name}' is gone", profile=name.text)

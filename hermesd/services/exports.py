@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 
 from hermesd.domain.archive import Contents, ExportOrder, Leak, Secret, Staged
-from hermesd.domain.errors import ArchiveUnsafe, ProfileNotFound
+from hermesd.domain.errors import ArchiveUnsafe
 from hermesd.domain.findings import listed
 from hermesd.domain.ports import Ports
 from hermesd.domain.profile import Home, ProfileName
 from hermesd.services.events import Events
-from hermesd.services.homes import KnownHomes
+from hermesd.services.homes import KnownHomes, refuse_other
 from hermesd.services.operations import Operations
 from hermesd.services.runtimes import Runtimes
 
@@ -65,7 +65,7 @@ class Exports:
         try:
             async for phase in staging.phases(lambda: self._stage(known.home, order, secrets, staging)):
                 yield phase
-            await self._refuse_other(known.home)
+            await asyncio.to_thread(refuse_other, self._ports, known.home)
             contents = staging.staged.contents
             yield contents
             _refuse_leaks(name, contents, order)
@@ -95,11 +95,6 @@ class Exports:
             agent = self._runtimes.agent_of(known.home.name)
             found += await asyncio.to_thread(agent.secrets, known.home)
         return found
-
-    async def _refuse_other(self, home: Home) -> None:
-        """What hermes-agent removes or renames meanwhile was not copied whole."""
-        if await asyncio.to_thread(self._ports.homes.find, home.name) != home:
-            raise ProfileNotFound(f"the profile that was '{home.name}' is gone", profile=home.name.text)
 
     async def _record(self, name: ProfileName, contents: Contents, requester: str) -> None:
         facts = {

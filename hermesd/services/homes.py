@@ -223,3 +223,18 @@ def _is_known(home: Home, bindings: Bindings) -> bool:
     """Whether a home has its id already, under the name that it has now."""
     binding = bindings.get(home.identity)
     return binding is not None and binding.name == home.name.text
+
+
+def refuse_other(ports: Ports, home: Home) -> None:
+    """Asked after a home was read: what hermes-agent removes or renames meanwhile was not read whole.
+
+    Raises:
+        ProfileNotFound: the home is not the one of its name any more.
+    """
+    if ports.homes.find(home.name) != home:
+        raise home_gone(home.name)
+
+
+def home_gone(name: ProfileName) -> ProfileNotFound:
+    """The failure for a profile whose name is free, or another one's, by now."""
+    return ProfileNotFound(f"the profile that was '{name}' is gone", profile=name.text)
